@@ -1,0 +1,112 @@
+"""The form of a feature: a sentence, a unit, what null means, and a value; families of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from features.values import Value, columns_of
+
+DEFAULT_WINDOWS = (30, 90, 180, 365)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature table: float64, one value per (account_id, as_of)."""
+
+    name: str
+    family: str
+    says: str
+    unit: str
+    null_means: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A feature, or one feature per window where `value` is a function of the window in days.
+
+    The function answers None for a window that it makes no sense for. The names of the features
+    are derived: the stem, then the window (`orders_count_90d`). `{window}` in `says` stands for
+    the window.
+    """
+
+    stem: str
+    says: str
+    unit: str
+    null_means: str
+    value: Value | Callable[[int], Value | None]
+
+    def features(self, family: str, windows: Sequence[int]) -> list[Feature]:
+        """The features that this definition stands for."""
+        if isinstance(self.value, Value):
+            return [Feature(self.stem, family, self.says, self.unit, self.null_means, self.value)]
+        return [
+            Feature(
+                f"{self.stem}_{window}d",
+                family,
+                self.says.format(window=window),
+                self.unit,
+                self.null_means,
+                value,
+            )
+            for window in windows
+            if (value := self.value(window)) is not None
+        ]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Features that are read from the same sources and tell of the same side of a relationship.
+
+    `table` is the source without which the family is left out.
+    """
+
+    name: str
+    says: str
+    table: str
+    definitions: tuple[Definition, ...]
+
+    def features(self, windows: Sequence[int] = DEFAULT_WINDOWS) -> list[Feature]:
+        """All features of the family, in the order of their definitions."""
+        return [
+            feature
+            for definition in self.definitions
+            for feature in definition.features(self.name, windows)
+        ]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The features that the sources at hand can answer, and those that they cannot, with why."""
+
+    features: tuple[Feature, ...]
+    left_out: Mapping[str, str]
+
+
+def select(
+    families: Sequence[Family],
+    windows: Sequence[int],
+    provided: Mapping[str, frozenset[str]],
+) -> Selection:
+    """Keep the features whose tables and columns are provided.
+
+    provided: the columns that each table at hand really has. A feature over a column that no
+    source fills would be unknown for everybody, never zero, so it is left out and named.
+    """
+    kept: list[Feature] = []
+    left_out: dict[str, str] = {}
+    for family in families:
+        for feature in family.features(windows):
+            missing = [
+                f"{table}.{column}" if table in provided else table
+                for table, column in sorted(columns_of(feature.value))
+                if column not in provided.get(table, frozenset())
+            ]
+            if family.table not in provided:
+                missing = [family.table]
+            if missing:
+                left_out[feature.name] = "needs " + ", ".join(dict.fromkeys(missing))
+            else:
+                kept.append(feature)
+    return Selection(tuple(kept), left_out)

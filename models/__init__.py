@@ -1,0 +1,1 @@
+"""Estimators, baselines, calibration and measures over plain arrays."""

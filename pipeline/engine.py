@@ -1,0 +1,109 @@
+"""The one place where SQL is executed: an embedded DuckDB, locked down before it sees a statement.
+
+It reads the named inputs and its own spill folder, nothing else: no network, no extensions, no
+further files, and the settings cannot be changed back by a statement (a `.sql` mapping is
+somebody else's text).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+
+def quoted(name: str) -> str:
+    """An identifier or text literal's body made safe for double quotes, with the quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Engine:
+    """One DuckDB connection; use as a context manager.
+
+    readable: files and folders that statements may read. memory_share: of the machine's memory,
+    0-1; beyond it the engine spills to `spill_folder` (a private temporary folder when None).
+    """
+
+    def __init__(
+        self,
+        readable: Sequence[Path] = (),
+        *,
+        threads: int = 2,
+        memory_share: float = 0.6,
+        spill_folder: Path | None = None,
+    ) -> None:
+        self._spill = tempfile.TemporaryDirectory(prefix="defection-", dir=spill_folder)
+        self._connection = duckdb.connect(":memory:")
+        pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+        folders = [str(p.resolve()) + "/" for p in readable if p.is_dir()]
+        files = [str(p.resolve()) for p in readable if not p.is_dir()]
+        settings: dict[str, Any] = {
+            "threads": threads,
+            "memory_limit": f"{int(pages * page_bytes * memory_share / 1e6)}MB",
+            "temp_directory": self._spill.name,
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "enable_progress_bar": False,
+            "allowed_directories": [*folders, self._spill.name],
+            "allowed_paths": files,
+            "enable_external_access": False,
+            "lock_configuration": True,
+        }
+        for name, value in settings.items():
+            self._connection.execute(f"SET {name} = {_literal(value)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        self._spill.cleanup()
+
+    def execute(self, sql: str, values: Sequence[Any] | None = None) -> None:
+        """Run a statement whose result is not wanted."""
+        self._connection.execute(sql, values)
+
+    def rows(self, sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a query as tuples; for small answers."""
+        return self._connection.execute(sql, values).fetchall()
+
+    def frame(self, sql: str, values: Sequence[Any] | None = None) -> pd.DataFrame:
+        """A query's answer as a pandas table."""
+        return self._connection.execute(sql, values).df()
+
+    def arrow(self, sql: str, values: Sequence[Any] | None = None) -> pa.Table:
+        """A query's answer as an Arrow table; the way to Parquet without pandas in between."""
+        return self._connection.sql(sql, params=values).to_arrow_table()
+
+    def has_table(self, name: str) -> bool:
+        """Whether the engine holds a table of that name."""
+        return bool(
+            self.rows("SELECT 1 FROM information_schema.tables WHERE table_name = ?", [name])
+        )
+
+    def register(self, name: str, table: pa.Table | pd.DataFrame) -> None:
+        """Copy an in-memory table into the engine under `name`."""
+        self._connection.register("_incoming", table)
+        self._connection.execute(f"CREATE TABLE {quoted(name)} AS SELECT * FROM _incoming")
+        self._connection.unregister("_incoming")
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value)

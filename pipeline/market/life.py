@@ -1,0 +1,167 @@
+"""The weeks of the market, one after the other: the hidden bond, the orders, the leaving.
+
+Each week the bond of every account heals a little, is worn by what happened, and wavers. The
+commitment to buy follows the bond with a delay; orders follow the commitment. When the commitment
+is gone the account leaves for good. Some leave for reasons outside the relationship.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.market import wear
+from pipeline.market.arrays import Flags, Floats, Ints
+from pipeline.market.calendar import NEVER, WARM_UP_WEEKS, Calendar
+from pipeline.market.chance import Streams, side_by_side
+from pipeline.market.contacts import Contacts
+from pipeline.market.customers import Customers, quiet_spells
+from pipeline.market.service import Service
+from pipeline.market.supplier import Seats
+
+HIGHEST_RATE = 1.7  # orders a week over the usual rate, at the height of a strong season
+
+
+@dataclass(frozen=True)
+class Lives:
+    """What happened. Arrays are (accounts, weeks), (accounts,) or, for orders, (accounts, orders).
+
+    bond, commitment: the hidden state at the beginning of the week. left: first week without the
+    account, the number of weeks where it stays. because: a `Cause`, -1 where it stays.
+    placed: when, in weeks since the origin, `NEVER` where no order. willing: commitment then.
+    """
+
+    bond: Floats
+    commitment: Floats
+    left: Ints
+    because: Ints
+    placed: Floats
+    commitment_then: Floats
+    service: Service
+
+    def trading(self, customers: Customers) -> Flags:
+        """Weeks in which the account has opened and has not left."""
+        week = np.arange(self.bond.shape[1])
+        opened = week * 7 >= customers.opened[:, None]
+        return opened & (week < self.left[:, None])
+
+
+def live(
+    customers: Customers,
+    contacts: Contacts,
+    seats: Seats,
+    seat_of: Ints,
+    late_share: Floats,
+    slowness: Floats,
+    streams: Streams,
+    calendar: Calendar,
+) -> Lives:
+    """Runs all weeks. late_share and slowness are (accounts, weeks)."""
+    accounts, weeks = len(customers), calendar.weeks
+    rate = _usual_rate(customers, streams, calendar)
+    most = 8 + np.ceil(HIGHEST_RATE * weeks * 7 / customers.gap_days).astype(np.int64)
+    service = Service(customers, most, streams, weeks)
+    clock_strikes = _clock_strikes(customers, most, streams)
+    waver = wear.ORDINARY_NOISE * streams.normal(weeks)
+    offers = _offers(streams, weeks)
+    leaves = streams.uniform(weeks)
+    outside = streams.uniform(weeks) < wear.OUTSIDE_PER_YEAR / 52
+    which_outside = wear.Cause.CLOSURE + np.floor(3 * streams.uniform(1)[:, 0]).astype(np.int64)
+    week_days = np.arange(weeks) * 7
+    years = np.maximum(week_days - customers.opened[:, None], 0) / 365
+    felt = wear.cushion(years, contacts.breadth)
+    contact_blow = wear.CONTACT_LEFT * contacts.lost
+    rep_blow = (
+        wear.REPRESENTATIVE_LEFT * customers.rep_reliance[:, None] * seats.departures[seat_of]
+    )
+
+    # A new account begins with less than the bond that it may grow into.
+    bond = customers.home - 0.3 * np.exp(-years[:, 0])
+    commitment = bond.copy()
+    bonds, commitments = np.empty((accounts, weeks)), np.empty((accounts, weeks))
+    blame = np.zeros((accounts, wear.WORN))
+    left = np.full(accounts, weeks, dtype=np.int64)
+    because = np.full(accounts, -1, dtype=np.int64)
+    clock = np.zeros(accounts)
+    next_order = np.zeros(accounts, dtype=np.int64)
+    placed = np.full((accounts, int(most.max()) + 1), NEVER)
+    commitment_then = np.zeros_like(placed)
+
+    for week in range(weeks):
+        bonds[:, week], commitments[:, week] = bond, commitment
+        here = (customers.opened <= week * 7) & (left == weeks)
+        leaving = (leaves[:, week] < wear.leaving_hazard(commitment)) | outside[:, week]
+        leaving &= here & (week >= WARM_UP_WEEKS)
+        left[leaving] = week
+        worn_out = np.where(blame.max(axis=1) < 0.15, wear.Cause.DRIFTED_APART, blame.argmax(1))
+        why = np.where(outside[:, week], which_outside, worn_out)
+        because[leaving] = why[leaving]
+        here &= ~leaving
+
+        reached = clock + np.where(here, rate[:, week] * wear.willing(commitment), 0)
+        striking = np.flatnonzero(clock_strikes[np.arange(accounts), next_order] <= reached)
+        while striking.size:
+            order = next_order[striking]
+            strike = clock_strikes[striking, order]
+            at = week + (strike - clock[striking]) / (reached - clock)[striking]
+            placed[striking, order] = at
+            commitment_then[striking, order] = commitment[striking]
+            service.place(
+                striking, order, at, bond[striking],
+                late_share[striking, week], slowness[striking, week],
+            )  # fmt: skip
+            next_order[striking] += 1
+            striking = striking[clock_strikes[striking, next_order[striking]] <= reached[striking]]
+        clock = reached
+
+        blows = np.stack(
+            [
+                service.from_complaints.take(week),
+                service.from_unspoken.take(week),
+                service.from_deliveries.take(week),
+                contact_blow[:, week],
+                rep_blow[:, week],
+                offers[:, week] * wear.offer_appeal(bond),
+            ],
+            axis=1,
+        )
+        blows *= np.where(here, felt[:, week], 0)[:, None]
+        blame = (1 - wear.HEALING_A_WEEK) * blame + blows
+        heal = wear.HEALING_A_WEEK * (customers.home - bond)
+        bond = np.where(here, bond + heal - blows.sum(axis=1) + waver[:, week], bond)
+        commitment = commitment + wear.FOLLOWS_A_WEEK * (bond - commitment)
+
+    return Lives(
+        bonds, commitments, left, because, placed[:, :-1], commitment_then[:, :-1], service
+    )
+
+
+def _usual_rate(customers: Customers, streams: Streams, calendar: Calendar) -> Floats:
+    """Orders a week of an account that is content, (accounts, weeks): rhythm, season, quiet."""
+    middle = np.arange(calendar.weeks) * 7 + 3
+    day_of_year = (middle + calendar.origin.timetuple().tm_yday) % 365.25
+    turn = 2 * np.pi * (day_of_year - customers.season_peak[:, None]) / 365.25
+    season = 1 + customers.season_swing[:, None] * np.cos(turn)
+    rate: Floats = 7 / customers.gap_days[:, None] * season
+    return np.where(quiet_spells(streams, calendar.weeks), 0, rate)
+
+
+def _clock_strikes(customers: Customers, most: Ints, streams: Streams) -> Floats:
+    """When orders fall due on each account's own clock, which runs one a usual gap.
+
+    (accounts, orders + 1), never after an account's last. An account's clock is not at zero when
+    the market opens, so the first strike comes after a part of a gap.
+    """
+    gaps = side_by_side(streams.gamma_rows(most, customers.regularity), most)
+    gaps[:, 0] *= streams.uniform(1)[:, 0]
+    strikes = np.cumsum(gaps, axis=1)
+    strikes[np.arange(strikes.shape[1]) >= most[:, None]] = NEVER
+    return np.pad(strikes, ((0, 0), (0, 1)), constant_values=NEVER)
+
+
+def _offers(streams: Streams, weeks: int) -> Floats:
+    """The strength of competitors' offers, (accounts, weeks), 0 where there is none."""
+    comes = streams.uniform(weeks) < wear.OFFERS_PER_YEAR / 52
+    strength = -wear.OFFER * np.log1p(-streams.uniform(weeks))
+    return np.where(comes, strength, 0)

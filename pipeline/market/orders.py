@@ -1,0 +1,133 @@
+"""Order lines and returns of the orders that were placed.
+
+As the commitment fails, orders become smaller and narrower: fewer lines, fewer products, less of
+each. Some goods come back; a return is a line of its own with a negative amount.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.market import wear
+from pipeline.market.arrays import Flags, Floats, Ints, at_most
+from pipeline.market.calendar import NEVER, Calendar
+from pipeline.market.catalogue import CATEGORIES, Catalogue, category_of
+from pipeline.market.chance import Streams, position
+from pipeline.market.customers import Customers
+from pipeline.market.files import ORDERS, Stamps, labels, money, table
+from pipeline.market.late import known
+from pipeline.market.life import Lives
+
+RETURNED = 0.03  # of the lines
+_UNIFORM, _NORMAL = 6, 2
+
+
+@dataclass(frozen=True)
+class OrderLines:
+    """rows: the `orders` table. first_product: (accounts, orders), of the order's first line."""
+
+    rows: pa.Table
+    first_product: Ints
+
+
+def order_lines(
+    customers: Customers, lives: Lives, catalogue: Catalogue, streams: Streams, calendar: Calendar
+) -> OrderLines:
+    """Fills the orders of these accounts with lines, in the order of account and time."""
+    account, order = np.nonzero(lives.placed != NEVER)
+    given = 0.35 + 0.65 * wear.willing(lives.commitment_then[account, order])
+    how_many = 1 + streams.poisson_rows(
+        np.bincount(account, minlength=len(customers)), customers.lines[account] * given
+    )
+    line = position(how_many)
+    account, order, given = (np.repeat(x, how_many) for x in (account, order, given))
+    lines_of = np.bincount(account, minlength=len(customers))
+    u, z = streams.uniform_rows(lines_of, _UNIFORM), streams.normal_rows(lines_of, _NORMAL)
+
+    liked = np.ceil(customers.assortment_size[account] * given)
+    product = customers.assortment[account, at_most(liked * u[:, 0] ** 1.6, 31)]
+    first_product = np.zeros(lives.placed.shape, dtype=np.int64)
+    first_product[account[line == 0], order[line == 0]] = product[line == 0]
+
+    orders_a_year = 365 / customers.gap_days[account]
+    usual_line = customers.yearly_revenue[account] / orders_a_year / (1 + customers.lines[account])
+    wanted = usual_line * given * np.exp(0.7 * z[:, 0] - 0.245)
+    price = catalogue.price_cents[product] * (1 - customers.discount[account])
+    quantity = np.maximum(1, np.round(wanted * 100 / price))
+    margin_share = catalogue.margin_share[product] - customers.discount[account] / 2
+    amount = np.round(quantity * price)
+
+    placed = lives.placed[account, order] * 7
+    delivered = lives.service.delivered[account, order] * 7
+    occurred = calendar.office_hours(placed)
+    back = u[:, 1] < RETURNED
+    taken_back = np.where(u[:, 2] < 0.5, quantity, np.ceil(quantity * u[:, 2]))
+    returned = calendar.office_hours(np.where(back, delivered + 2 + 24 * u[:, 3], NEVER))
+
+    sales = _Lines(
+        account, order, line, product, occurred,
+        known(occurred, u[:, 4], u[:, 5]), quantity, amount, margin_share,
+        calendar.office_hours(lives.service.promised[account, order] * 7, beyond_end=True),
+        calendar.office_hours(delivered),
+    )  # fmt: skip
+    returns = _Lines(
+        account, order, line, product, returned,
+        known(returned, u[:, 5], u[:, 4]), -taken_back, -np.round(taken_back * price), margin_share,
+        np.full(len(account), calendar.never), np.full(len(account), calendar.never),
+    )  # fmt: skip
+    parts = [
+        part.rows(part.within(calendar), mark, customers, catalogue, calendar)
+        for part, mark in ((sales, ""), (returns, "R"))
+    ]
+    return OrderLines(pa.concat_tables(parts), first_product)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Columns of lines before they are written."""
+
+    account: Ints
+    order: Ints
+    line: Ints
+    product: Ints
+    occurred: Ints
+    known: Ints
+    quantity: Floats
+    amount: Floats  # cents
+    margin_share: Floats
+    promised: Ints
+    delivered: Ints
+
+    def within(self, calendar: Calendar) -> Flags:
+        return calendar.within(self.occurred) & (self.known < calendar.never)
+
+    def rows(
+        self, kept: Flags, mark: str, customers: Customers, catalogue: Catalogue, calendar: Calendar
+    ) -> pa.Table:
+        ids = customers.ids
+        account, order = self.account[kept], self.order[kept]
+        stamps = Stamps(calendar)
+        cents = self.amount[kept].astype(np.int64)
+        margin = np.round(cents * self.margin_share[kept]).astype(np.int64)
+        order_ids = [
+            f"{ids[a]}-{mark}{o + 1:04d}" for a, o in zip(account.tolist(), order.tolist(), strict=True)
+        ]
+        return table(
+            ORDERS,
+            account_id=labels(ids, account),
+            order_id=order_ids,
+            line_id=(self.line[kept] + 1).astype(str),
+            occurred_at=stamps(self.occurred[kept]),
+            known_at=stamps(self.known[kept]),
+            product_id=labels(catalogue.product_ids, self.product[kept]),
+            category=labels(CATEGORIES, category_of(self.product[kept])),
+            quantity=self.quantity[kept].astype(np.int64),
+            amount=money(cents),
+            margin=money(margin),
+            currency=labels(("EUR",), np.zeros(len(cents), dtype=np.int64)),
+            promised_at=stamps(self.promised[kept]),
+            delivered_at=stamps(self.delivered[kept]),
+        )

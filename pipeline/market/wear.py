@@ -1,0 +1,127 @@
+"""What wears a relationship down, and by how much.
+
+The bond is a number without a unit: 1 is the usual healthy relationship, near 0 it breaks. Every
+amount below is what an event takes from the bond of an account without any cushion (a new account
+with one contact).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from pipeline.market.arrays import Floats, Ints, rises
+
+WEEKS_AFTER_THE_END = 60  # wear that is scheduled beyond the last week goes nowhere
+
+
+class Cause(IntEnum):
+    """Why an account left. From `CLOSURE` on: reasons outside the relationship."""
+
+    COMPLAINTS = 0
+    UNSPOKEN_PROBLEMS = 1
+    LATE_DELIVERIES = 2
+    CONTACT_LEFT = 3
+    REPRESENTATIVE_LEFT = 4
+    COMPETING_OFFER = 5
+    DRIFTED_APART = 6
+    CLOSURE = 7
+    TAKEOVER = 8
+    OWN_PRODUCTION = 9
+
+
+WORN = 6  # the causes that wear the bond, Cause 0..5
+
+# A problem that is voiced: at once, for each week without an answer, for each week past the day
+# that was promised, all times the severity; a solution in time gives part of the first back.
+PROBLEM = 0.07
+UNANSWERED_A_WEEK = 0.11
+OVERDUE_A_WEEK = 0.12
+SOLVED_IN_TIME = 0.05
+REOPENED = 0.16
+ANSWER_EXPECTED_DAYS = 2.0
+PATIENCE_WEEKS = 10  # after that many weeks the account no longer waits: the harm is done
+SEVERITY = (0.5, 1.0, 1.7)  # low, medium, high
+
+UNSPOKEN_PROBLEM = 0.24  # one that nobody was told of, so nobody solved it
+LATE_DELIVERY, LATE_DELIVERY_A_DAY = 0.04, 0.012
+CONTACT_LEFT = 0.95  # times the share of the relationship that rested on the person
+REPRESENTATIVE_LEFT = 0.75  # times the share that rested on our representative
+OFFERS_PER_YEAR = 0.9
+OFFER = 0.16
+
+HEALING_A_WEEK = 0.02
+ORDINARY_NOISE = 0.028  # a week
+FOLLOWS_A_WEEK = 1 / 8  # buying follows the bond with a delay of some two months
+
+
+def cushion(years: Floats, breadth: Floats) -> Floats:
+    """What share of a blow is felt: less after a long history and with broad contact."""
+    felt: Floats = 1 / (1 + 0.28 * np.log1p(years) + 0.18 * np.maximum(breadth - 1, 0))
+    return felt
+
+
+def offer_appeal(bond: Floats) -> Floats:
+    """How much a competitor's offer counts: a contented account hardly listens."""
+    appeal: Floats = 0.4 + 1.6 * rises(bond, 0.6, -0.15)
+    return appeal
+
+
+def voices(bond: Floats) -> Floats:
+    """The chance that a problem is brought to us; who has given up complains less."""
+    chance: Floats = 0.30 + 0.55 * rises(bond, 0.5, 0.15)
+    return chance
+
+
+def willing(commitment: Floats) -> Floats:
+    """The share of its usual orders that an account still gives us."""
+    share: Floats = rises(commitment, 0.38, 0.12)
+    return share
+
+
+def in_touch(bond: Floats) -> Floats:
+    """The share of the usual touches that still come about; earlier than orders it falls."""
+    share: Floats = 0.12 + 0.88 * rises(bond, 0.55, 0.11)
+    return share
+
+
+def leaving_hazard(commitment: Floats) -> Floats:
+    """The chance to leave for good within a week."""
+    chance: Floats = 0.13 * rises(commitment, 0.14, -0.07)
+    return chance
+
+
+OUTSIDE_PER_YEAR = 0.042  # accounts that leave for reasons of their own, however good the bond
+
+
+class Schedule:
+    """Wear that is to come: (accounts, weeks), either at once or lasting for some weeks."""
+
+    def __init__(self, accounts: int, weeks: int) -> None:
+        self._last = weeks + WEEKS_AFTER_THE_END
+        self._once = np.zeros((accounts, self._last + 1))
+        self._change = np.zeros((accounts, self._last + 1))
+        self._running = np.zeros(accounts)
+
+    def once(self, rows: Ints, moment: Floats, amount: Floats) -> None:
+        """Takes `amount` from the bond in the week that begins at or after `moment` (in weeks).
+
+        `rows` must not name an account twice.
+        """
+        self._once[rows, self._week(moment)] += amount
+
+    def lasting(self, rows: Ints, begin: Floats, end: Floats, a_week: Floats) -> None:
+        """Takes `a_week` in every week from `begin` to before `end`."""
+        first, stop = self._week(begin), self._week(np.maximum(begin, end))
+        self._change[rows, first] += a_week
+        self._change[rows, stop] -= a_week
+
+    def take(self, week: int) -> Floats:
+        """The wear of a week; weeks must be taken one after the other."""
+        self._running += self._change[:, week]
+        wear: Floats = self._once[:, week] + np.maximum(self._running, 0)
+        return wear
+
+    def _week(self, moment: Floats) -> Ints:
+        return np.ceil(np.minimum(moment, self._last)).astype(np.int64)

@@ -1,0 +1,204 @@
+"""Where MLflow keeps runs and models, how it is reached, and what its failures mean to a user.
+
+By default the store is an SQLite file under the configured tracking folder with the artifacts
+beside it; MLFLOW_TRACKING_URI, when set, names another one. Importing MLflow takes seconds and the
+first use of a new SQLite store some more, so both wait until the first real use.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import (
+    CannotWrite,
+    ConfigError,
+    DefectionError,
+    ServiceUnavailable,
+    TryAgain,
+)
+from pipeline.locks import exclusive
+
+# Set before MLflow is imported, and inherited by every process that we start for it; a value that
+# the user has set stays. The retries are bounded: MLflow's own defaults wait for minutes.
+QUIET_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # or the working directory's lock file goes into the model
+}
+_DATABASE_ATTEMPTS = 4  # within 1.1 seconds
+_FIRST_USE_SECONDS = 300  # how long a second process waits while a first creates the tables
+
+_SERVER_SCHEMES = ("http://", "https://", "databricks")
+_UNREADY_CODES = {
+    "TEMPORARILY_UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+}
+_REFUSED_CODES = {"PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED", "UNAUTHENTICATED"}
+_NO_WRITE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT}
+
+
+def without_credentials(text: str) -> str:
+    """`text` with the user part of every address in it cut out: `//user:secret@host` -> `//host`."""
+    return re.sub(r"//[^/@\s]+@", "//", text)
+
+
+class Store:
+    """One MLflow store, reached on first use.
+
+    folder: the tracking folder; holds `mlflow.db`, `artifacts/` and the locks.
+    debug: let MLflow and its libraries log what they like.
+    """
+
+    def __init__(self, folder: Path, *, debug: bool = False) -> None:
+        self.folder = folder.resolve()
+        self._debug = debug
+        self._client: Any = None
+
+    @property
+    def address(self) -> str:
+        """The tracking URI, credentials included: MLFLOW_TRACKING_URI, else our SQLite file."""
+        named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+        return named or f"sqlite:///{self._database}"
+
+    @property
+    def is_server(self) -> bool:
+        """Whether a tracking server answers, which then decides where artifacts lie."""
+        return self.address.startswith(_SERVER_SCHEMES)
+
+    @property
+    def artifact_location(self) -> str | None:
+        """Where a new experiment's artifacts go; None leaves it to the server."""
+        return None if self.is_server else (self.folder / "artifacts").as_uri()
+
+    def exists(self) -> bool:
+        """Whether there can be anything to read; only our own SQLite file can be known absent."""
+        return bool(os.environ.get("MLFLOW_TRACKING_URI")) or self._database.exists()
+
+    @property
+    def _database(self) -> Path:
+        return self.folder / "mlflow.db"
+
+    def client(self) -> Any:
+        """The `MlflowClient` of this store, which is created when it does not exist.
+
+        Raises ServiceUnavailable, CannotWrite, ConfigError.
+        """
+        if self._client is None:
+            self._check_path()
+            # Two first uses at once would both create the tables, and one of them would fail.
+            with exclusive(
+                self.folder / ".initialise.lock", "preparing the MLflow store", _FIRST_USE_SECONDS
+            ):
+                self._client = self._connected()
+        return self._client
+
+    def _check_path(self) -> None:
+        # These have a meaning in the address of a database and cannot be escaped in all of MLflow.
+        if found := sorted(set("%?#") & set(str(self.folder))):
+            raise ConfigError(
+                f"The tracking folder {self.folder} has {' '.join(found)} in its path, which MLflow "
+                "cannot address. Set tracking.folder to another path."
+            )
+
+    def _connected(self) -> Any:
+        for name, value in QUIET_ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "INFO" if self._debug else "ERROR")
+        if not self._debug:
+            logging.getLogger("urllib3").setLevel(logging.ERROR)  # one line for every retry
+
+        import mlflow.store.db.utils
+        from mlflow import MlflowClient
+
+        mlflow.store.db.utils.MAX_RETRY_COUNT = _DATABASE_ATTEMPTS
+        with self.errors():
+            client = MlflowClient(tracking_uri=self.address, registry_uri=self.address)
+            client.search_registered_models(max_results=1)  # the registry's tables, too
+        return client
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what MLflow and its libraries raise in the block into errors a user can mend."""
+        import requests
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            yield
+        except DefectionError:
+            raise
+        except (MlflowException, DBAPIError, requests.RequestException, OSError) as error:
+            explained = self._explained(error)
+            if explained is None:
+                raise
+            raise explained from error
+
+    def _explained(self, error: Exception) -> DefectionError | None:
+        """The error in the user's words; None when it is not the user's or the service's doing."""
+        import requests
+        from mlflow.exceptions import MlflowException, RestException
+        from sqlalchemy.exc import DBAPIError
+
+        shown = without_credentials(self.address)
+        said = without_credentials(str(error)).strip().splitlines()[0] if str(error) else ""
+        code = error.error_code if isinstance(error, MlflowException) else ""
+        if "readonly database" in said or "disk is full" in said:
+            return CannotWrite(f"MLflow cannot write to {shown} ({said}). Free or unlock the disk.")
+        if "database is locked" in said:
+            return TryAgain(f"Another job is writing to {shown}. Try again when it has ended.")
+        if "out-of-date database schema" in said:
+            return ConfigError(
+                f"{shown} was made by another version of MLflow. Copy the file as a backup, then "
+                f"run: mlflow db upgrade {shown}"
+            )
+        if code in _REFUSED_CODES:
+            return ConfigError(
+                f"The MLflow server {shown} refuses us ({said}). Set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of a user who may write."
+            )
+        if (
+            said.startswith("API request to")
+            or code in _UNREADY_CODES
+            or isinstance(error, DBAPIError | requests.RequestException)
+            or (isinstance(error, RestException) and code == "INTERNAL_ERROR")
+        ):
+            return ServiceUnavailable(
+                f"The MLflow store {shown} does not answer ({said}). See that it runs and that "
+                "MLFLOW_TRACKING_URI names it; unset the variable to use the local store."
+            )
+        if isinstance(error, OSError) and error.errno in _NO_WRITE_ERRNOS:
+            where = error.filename or self.folder
+            return CannotWrite(
+                f"MLflow cannot write to {where} ({error.strerror}). Make room or make it writable."
+            )
+        return None
+
+    @contextmanager
+    def as_default(self) -> Iterator[None]:
+        """Make this MLflow's own default store in the block, and restore what was there before.
+
+        For the few functions of MLflow that take no client. MLflow copies the address into the
+        environment; left there it would be mistaken for the user's choice.
+        """
+        import mlflow
+
+        before = os.environ.get("MLFLOW_TRACKING_URI")
+        mlflow.set_tracking_uri(self.address)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(None)
+            if before is not None:
+                os.environ["MLFLOW_TRACKING_URI"] = before

@@ -1,0 +1,49 @@
+"""The registered model as MLflow serves it: calibrated probabilities from the native files.
+
+MLflow stores this file as text and runs it when somebody loads the model through
+`mlflow.pyfunc` ("models from code"), so that nothing needs unpickling. It is shipped with the
+`models` package and imports nothing else of ours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+
+
+class RiskService(mlflow.pyfunc.PythonModel):  # type: ignore[misc] # mlflow ships no types
+    """Answers a table of features, a row an account, with a table of one column, `risk`."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the native files, which MLflow has put beside this one."""
+        from models.risk_model import load
+
+        self._model = load(Path(context.artifacts["native"]))
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """The calibrated probability of defection of each row, 0-1, in the rows' order.
+
+        Columns are taken by name, in any order; others are ignored. A null is a value that is not
+        known; a column that is absent is an error, because the caller then has other features
+        than the model was trained on.
+        """
+        names = list(self._model.names)
+        absent = [name for name in names if name not in model_input.columns]
+        if absent:
+            raise ValueError(
+                f"{len(absent)} of the {len(names)} features of the model are not in the table: "
+                + ", ".join(absent[:5])
+                + (", ..." if len(absent) > 5 else "")
+            )
+        features = model_input[names].to_numpy(dtype=np.float64, na_value=np.nan)
+        risk = self._model.risk(features, names)
+        return pd.DataFrame({"risk": np.asarray(risk, dtype=np.float64)}, index=model_input.index)
+
+
+mlflow.models.set_model(RiskService())

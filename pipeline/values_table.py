@@ -1,0 +1,52 @@
+"""Runs a plan of `features.compilation` on the engine and keeps its answer as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+
+import pyarrow as pa
+
+from features.compilation import compile_values
+from features.values import Value
+from pipeline.engine import Engine, quoted
+
+IDENTITY = "account_identity"
+
+
+def make_values_table(
+    engine: Engine,
+    into: str,
+    values: Mapping[str, Value],
+    as_ofs: Sequence[date],
+    *,
+    rows: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> None:
+    """Create the table `into`: account_id, as_of and a DOUBLE per value, in no given order.
+
+    values: by column name, over the canonical tables that the engine holds. rows: a table with
+    the (account_id, as_of) wanted; None means all for which there is an answer. progress is told
+    the name of each step before it runs.
+    """
+    plan = compile_values(values, as_ofs, rows=rows, merged=engine.has_table(IDENTITY))
+    numbers, dates, seconds = zip(*plan.snapshots, strict=True)
+    lookups = {
+        "snapshots": pa.table(
+            {"number": pa.array(numbers), "as_of": pa.array(dates), "as_of_s": pa.array(seconds)}
+        ),
+        "calendar": pa.table(
+            dict(zip(plan.calendar.columns, zip(*plan.calendar.rows(), strict=True), strict=True))
+        ),
+    }
+    try:
+        for name, table in lookups.items():
+            engine.register(name, table)
+        for step in plan.steps:
+            if progress:
+                progress(step.name)
+            engine.execute(f"CREATE TABLE {quoted(step.name)} AS {step.sql}")
+        engine.execute(f"CREATE OR REPLACE TABLE {quoted(into)} AS {plan.query}")
+    finally:
+        for name in (*lookups, *(step.name for step in plan.steps)):
+            engine.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
