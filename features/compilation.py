@@ -152,8 +152,10 @@ class _Compiler:
         yield Step(cells, self._cells(population, key, {}))
         distinct = [a for a in wanted if isinstance(a, Distinct)]
         if distinct:
+            ranges = f"ranges_{suffix}"
+            yield Step(ranges, self._key_ranges(cells, distinct))
             yield self._answer(
-                f"distinct_{suffix}", list(distinct), self._distinct(cells, distinct)
+                f"distinct_{suffix}", list(distinct), self._distinct(ranges, distinct)
             )
         for busiest in (a for a in wanted if isinstance(a, Busiest)):
             name = f"busiest_{suffix}_{self._columns[busiest]}"
@@ -185,55 +187,56 @@ class _Compiler:
 
     def _sums(self, cells: str, additive: Mapping[Aggregate, str]) -> str:
         """Counts and totals: added at `enters`, taken away at the window's exit."""
-        names = [self._columns[a] for a in additive]
-        branches = [
-            _branch(cells, "enters", dict(zip(names, additive.values(), strict=True)), names)
+        changes = [
+            _Change(cells, "enters", {self._columns[a]: text for a, text in additive.items()})
         ]
         for within in dict.fromkeys(a.within for a in additive):
             leaving = {
-                self._columns[a]: f"-{measure}"
-                for a, measure in additive.items()
-                if a.within == within
+                self._columns[a]: f"-{text}" for a, text in additive.items() if a.within == within
             }
-            branches.append(_branch(cells, exit_column(within), leaving, names))
-        return self._running(branches, names)
+            changes.append(_Change(cells, exit_column(within), leaving))
+        return self._running(changes)
 
-    def _distinct(self, cells: str, distinct: Sequence[Distinct]) -> str:
-        """The union of each key's ranges: 1 where the union begins, -1 where it ends.
+    def _key_ranges(self, cells: str, distinct: Sequence[Distinct]) -> str:
+        """The union of each key's ranges, and how many keys have the same.
 
         Cells of a key that enter together are one range, the longest. In order of entry, a range
-        adds only what lies beyond the furthest end so far.
+        adds only what lies beyond the furthest end so far: from `begins_<exit>` to the exit.
         """
-        names = [self._columns[a] for a in distinct]
-        exits = {a: exit_column(a.within) for a in distinct}
-        longest = ", ".join(
-            f"MAX({column}) AS {column}" for column in dict.fromkeys(exits.values())
-        )
+        exits = list(dict.fromkeys(exit_column(a.within) for a in distinct))
+        longest = ", ".join(f"MAX({column}) AS {column}" for column in exits)
         begins = ", ".join(
             f"GREATEST(enters, COALESCE(MAX({column}) OVER earlier, 0)) AS begins_{column}"
-            for column in dict.fromkeys(exits.values())
+            for column in exits
         )
-        ranges = (
-            f"(SELECT *, {begins} FROM (SELECT account_id, key, enters, {longest} FROM {cells} "
+        edges = ", ".join(f"begins_{column}, {column}" for column in exits)
+        return (
+            f"SELECT account_id, {edges}, COUNT(*) AS keys FROM (SELECT *, {begins} FROM ("
+            f"SELECT account_id, key, enters, {longest} FROM {cells} "
             "GROUP BY account_id, key, enters) AS entry "
             "WINDOW earlier AS (PARTITION BY account_id, key ORDER BY enters "
-            "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS range"
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS range "
+            f"GROUP BY account_id, {edges}"
         )
-        branches = []
-        for aggregate, column in exits.items():
-            name = self._columns[aggregate]
-            some = f"begins_{column} < {column}"
-            branches.append(_branch(ranges, f"begins_{column}", {name: "1"}, names, some))
-            branches.append(_branch(ranges, column, {name: "-1"}, names, some))
-        return self._running(branches, names)
 
-    def _running(self, branches: Sequence[str], names: Sequence[str]) -> str:
-        """Running sums over the snapshots of the changes that the branches list."""
+    def _distinct(self, ranges: str, distinct: Sequence[Distinct]) -> str:
+        """Keys seen: added where the union of their ranges begins, taken away where it ends."""
+        changes = []
+        for aggregate in distinct:
+            name, leaves = self._columns[aggregate], exit_column(aggregate.within)
+            some = f"begins_{leaves} < {leaves}"
+            changes.append(_Change(ranges, f"begins_{leaves}", {name: "keys"}, some))
+            changes.append(_Change(ranges, leaves, {name: "-keys"}, some))
+        return self._running(changes)
+
+    def _running(self, changes: Sequence[_Change]) -> str:
+        """Running sums over the snapshots of what changes at each."""
+        names = list(dict.fromkeys(name for change in changes for name in change.amounts))
         summed = ", ".join(f"SUM({name}) AS {name}" for name in names)
         running = ", ".join(f"SUM(COALESCE({name}, 0)) OVER so_far AS {name}" for name in names)
-        changes = " UNION ALL ".join(branches)
+        listed = " UNION ALL ".join(change.sql(names) for change in changes)
         return (
-            f"WITH steps AS (SELECT account_id, number, {summed} FROM ({changes}) AS change "
+            f"WITH steps AS (SELECT account_id, number, {summed} FROM ({listed}) AS change "
             f"WHERE number < {len(self._calendar.as_ofs)} GROUP BY account_id, number), "
             "grid AS (SELECT account_id, snapshots.number FROM "
             "(SELECT DISTINCT account_id FROM steps) AS account CROSS JOIN snapshots) "
@@ -280,12 +283,25 @@ def _key(aggregate: Aggregate) -> str:
     return aggregate.key if isinstance(aggregate, Distinct | Busiest) else ""
 
 
-def _branch(
-    source: str, number: str, amounts: Mapping[str, str], names: Sequence[str], where: str = "TRUE"
-) -> str:
-    """The changes at one edge of the ranges: an amount for some columns, 0 for the others."""
-    columns = ", ".join(f"{amounts.get(name, '0')} AS {name}" for name in names)
-    return f"SELECT account_id, {number} AS number, {columns} FROM {source} WHERE {where}"
+@dataclass(frozen=True)
+class _Change:
+    """What is added at one edge of the ranges in a table: SQL amounts by column."""
+
+    table: str
+    edge: str
+    amounts: Mapping[str, str]
+    where: str = "TRUE"
+
+    def sql(self, names: Sequence[str]) -> str:
+        """account_id, number and each of `names`, 0 for those that do not change here."""
+        columns = ", ".join(
+            f"SUM({self.amounts[name]}) AS {name}" if name in self.amounts else f"0 AS {name}"
+            for name in names
+        )
+        return (
+            f"SELECT account_id, {self.edge} AS number, {columns} FROM {self.table} "
+            f"WHERE {self.where} GROUP BY account_id, {self.edge}"
+        )
 
 
 def _seen_by_snapshots(leaves: str) -> str:

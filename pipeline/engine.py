@@ -18,6 +18,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+QueryError = duckdb.Error
+"""What a statement that cannot be understood or carried out raises."""
+
 
 def quoted(name: str) -> str:
     """An identifier or text literal's body made safe for double quotes, with the quotes."""
@@ -49,6 +52,7 @@ class Engine:
             "memory_limit": f"{int(pages * page_bytes * memory_share / 1e6)}MB",
             "temp_directory": self._spill.name,
             "preserve_insertion_order": False,
+            "TimeZone": "UTC",  # else a zoned time's date depends on the machine
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "enable_progress_bar": False,
@@ -58,7 +62,7 @@ class Engine:
             "lock_configuration": True,
         }
         for name, value in settings.items():
-            self._connection.execute(f"SET {name} = {_literal(value)}")
+            self._connection.execute(f"SET {name} = {literal(value)}")
 
     def __enter__(self) -> Self:
         return self
@@ -72,17 +76,29 @@ class Engine:
         self._connection.close()
         self._spill.cleanup()
 
+    @property
+    def folder(self) -> Path:
+        """A private folder that statements may read; it is gone when the engine is closed."""
+        return Path(self._spill.name)
+
+    def is_one_query(self, sql: str) -> bool:
+        """Whether a text is a single SELECT; QueryError where it cannot be parsed."""
+        statements = self._connection.extract_statements(sql)
+        return [s.type for s in statements] == [duckdb.StatementType.SELECT]
+
     def execute(self, sql: str, values: Sequence[Any] | None = None) -> None:
         """Run a statement whose result is not wanted."""
         self._connection.execute(sql, values)
 
     def rows(self, sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query as tuples; for small answers."""
-        return self._connection.execute(sql, values).fetchall()
+        answer: list[tuple[Any, ...]] = self._connection.execute(sql, values).fetchall()
+        return answer
 
     def frame(self, sql: str, values: Sequence[Any] | None = None) -> pd.DataFrame:
         """A query's answer as a pandas table."""
-        return self._connection.execute(sql, values).df()
+        answer: pd.DataFrame = self._connection.execute(sql, values).df()
+        return answer
 
     def arrow(self, sql: str, values: Sequence[Any] | None = None) -> pa.Table:
         """A query's answer as an Arrow table; the way to Parquet without pandas in between."""
@@ -101,9 +117,10 @@ class Engine:
         self._connection.unregister("_incoming")
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """A text, number or list as SQL; safe for any text."""
     if isinstance(value, list):
-        return "[" + ", ".join(_literal(item) for item in value) + "]"
+        return "[" + ", ".join(literal(item) for item in value) + "]"
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     return str(value)

@@ -49,9 +49,14 @@ _REFUSED_CODES = {"PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED", "UNAUTHENTICATED
 _NO_WRITE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT}
 
 
+def _named_address() -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+
+
 def without_credentials(text: str) -> str:
-    """`text` with the user part of every address in it cut out: `//user:secret@host` -> `//host`."""
-    return re.sub(r"//[^/@\s]+@", "//", text)
+    """`text` without the secrets of addresses: `//user:secret@host` becomes `//host`."""
+    text = re.sub(r"//[^/\s]*@", "//", text)
+    return re.sub(r"(?i)\b(password|token|secret)=[^&\s]+", r"\1=...", text)
 
 
 class Store:
@@ -69,8 +74,17 @@ class Store:
     @property
     def address(self) -> str:
         """The tracking URI, credentials included: MLFLOW_TRACKING_URI, else our SQLite file."""
-        named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
-        return named or f"sqlite:///{self._database}"
+        return _named_address() or f"sqlite:///{self._database}"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is our SQLite file, and nobody named another store."""
+        return not _named_address()
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown and logged."""
+        return without_credentials(self.address)
 
     @property
     def is_server(self) -> bool:
@@ -84,7 +98,7 @@ class Store:
 
     def exists(self) -> bool:
         """Whether there can be anything to read; only our own SQLite file can be known absent."""
-        return bool(os.environ.get("MLFLOW_TRACKING_URI")) or self._database.exists()
+        return not self.is_own or self._database.exists()
 
     @property
     def _database(self) -> Path:
@@ -108,8 +122,8 @@ class Store:
         # These have a meaning in the address of a database and cannot be escaped in all of MLflow.
         if found := sorted(set("%?#") & set(str(self.folder))):
             raise ConfigError(
-                f"The tracking folder {self.folder} has {' '.join(found)} in its path, which MLflow "
-                "cannot address. Set tracking.folder to another path."
+                f"The tracking folder {self.folder} has {' '.join(found)} in its path, which "
+                "MLflow cannot address. Set tracking.folder to another path."
             )
 
     def _connected(self) -> Any:
@@ -151,7 +165,7 @@ class Store:
         from mlflow.exceptions import MlflowException, RestException
         from sqlalchemy.exc import DBAPIError
 
-        shown = without_credentials(self.address)
+        shown = self.shown
         said = without_credentials(str(error)).strip().splitlines()[0] if str(error) else ""
         code = error.error_code if isinstance(error, MlflowException) else ""
         if "readonly database" in said or "disk is full" in said:

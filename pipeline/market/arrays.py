@@ -13,7 +13,7 @@ Flags = NDArray[np.bool_]
 
 
 def rises(x: Floats, middle: float, width: float) -> Floats:
-    """The logistic curve: from 0 to 1 as x grows, 1/2 at `middle`, steeper for a smaller `width`."""
+    """The logistic curve: 0 to 1 as x grows, 1/2 at `middle`; falls if `width` is negative."""
     curve: Floats = 1 / (1 + np.exp((middle - x) / width))
     return curve
 
@@ -25,4 +25,5 @@ def choose(u: Floats, shares: tuple[float, ...]) -> Ints:
 
 def at_most(values: NDArray[Any], top: int) -> Ints:
     """Whole numbers, none above `top`."""
-    return np.minimum(values, top).astype(np.int64)
+    whole: Ints = np.minimum(values, top).astype(np.int64)
+    return whole

@@ -12,13 +12,14 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from pipeline.market.arrays import Floats, Ints
+from pipeline.market.arrays import Flags, Floats, Ints
 
 WARM_UP_WEEKS = 26  # before the history, so that it opens in the middle of things
 DAY_SECONDS = 86_400
 OPENS, CLOSES = 7 * 3600, 18 * 3600
 EPOCH = date(1970, 1, 1)
-NEVER = float("inf")
+NEVER = float("inf")  # a moment, in days or weeks
+NO_STAMP = 2**62  # a stamp, in seconds
 
 
 def months_before(day: date, months: int) -> date:
@@ -49,6 +50,11 @@ class Calendar:
         """The first day of week 0."""
         return self.end - timedelta(weeks=self.weeks)
 
+    @property
+    def start_day(self) -> int:
+        """Days from the origin to the first day of the history."""
+        return self.day(self.start)
+
     def day(self, when: date) -> int:
         """Days from the origin to a date."""
         return (when - self.origin).days
@@ -57,29 +63,40 @@ class Calendar:
         """The stamp of a date's first second."""
         return (when - EPOCH).days * DAY_SECONDS
 
-    def week_of(self, when: date) -> int:
-        """The number of the week that holds a date."""
-        return self.day(when) // 7
-
     def epoch_day(self, days: Floats | Ints) -> Ints:
         """Days since the origin as days since 1970, for date columns."""
         return np.floor(days).astype(np.int64) + (self.origin - EPOCH).days
 
+    def opening(self, days: Ints) -> Ints:
+        """The stamp of the opening hour of days since the origin."""
+        return self.epoch_day(days) * DAY_SECONDS + OPENS
+
     def office_hours(self, days: Floats) -> Ints:
         """Moments as UTC seconds since 1970, moved into the office hours of the same day.
 
-        A weekend's moments fall on the Friday's last hour. The order of moments is kept. Moments
-        after the end, `NEVER` among them, become the end's second.
+        A weekend's moments fall on the Friday's last hour. The order of moments is kept, and
+        `NEVER` becomes `NO_STAMP`.
         """
-        days = np.minimum(days, self.day(self.end))
-        whole = np.floor(days)
-        part = days - whole
-        epoch_day = whole.astype(np.int64) + (self.origin - EPOCH).days
+        real = np.where(np.isfinite(days), days, 0)
+        whole = np.floor(real)
+        part = real - whole
+        epoch_day = self.epoch_day(real)
         weekday = (epoch_day + 3) % 7  # 1970-01-01 was a Thursday
-        past_friday = np.where(weekday > 4, weekday - 4, 0)
-        weekend = np.where(past_friday > 0, (past_friday - 1 + part) / 2, 0.0)
-        second = np.where(
-            past_friday > 0, CLOSES + weekend * 3600, OPENS + part * (CLOSES - OPENS)
-        ).astype(np.int64)
+        past_friday = np.maximum(weekday - 4, 0)
+        on_weekend = CLOSES + (past_friday - 1 + part) / 2 * 3600
+        on_weekday = OPENS + part * (CLOSES - OPENS)
+        second = np.where(past_friday > 0, on_weekend, on_weekday).astype(np.int64)
         stamp = (epoch_day - past_friday) * DAY_SECONDS + second
-        return np.where(days >= self.day(self.end), self.seconds(self.end), stamp)
+        return np.where(np.isfinite(days), stamp, NO_STAMP)
+
+    def happened(self, days: Floats) -> Ints:
+        """As `office_hours`; what lies at or after the end has not happened: `NO_STAMP`."""
+        return self.until_end(self.office_hours(days))
+
+    def until_end(self, stamps: Ints) -> Ints:
+        """Stamps before the end as they are, others `NO_STAMP`."""
+        return np.where(stamps < self.seconds(self.end), stamps, NO_STAMP)
+
+    def within(self, stamps: Ints) -> Flags:
+        """Which stamps lie in the history, `[start, end)`."""
+        return (stamps >= self.seconds(self.start)) & (stamps < self.seconds(self.end))

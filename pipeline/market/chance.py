@@ -56,6 +56,12 @@ class Streams:
         """Poisson counts with the given means, (members, n) for (members, n)."""
         return np.stack([s.poisson(m) for s, m in zip(self._streams, means, strict=True)])
 
+    def poisson_rows(self, counts: Ints, means: Floats) -> Ints:
+        """Poisson counts with these means, of which `counts[m]` are member m's: (sum,)."""
+        ends = np.cumsum(counts).tolist()
+        each = zip(self._streams, [0, *ends], ends, strict=False)
+        return np.concatenate([s.poisson(means[a:b]) for s, a, b in each])
+
     def gamma_rows(self, counts: Ints, shapes: Floats) -> Floats:
         """Gamma draws of mean 1, `counts[m]` of the shape `shapes[m]` for member m: (sum,)."""
         each = zip(self._streams, counts.tolist(), shapes.tolist(), strict=True)
@@ -69,7 +75,7 @@ class Streams:
 def side_by_side(rows: Floats, counts: Ints, fill: float = 0) -> Floats:
     """Rows that lie below one another by member, as (members, most, ...), `fill` beyond."""
     member = np.repeat(np.arange(len(counts)), counts)
-    wide = np.full((len(counts), int(counts.max()), *rows.shape[1:]), fill)
+    wide = np.full((len(counts), int(counts.max()), *rows.shape[1:]), fill, dtype=np.float64)
     wide[member, position(counts)] = rows
     return wide
 

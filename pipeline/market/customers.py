@@ -5,12 +5,13 @@ Sizes are lognormal, so that a fifth of the accounts brings about four fifths of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.market.arrays import Flags, Floats, Ints, choose
-from pipeline.market.calendar import WARM_UP_WEEKS, Calendar
+from pipeline.market.calendar import Calendar
 from pipeline.market.catalogue import CATEGORIES, PRODUCTS_PER_CATEGORY
 from pipeline.market.chance import Streams
 from pipeline.market.supplier import REGIONS
@@ -22,7 +23,8 @@ SEASON_SWING = (0.12, 0.45, 0.30, 0.35, 0.15)  # by segment; 0.3: from 70 % to 1
 
 SLOTS = 6  # positions at an account through which it can deal with us
 ASSORTMENT = 32  # products that an account buys at most
-LEAVING_PER_YEAR = 0.16  # accounts that must be replaced to keep the market's size
+QUIET_SPELLS_PER_YEAR = 0.16
+LEAVING_PER_YEAR = 0.19  # accounts that must be replaced to keep the market's size
 
 _UNIFORM, _NORMAL = 16, 12
 
@@ -92,7 +94,7 @@ class Customers:
             assortment_size=np.clip(np.exp(np.log(9) + 0.4 * size + 0.4 * z[5]), 2, 32).astype(int),
             shares=_shares(slots, streams),
             roles=_roles(streams),
-            touches_a_week=np.clip(np.exp(np.log(0.45) + 0.4 * size + 0.4 * z[6]), 0.1, 3),
+            touches_a_week=np.clip(np.exp(np.log(0.55) + 0.4 * size + 0.4 * z[6]), 0.1, 3),
             rep_reliance=u[7] ** 1.5,
             home=1.0 + 0.2 * z[7],
         )
@@ -100,10 +102,10 @@ class Customers:
 
 def _opened(known: Floats, when: Floats, calendar: Calendar) -> Ints:
     """Most accounts are there from the beginning; others arrive as fast as accounts leave."""
-    span = calendar.weeks * 7 - WARM_UP_WEEKS * 7
+    span = calendar.day(calendar.end) - calendar.start_day
     old_share = 1 / (1 + LEAVING_PER_YEAR * span / 365)
     old = -np.floor(20 * 365 * when**1.6)
-    new = WARM_UP_WEEKS * 7 + np.floor(when * span)
+    new = calendar.start_day + np.floor(when * span)
     return np.where(known < old_share, old, new).astype(np.int64)
 
 
@@ -147,8 +149,14 @@ ROLES = (
     ("managing director", "management", "executive"),
 )
 
-_FIRST = "Bal Cor Dal Fen Gar Hol Jor Kel Lan Mer Nor Pol Rav Sel Tol Ulm Var Wen Yor Zel".split()
-_LAST = "bek dorf fors gard hout lund mar nau stad thal vik wick".split()
+_FIRST = (
+    "Bal", "Cor", "Dal", "Fen", "Gar", "Hol", "Jor", "Kel", "Lan", "Mer",
+    "Nor", "Pol", "Rav", "Sel", "Tol", "Ulm", "Var", "Wen", "Yor", "Zel",
+)  # fmt: skip
+_LAST = (
+    "bek", "dorf", "fors", "gard", "hout", "lund", "mar", "nau",
+    "stad", "thal", "vik", "wick",
+)  # fmt: skip
 _TRADE = (
     "Machine Works", "Foods", "Hydraulics", "Packaging", "Steel", "Timber", "Pumps",
     "Instruments", "Dairy", "Energy", "Builders", "Castings", "Paper", "Ceramics",
@@ -159,7 +167,7 @@ _FORM = ("GmbH", "AG", "Ltd", "SA", "BV", "AB", "Srl", "SpA", "Oy", "KG")
 
 def _name(number: int) -> str:
     sizes = (len(_FIRST), len(_LAST), len(_TRADE), len(_FORM))
-    everything = int(np.prod(sizes))
+    everything = math.prod(sizes)
     round_number, rest = divmod(number, everything)
     rest = rest * 7919 % everything  # prime to `everything`: a walk that meets each name once
     rest, first = divmod(rest, sizes[0])
@@ -178,6 +186,3 @@ def quiet_spells(streams: Streams, weeks: int) -> Flags:
     lasts = 4 + np.floor(20 * streams.uniform(weeks) ** 1.5)
     until = np.where(begins, np.arange(weeks) + lasts, 0)
     return np.arange(weeks) < np.maximum.accumulate(until, axis=1)
-
-
-QUIET_SPELLS_PER_YEAR = 0.16

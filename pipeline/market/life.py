@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.market import wear
 from pipeline.market.arrays import Flags, Floats, Ints
-from pipeline.market.calendar import NEVER, WARM_UP_WEEKS, Calendar
+from pipeline.market.calendar import NEVER, Calendar
 from pipeline.market.chance import Streams, side_by_side
 from pipeline.market.contacts import Contacts
 from pipeline.market.customers import Customers, quiet_spells
@@ -92,7 +92,7 @@ def live(
         bonds[:, week], commitments[:, week] = bond, commitment
         here = (customers.opened <= week * 7) & (left == weeks)
         leaving = (leaves[:, week] < wear.leaving_hazard(commitment)) | outside[:, week]
-        leaving &= here & (week >= WARM_UP_WEEKS)
+        leaving &= here & (week * 7 >= calendar.start_day)
         left[leaving] = week
         worn_out = np.where(blame.max(axis=1) < 0.15, wear.Cause.DRIFTED_APART, blame.argmax(1))
         why = np.where(outside[:, week], which_outside, worn_out)

@@ -12,16 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.market import wear
-from pipeline.market.arrays import Flags, Floats, Ints, at_most
-from pipeline.market.calendar import NEVER, Calendar
+from pipeline.market.arrays import Floats, Ints, at_most
+from pipeline.market.calendar import NEVER, NO_STAMP, Calendar
 from pipeline.market.catalogue import CATEGORIES, Catalogue, category_of
 from pipeline.market.chance import Streams, position
 from pipeline.market.customers import Customers
-from pipeline.market.files import ORDERS, Stamps, labels, money, table
+from pipeline.market.files import ORDERS, labels, money, stamps, table
 from pipeline.market.late import known
 from pipeline.market.life import Lives
 
 RETURNED = 0.03  # of the lines
+LINE_IDS = [str(line) for line in range(1, 100)]
 _UNIFORM, _NORMAL = 6, 2
 
 
@@ -39,11 +40,12 @@ def order_lines(
     """Fills the orders of these accounts with lines, in the order of account and time."""
     account, order = np.nonzero(lives.placed != NEVER)
     given = 0.35 + 0.65 * wear.willing(lives.commitment_then[account, order])
-    how_many = 1 + streams.poisson_rows(
-        np.bincount(account, minlength=len(customers)), customers.lines[account] * given
-    )
+    orders_of = np.bincount(account, minlength=len(customers))
+    how_many = 1 + streams.poisson_rows(orders_of, customers.lines[account] * given)
+    how_many = at_most(how_many, len(LINE_IDS))
     line = position(how_many)
-    account, order, given = (np.repeat(x, how_many) for x in (account, order, given))
+    account, order = np.repeat(account, how_many), np.repeat(order, how_many)
+    given = np.repeat(given, how_many)
     lines_of = np.bincount(account, minlength=len(customers))
     u, z = streams.uniform_rows(lines_of, _UNIFORM), streams.normal_rows(lines_of, _NORMAL)
 
@@ -60,26 +62,26 @@ def order_lines(
     margin_share = catalogue.margin_share[product] - customers.discount[account] / 2
     amount = np.round(quantity * price)
 
-    placed = lives.placed[account, order] * 7
+    occurred = calendar.happened(lives.placed[account, order] * 7)
     delivered = lives.service.delivered[account, order] * 7
-    occurred = calendar.office_hours(placed)
     back = u[:, 1] < RETURNED
+    returned = calendar.happened(np.where(back, delivered + 2 + 24 * u[:, 3], NEVER))
     taken_back = np.where(u[:, 2] < 0.5, quantity, np.ceil(quantity * u[:, 2]))
-    returned = calendar.office_hours(np.where(back, delivered + 2 + 24 * u[:, 3], NEVER))
+    nothing = np.full(len(account), NO_STAMP)
 
     sales = _Lines(
         account, order, line, product, occurred,
-        known(occurred, u[:, 4], u[:, 5]), quantity, amount, margin_share,
-        calendar.office_hours(lives.service.promised[account, order] * 7, beyond_end=True),
-        calendar.office_hours(delivered),
+        known(calendar, occurred, u[:, 4]), quantity, amount, margin_share,
+        calendar.office_hours(lives.service.promised[account, order] * 7),
+        calendar.happened(delivered),
     )  # fmt: skip
     returns = _Lines(
         account, order, line, product, returned,
-        known(returned, u[:, 5], u[:, 4]), -taken_back, -np.round(taken_back * price), margin_share,
-        np.full(len(account), calendar.never), np.full(len(account), calendar.never),
+        known(calendar, returned, u[:, 5]), -taken_back, -np.round(taken_back * price),
+        margin_share, nothing, nothing,
     )  # fmt: skip
     parts = [
-        part.rows(part.within(calendar), mark, customers, catalogue, calendar)
+        part.rows(mark, customers, catalogue, calendar)
         for part, mark in ((sales, ""), (returns, "R"))
     ]
     return OrderLines(pa.concat_tables(parts), first_product)
@@ -101,25 +103,20 @@ class _Lines:
     promised: Ints
     delivered: Ints
 
-    def within(self, calendar: Calendar) -> Flags:
-        return calendar.within(self.occurred) & (self.known < calendar.never)
-
     def rows(
-        self, kept: Flags, mark: str, customers: Customers, catalogue: Catalogue, calendar: Calendar
+        self, mark: str, customers: Customers, catalogue: Catalogue, calendar: Calendar
     ) -> pa.Table:
+        kept = calendar.within(self.occurred) & (self.known != NO_STAMP)
         ids = customers.ids
         account, order = self.account[kept], self.order[kept]
-        stamps = Stamps(calendar)
         cents = self.amount[kept].astype(np.int64)
         margin = np.round(cents * self.margin_share[kept]).astype(np.int64)
-        order_ids = [
-            f"{ids[a]}-{mark}{o + 1:04d}" for a, o in zip(account.tolist(), order.tolist(), strict=True)
-        ]
+        pairs = zip(account.tolist(), order.tolist(), strict=True)
         return table(
             ORDERS,
             account_id=labels(ids, account),
-            order_id=order_ids,
-            line_id=(self.line[kept] + 1).astype(str),
+            order_id=[f"{ids[a]}-{mark}{o + 1:04d}" for a, o in pairs],
+            line_id=labels(LINE_IDS, self.line[kept]),
             occurred_at=stamps(self.occurred[kept]),
             known_at=stamps(self.known[kept]),
             product_id=labels(catalogue.product_ids, self.product[kept]),

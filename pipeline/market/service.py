@@ -20,8 +20,8 @@ DUE_DAYS = (14.0, 10.0, 5.0)
 CATEGORIES = ("quality", "wrong goods", "invoice", "delivery")
 CATEGORY_SHARES = (0.45, 0.25, 0.30)
 
-PROBLEM = 0.045  # chance of an order
-PROBLEM_WHEN_LATE = 0.22
+PROBLEM = 0.065  # chance of an order
+PROBLEM_WHEN_LATE = 0.25
 LEFT_LYING = 0.15  # of the complaints wait many times longer than the desk's usual
 FORGOTTEN = 0.04  # are never answered at all
 REOPENED = 0.10  # of the solutions do not hold
@@ -120,4 +120,3 @@ class Service:
         ):  # fmt: skip
             kept[rows, order] = value
         self.severity[rows, order] = severity
-

@@ -24,11 +24,15 @@ GETTING_TO_KNOW_WEEKS = 20  # until a successor knows the portfolio as well as t
 
 @dataclass(frozen=True)
 class Stay:
-    """One person on one seat, from `first_week` to before `left_week` (None: still there)."""
+    """One person on one seat, from `first_week` to before `left_week` (None: still there).
+
+    recorded_days: after the last day, until our systems know that the person has left.
+    """
 
     rep_id: str
     first_week: int
     left_week: int | None
+    recorded_days: int
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,9 @@ class Seats:
                 age = known_for + np.arange(here.stop - begin)
                 serving[row, here] = len(stays)
                 closeness[row, here] = np.minimum(1, 0.35 + 0.65 * age / GETTING_TO_KNOW_WEEKS)
+                late = int(rng.integers(0, 8))
                 rep_id = f"{letter}{number + 1:04d}-{person}"
-                stays.append(Stay(rep_id, begin, left if left < weeks else None))
+                stays.append(Stay(rep_id, begin, left if left < weeks else None, late))
                 if left < weeks:
                     departures[row, left] = True
                 begin, person, known_for = left + int(rng.integers(*VACANT_WEEKS)), person + 1, 0

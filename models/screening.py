@@ -1,0 +1,29 @@
+"""Features that are too good to be true."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.dataset import Dataset
+from models.measures import auc
+
+
+def single_feature_auc(dataset: Dataset) -> dict[str, float]:
+    """Return for each feature the AUC of ranking by it alone, in its better direction.
+
+    From 0.5 (says nothing) to 1 (separates the classes), best first; a missing value ranks below
+    all others. NaN for every feature when there is only one class.
+    """
+    found = {}
+    for name in dataset.names:
+        values = dataset.column(name)
+        missing = np.isnan(values)
+        lowest = np.nanmin(values) - 1 if not missing.all() else 0.0
+        area = auc(dataset.label, np.where(missing, lowest, values))
+        found[name] = max(area, 1 - area)
+    return {name: found[name] for name in sorted(found, key=lambda n: (-found[n], n))}
+
+
+def too_good(dataset: Dataset, limit: float = 0.99) -> dict[str, float]:
+    """Return the features whose AUC alone is above `limit`: they know the future, most likely."""
+    return {name: area for name, area in single_feature_auc(dataset).items() if area > limit}

@@ -1,0 +1,38 @@
+"""The list for people: the accounts that can be called, as a CSV that spreadsheets show rightly."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
+_DECIMALS = {"risk": 3, "previous_risk": 3, "change": 3, "days_silent": 0, "usual_gap": 0}
+
+
+def write_call_list(path: Path, scores: pa.Table, capacity: int) -> int:
+    """Write the first `capacity` rows of the ranked scores; returns how many there were.
+
+    UTF-8 with a byte-order mark, so that Excel shows every name; text that a spreadsheet would
+    run as a formula is neutralised by an apostrophe.
+    """
+    rows = scores.slice(0, capacity).to_pylist()
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow(scores.column_names)
+        writer.writerows([_cell(name, value) for name, value in row.items()] for row in rows)
+    return len(rows)
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return "'" + value if value.startswith(_FORMULA) else value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name in _DECIMALS:
+        return f"{value:.{_DECIMALS[name]}f}"
+    return str(value)

@@ -1,0 +1,284 @@
+"""One column of a source, as SQL: its canonical value, and what makes a raw value a bad one.
+
+The raw value is a column `raw_<name>`, null where the source left it empty. Nothing is guessed:
+a text that is not plainly a value of its kind is refused, and a number that a file could have
+mangled (an id stored as a float) is too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from features.contract import SQL_TYPES, Column, Kind
+from pipeline.engine import literal, quoted
+
+LONGEST_TEXT = 1000
+LARGEST_MONEY = 10**13
+LARGEST_NUMBER = 10**11
+EARLIEST, LATEST = "1900-01-01", "2200-01-01"
+
+_NUMBER = r"(?i)\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?|inf|infinity|nan)\s*"
+_DATE = r"\d{4}-\d{2}-\d{2}"
+_CLOCK = r"[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
+_OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)"
+_ISO = "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, with Z or +HH:MM behind it where it is zoned"
+_TRUE, _FALSE = "('true', 't', 'yes', 'y', '1')", "('false', 'f', 'no', 'n', '0')"
+_WHOLE = {
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
+    "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+}  # fmt: skip
+_NAIVE = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source writes its values. zone: of its naive times; wall: the config's time zone."""
+
+    decimal: str
+    time_formats: tuple[str, ...]
+    zone: str
+    wall: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition on a row, true where the row is bad.
+
+    refuses: the data cannot be used; else the row alone is set aside. what: said of the values,
+    or of the row.
+    """
+
+    column: str
+    condition: str
+    what: str
+    advice: str
+    refuses: bool
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The canonical value of a column, null where it cannot be had, and its checks."""
+
+    value: str
+    checks: tuple[Check, ...]
+
+
+def raw_name(column: str) -> str:
+    """The name under which a column's value is held as the source has it."""
+    return f"raw_{column}"
+
+
+def raw_value(identifier: str, sql_type: str) -> str:
+    """A source's value as it is, but null for an empty text."""
+    return f"NULLIF(CAST({identifier} AS VARCHAR), '')" if _is_text(sql_type) else identifier
+
+
+def cast(column: Column, sql_type: str, reading: Reading) -> Cast:
+    """The cast of a source's column of an SQL type to its kind, with all checks."""
+    raw = quoted(raw_name(column.name))
+    match column.kind:
+        case Kind.ID | Kind.TEXT:
+            found = _text(column, raw, sql_type)
+        case Kind.TIME:
+            found = _time(column, raw, sql_type, reading)
+        case Kind.MONEY | Kind.NUMBER:
+            found = _number(column, raw, sql_type, reading)
+        case Kind.FLAG:
+            found = _flag(column, raw, sql_type)
+    return found
+
+
+def empty(column: Column) -> Check:
+    """The check that a row has a value of a column that must not be empty."""
+    return Check(
+        column.name,
+        f"{quoted(raw_name(column.name))} IS NULL",
+        f"no {column.name}",
+        "such rows are set aside; fill the column where it can be known",
+        refuses=False,
+    )
+
+
+def _text(column: Column, raw: str, sql_type: str) -> Cast:
+    if _is_text(sql_type):
+        checks = [
+            Check(
+                column.name,
+                f"length({raw}) > {LONGEST_TEXT}",
+                f"{column.name} longer than {LONGEST_TEXT:,} characters",
+                "such rows are set aside; is a quote missing in the file?",
+                refuses=False,
+            )
+        ]
+        if column.kind is Kind.ID:
+            checks.append(
+                Check(
+                    column.name,
+                    rf"regexp_matches({raw}, '[\x00-\x1f\x7f]')",
+                    "control characters, which an id cannot hold",
+                    "export it again, or clean it in a `.sql` mapping",
+                    refuses=True,
+                )
+            )
+        return Cast(raw, tuple(checks))
+    if sql_type in _WHOLE or column.kind is Kind.TEXT or _decimals(sql_type) == 0:
+        return Cast(f"CAST({raw} AS VARCHAR)", ())
+    advice = "write it as text, or cast it in a `.sql` mapping"
+    if sql_type in ("DOUBLE", "FLOAT"):
+        advice = (
+            "a column of whole numbers with gaps becomes floating: write it as text, or map it "
+            f"by a `.sql` file with CAST(CAST({column.name} AS BIGINT) AS VARCHAR)"
+        )
+    return _unfit(column, raw, sql_type, "an id", advice)
+
+
+def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
+    expected, advice = _ISO, 'declare the format, e.g. `datetime_format: "%d/%m/%Y %H:%M"`'
+    if sql_type == "DATE":
+        value = f"CAST({raw} AS TIMESTAMP)"
+    elif sql_type in _NAIVE:
+        value = _wall(f"CAST({raw} AS TIMESTAMP)", reading)
+    elif sql_type == "TIMESTAMP WITH TIME ZONE":
+        value = _from_instant(raw, reading)
+    elif not _is_text(sql_type):
+        return _unfit(column, raw, sql_type, "a time", "convert it in a `.sql` mapping")
+    elif reading.time_formats:
+        expected, advice = ", ".join(reading.time_formats), "correct `datetime_format`"
+        parsed = (
+            _from_instant(f"try_strptime({raw}, {literal(form)})", reading)
+            if "%z" in form or "%Z" in form
+            else _parsed_naive(raw, form, reading)
+            for form in reading.time_formats
+        )
+        value = f"COALESCE({', '.join(parsed)})"
+    else:
+        value = (
+            f"CASE WHEN regexp_full_match({raw}, '{_DATE}{_CLOCK}') "
+            f"THEN {_wall(f'TRY_CAST({raw} AS TIMESTAMP)', reading)} "
+            f"WHEN regexp_full_match({raw}, '{_DATE}') THEN TRY_CAST({raw} AS TIMESTAMP) "
+            f"WHEN regexp_full_match({raw}, '{_DATE}{_CLOCK}{_OFFSET}') "
+            f"THEN {_from_instant(f'TRY_CAST({raw} AS TIMESTAMPTZ)', reading)} END"
+        )
+    value = f"date_trunc('second', {value})"
+    if not _is_text(sql_type):
+        value = f"CASE WHEN isfinite({raw}) THEN {value} END"
+    return Cast(
+        value,
+        (_unreadable(column, raw, f"a time; expected {expected}", advice),),
+    )
+
+
+def in_range(column: Column) -> Check:
+    """The check that a loaded time is one that people live in."""
+    name = quoted(column.name)
+    return Check(
+        column.name,
+        f"{name} < TIMESTAMP '{EARLIEST}' OR {name} >= TIMESTAMP '{LATEST}'",
+        f"{column.name} before {EARLIEST} or after {LATEST}",
+        "such rows are set aside; a made-up date for 'unknown' should be empty",
+        refuses=False,
+    )
+
+
+def _number(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
+    money = column.kind is Kind.MONEY
+    largest = LARGEST_MONEY if money else LARGEST_NUMBER
+    known = "TRUE"
+    if _is_text(sql_type):
+        text = raw
+        if reading.decimal == ",":
+            text = f"CASE WHEN NOT contains({raw}, '.') THEN replace({raw}, ',', '.') END"
+        known = f"COALESCE(regexp_full_match({text}, '{_NUMBER}'), FALSE)"
+        size = f"TRY_CAST({text} AS DOUBLE)"
+        exact = f"TRY_CAST(trim({text}) AS DECIMAL(38,12))"
+    elif sql_type in _WHOLE or _decimals(sql_type) is not None:
+        size, exact = raw, f"TRY_CAST({raw} AS DECIMAL(38,12))"
+    elif sql_type in ("DOUBLE", "FLOAT"):
+        size, exact = raw, f"TRY_CAST(CAST({raw} AS DOUBLE) AS DECIMAL(38,12))"
+    else:
+        return _unfit(column, raw, sql_type, "a number", "convert it in a `.sql` mapping")
+    # DECIMAL rounds half away from zero
+    if money:
+        value = f"TRY_CAST(round({exact}, 2) * 100 AS BIGINT)"
+    else:
+        value = f"TRY_CAST({exact} AS {SQL_TYPES[column.kind]})"
+    within = f"{known} AND {size} BETWEEN -{largest} AND {largest}"
+    if money and sql_type == "DOUBLE":
+        # Most amounts are cents already; only those near half a cent need slow exact rounding.
+        value = (
+            f"CASE WHEN abs({raw}) < 1e9 AND abs({raw} * 100 - round({raw} * 100)) < 0.4999 "
+            f"THEN TRY_CAST(round({raw} * 100) AS BIGINT) ELSE {value} END"
+        )
+    example = f"a number such as 1234{reading.decimal}50"
+    return Cast(
+        f"CASE WHEN {within} THEN {value} END",
+        (
+            Check(
+                column.name,
+                f"{raw} IS NOT NULL AND NOT {known}",
+                f"not {example}",
+                "set `decimal`, or take thousands separators and units out of the numbers",
+                refuses=True,
+            ),
+            Check(
+                column.name,
+                f"{raw} IS NOT NULL AND {known} AND {quoted(column.stored_name)} IS NULL",
+                f"{column.name} infinite or beyond {largest:,}",
+                "such rows are set aside; correct them at the source",
+                refuses=False,
+            ),
+        ),
+    )
+
+
+def _flag(column: Column, raw: str, sql_type: str) -> Cast:
+    if sql_type == "BOOLEAN":
+        return Cast(raw, ())
+    if not _is_text(sql_type) and sql_type not in _WHOLE:
+        return _unfit(column, raw, sql_type, "true or false", "convert it in a `.sql` mapping")
+    text = f"lower(trim(CAST({raw} AS VARCHAR)))"
+    return Cast(
+        f"CASE WHEN {text} IN {_TRUE} THEN TRUE WHEN {text} IN {_FALSE} THEN FALSE END",
+        (_unreadable(column, raw, "true or false", "write true, false, 1, 0, yes or no"),),
+    )
+
+
+def _unreadable(column: Column, raw: str, kind: str, advice: str) -> Check:
+    condition = f"{raw} IS NOT NULL AND {quoted(column.stored_name)} IS NULL"
+    return Check(column.name, condition, f"not {kind}", advice, refuses=True)
+
+
+def _unfit(column: Column, raw: str, sql_type: str, kind: str, advice: str) -> Cast:
+    """A column of a type that holds no such values; it may stand there if it is empty."""
+    what = f"stored as {sql_type}, which is not {kind}"
+    return Cast(
+        f"CAST(NULL AS {SQL_TYPES[column.kind]})",
+        (Check(column.name, f"{raw} IS NOT NULL", what, advice, refuses=True),),
+    )
+
+
+def _parsed_naive(raw: str, form: str, reading: Reading) -> str:
+    """A format without a clock gives a day, which is the same day in every zone."""
+    parsed = f"try_strptime({raw}, {literal(form)})"
+    clock = any(sign in form.replace("%-", "%") for sign in ("%H", "%I", "%c", "%X"))
+    return _wall(parsed, reading) if clock else parsed
+
+
+def _wall(naive: str, reading: Reading) -> str:
+    if reading.zone == reading.wall:
+        return naive
+    return _from_instant(f"timezone({literal(reading.zone)}, {naive})", reading)
+
+
+def _from_instant(instant: str, reading: Reading) -> str:
+    return f"timezone({literal(reading.wall)}, {instant})"
+
+
+def _is_text(sql_type: str) -> bool:
+    return sql_type in ("VARCHAR", "UUID") or sql_type.startswith("ENUM")
+
+
+def _decimals(sql_type: str) -> int | None:
+    if not sql_type.startswith("DECIMAL("):
+        return None
+    return int(sql_type.removesuffix(")").partition(",")[2])

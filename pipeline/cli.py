@@ -1,0 +1,228 @@
+"""The command line: reads arguments, calls one function per command, prints its answer.
+
+Heavy modules are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline import console
+from pipeline.errors import DefectionError, UsageError
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+_USAGE = 64
+_BUG = 70
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Tells a business-to-business supplier which accounts are about to defect.",
+    epilog="Exit codes: 0 done, 1 a check said no, 64 usage, 65 data, 66 missing input, "
+    "69 service unavailable, 70 a bug of ours, 73 cannot write, 75 try again, 78 configuration.",
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+def _day(text: str) -> date:
+    """A date as YYYY-MM-DD and nothing else."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise UsageError(f"{text!r} is not a date; write it as YYYY-MM-DD, for example 2026-01-01.")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a date: {error}.") from None
+
+
+ConfigPath = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration (YAML).", show_default=True)
+]
+AsOf = Annotated[
+    str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The snapshot: everything before it.")
+]
+DEFAULT_CONFIG = Path("configs/demo.yaml")
+
+
+def _config(path: Path) -> Config:
+    from pipeline.config import load_config
+
+    return load_config(path)
+
+
+@app.command(epilog="Example: `defection validate --config configs/demo.yaml`")
+def validate(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Check the sources against the contract and report every violation at once."""
+    from pipeline.commands import run_validate
+
+    run_validate(_config(config))
+
+
+@app.command(epilog="Example: `defection table --out training_table.parquet`")
+def table(
+    config: ConfigPath = DEFAULT_CONFIG,
+    out: Annotated[Path | None, typer.Option(help="The Parquet file to write.")] = None,
+) -> None:
+    """Write the training table: features and labels over all mature snapshots."""
+    from pipeline.commands import run_table
+
+    run_table(_config(config), out)
+
+
+@app.command(epilog="Example: `defection features --as-of 2026-01-01 --cohort all`")
+def features(
+    as_of: AsOf,
+    config: ConfigPath = DEFAULT_CONFIG,
+    cohort: Annotated[str, typer.Option(help="`active` or `all`.")] = "active",
+    out: Annotated[Path | None, typer.Option(help="The Parquet file to write.")] = None,
+) -> None:
+    """Write the feature table of one snapshot."""
+    from pipeline.commands import run_features
+
+    if cohort not in ("active", "all"):
+        raise UsageError(f"--cohort is {cohort!r}; it can be active or all.")
+    run_features(_config(config), _day(as_of), out, whole_cohort=cohort == "all")
+
+
+@app.command(epilog="Example: `defection train --until 2025-12-01`")
+def train(
+    config: ConfigPath = DEFAULT_CONFIG,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="Use only what was known before this date."),
+    ] = None,
+) -> None:
+    """Train, back-test, log to MLflow and register a challenger; never promotes."""
+    from pipeline.commands import run_train
+
+    run_train(_config(config), _day(until) if until else None)
+
+
+@app.command(
+    epilog="Example: `defection promote --version 3 --by 'A. Reviewer' --reason 'beats version 2'`"
+)
+def promote(
+    version: Annotated[str, typer.Option(help="A version number, or `challenger`.")],
+    by: Annotated[str, typer.Option(help="Who decides.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Make a registered version the champion, and record who decided it and why."""
+    from pipeline.commands import run_promote
+
+    run_promote(_config(config), version, by, reason)
+
+
+@app.command(epilog="Example: `defection history --config configs/demo.yaml`")
+def history(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Print who promoted which version when, and why."""
+    from pipeline.commands import run_history
+
+    run_history(_config(config))
+
+
+@app.command(epilog="Example: `defection score --as-of 2026-01-01`")
+def score(
+    as_of: AsOf,
+    config: ConfigPath = DEFAULT_CONFIG,
+    model: Annotated[str, typer.Option(help="An alias or a version number.")] = "champion",
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Allow a date that the model's labels reach beyond.")
+    ] = False,
+) -> None:
+    """Score the accounts of a snapshot and publish the ranked list."""
+    from pipeline.commands import run_score
+
+    run_score(_config(config), _day(as_of), model, replay=replay)
+
+
+@app.command(
+    epilog="Example: `defection simulate --out market --accounts 2000 --months 30 --seed 7`"
+)
+def simulate(
+    out: Annotated[Path, typer.Option(help="The folder to write to.")],
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 2000,
+    months: Annotated[int, typer.Option(min=1, help="How many months of history.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Of all random choices.")] = 7,
+) -> None:
+    """Write a simulated market with known truth, for trying things out."""
+    from pipeline.commands import run_simulate
+
+    run_simulate(out, accounts, months, seed)
+
+
+@app.command(epilog="Example: `defection catalogue > docs/features.md`")
+def catalogue() -> None:
+    """Print the feature catalogue as Markdown."""
+    from features.catalogue import catalogue as written
+    from features.families import FAMILIES
+
+    console.say(written(list(FAMILIES.values())).rstrip("\n"))
+
+
+@app.command(epilog="Example: `defection ui --config configs/demo.yaml`")
+def ui(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Open the MLflow UI over the runs and models, on this machine only."""
+    from pipeline.tracking_ui import serve_ui
+
+    raise typer.Exit(serve_ui(_config(config).tracking.folder, console.say))
+
+
+def main() -> None:
+    """Run the command line; every error ends in a message and an exit code, not a traceback."""
+    arguments = sys.argv[1:]
+    sys.exit(_run(arguments, debug="--debug" in arguments[:1]))
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    command = typer.main.get_command(app)
+    return guarded(
+        lambda: command.main(arguments, prog_name="defection", standalone_mode=False), debug=debug
+    )
+
+
+def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
+    """Do something and give the exit code; an error becomes a message on standard error."""
+    try:
+        result = act()
+    except DefectionError as error:
+        if debug:
+            raise
+        console.complain(f"defection: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.complain("defection: interrupted; nothing half-made was published.")
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        if hasattr(error, "format_message"):  # the command line could not be understood
+            console.complain(f"defection: {error.format_message()}")
+            console.complain("Try `defection --help`, or `defection COMMAND --help`.")
+            return _USAGE
+        console.complain(
+            f"defection: {type(error).__name__}: {error}\n"
+            "This is a bug of ours. Run again with `defection --debug ...` and report what it says."
+        )
+        return _BUG
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""What each command does after its arguments are read, and what it prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from pipeline import console
+from pipeline.config import Config
+from pipeline.errors import DataError
+from pipeline.output_files import short, write_parquet, write_text
+from pipeline.identity import make_identity_table
+from pipeline.publication import Publication
+from pipeline.sources import load_sources
+from pipeline.table import selected_features, snapshot_features
+from pipeline.training import Trained, open_engine, open_tracking, prepare, train
+from pipeline.validation import report_lines, validate
+
+_SHOWN = 10  # accounts of a list that the terminal shows
+
+
+def run_validate(config: Config) -> None:
+    """Check the sources, print the report, and write it beside the rows set aside.
+
+    Raises what the report says where the contract is broken.
+    """
+    folder = config.output / "validation"
+    with open_engine(config) as engine, console.steps() as steps:
+        steps.begin("Validating the sources")
+        report = validate(config, engine, steps.detail("Validating the sources"))
+        for table in report.tables:
+            if table.quarantined:
+                name = f"quarantine_{table.name}"
+                write_parquet(folder / f"{name}.parquet", engine.frame(f"SELECT * FROM {name}"))
+    path = folder / "validation.json"
+    write_text(path, json.dumps(report.to_json(), indent=2, default=str) + "\n")
+    for line in report_lines(report):
+        console.say(line)
+    console.say(f"Written to {short(path)}")
+    if report.errors:
+        raise DataError("the sources break the contract; see above")
+
+
+def run_table(config: Config, out: Path | None) -> None:
+    """Write the training table as Parquet."""
+    with console.steps() as steps:
+        prepared = prepare(config, steps)
+    path = out or config.output / "training_table.parquet"
+    frame = prepared.table.frame
+    write_parquet(path, frame)
+    by_snapshot = frame.groupby("as_of")["defected"].agg(["size", "mean"])
+    console.say(f"{'snapshot':<12}{'accounts':>10}{'defected':>10}")
+    for as_of, row in by_snapshot.iterrows():
+        console.say(
+            f"{pd.Timestamp(str(as_of)):%Y-%m-%d}  {row['size']:>10,.0f}{row['mean']:>10.1%}"
+        )
+    for as_of in prepared.immature:
+        console.say(f"{as_of}  {'dropped: its label is not complete yet':>20}")
+    console.say(
+        f"{len(frame):,} rows, {len(prepared.table.selection.features)} features: {short(path)}"
+    )
+
+
+def run_features(config: Config, as_of: date, out: Path | None, *, whole_cohort: bool) -> None:
+    """Write the feature table of one snapshot as Parquet."""
+    with open_engine(config) as engine, console.steps() as steps:
+        steps.begin("Reading the sources")
+        sources = load_sources(config, engine)
+        make_identity_table(engine)
+        selection = selected_features(config, sources)
+        frame = snapshot_features(
+            engine,
+            config,
+            selection,
+            as_of,
+            whole_cohort=whole_cohort,
+            progress=steps.detail("Building features"),
+        )
+    path = out or config.output / f"features_{as_of}.parquet"
+    write_parquet(path, frame)
+    console.say(
+        f"{len(frame):,} accounts, {len(selection.features)} features as of {as_of}: {short(path)}"
+    )
+    _say_left_out(selection.left_out)
+
+
+def run_train(config: Config, until: date | None) -> Trained:
+    """Train and register a challenger; print what was measured."""
+    from pipeline import evaluation
+
+    with console.steps() as steps:
+        trained = train(config, steps, until)
+    frame = trained.prepared.table.frame
+    console.say(
+        f"{config.name}: {len(frame):,} rows of {frame['account_id'].nunique():,} accounts, "
+        f"{frame['as_of'].nunique()} snapshots, "
+        f"{len(trained.prepared.table.selection.features)} features; defection is no order "
+        f"within {config.label.horizon_days} days"
+    )
+    for line in evaluation.table(trained.evaluation):
+        console.say(line)
+    if trained.prepared.immature:
+        dropped = ", ".join(str(day) for day in trained.prepared.immature)
+        console.say(f"Dropped, because the label is not complete yet: {dropped}")
+    _say_left_out(trained.prepared.table.selection.left_out)
+    console.say(
+        f"Registered as version {trained.version} of {config.tracking.model_name}, alias "
+        "challenger. Look at it in the MLflow UI (`defection ui`), then promote it."
+    )
+    return trained
+
+
+def run_promote(config: Config, version: str, by: str, reason: str) -> None:
+    """Make a version the champion and record who and why."""
+    promotion = open_tracking(config).registry.promote(version, by, reason)
+    before = f", in place of version {promotion.previous}" if promotion.previous else ""
+    console.say(
+        f"Version {promotion.version} of {config.tracking.model_name} is now the champion{before}. "
+        f"By {promotion.by}: {promotion.reason}"
+    )
+
+
+def run_history(config: Config) -> None:
+    """Print the promotions, oldest first."""
+    promotions = open_tracking(config).registry.history()
+    if not promotions:
+        console.say("Nothing has been promoted yet.")
+    for entry in promotions:
+        console.say(
+            f"{entry.number:>3}  {entry.at}  version {entry.version}"
+            f"{f' after {entry.previous}' if entry.previous else ''}  {entry.by}: {entry.reason}"
+        )
+
+
+def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publication:
+    """Score a snapshot, publish, and print the top of the list."""
+    from pipeline.scoring import score
+
+    with console.steps() as steps:
+        publication = score(config, steps, as_of, model, replay=replay)
+    if not publication.new:
+        console.say(f"Already published, from the same inputs: {short(publication.folder)}")
+        return publication
+    _say_list(publication.folder)
+    console.say(
+        f"{publication.manifest['rows']['scores']:,} accounts scored as of {as_of} with version "
+        f"{publication.manifest['model']['version']}; "
+        f"{publication.manifest['rows']['call_list']} on the call list: "
+        f"{short(publication.folder)}"
+    )
+    return publication
+
+
+def run_simulate(out: Path, accounts: int, months: int, seed: int) -> None:
+    """Write a simulated market."""
+    from pipeline.market import simulate
+
+    with console.steps() as steps:
+        steps.begin("Simulating")
+        rows = simulate(out, accounts=accounts, months=months, seed=seed)
+    counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
+    console.say(f"A simulated market, not real customers: {counts} in {short(out)}")
+
+
+def _say_list(folder: Path) -> None:
+    columns = ["rank", "account_id", "name", "risk", "risk_band", "tier", "days_silent"]
+    top = pq.read_table(folder / "scores.parquet", columns=columns).slice(0, _SHOWN).to_pylist()
+    console.say(
+        f"{'rank':>4}  {'account':<12}{'risk':>6}  {'band':<8}{'tier':<6}{'silent':>9}  name"
+    )
+    for row in top:
+        console.say(
+            f"{row['rank']:>4}  {row['account_id']:<12}{row['risk']:>6.1%}  {row['risk_band']:<8}"
+            f"{row['tier']:<6}{row['days_silent']:>4.0f} days  {row['name'] or ''}"
+        )
+
+
+def _say_left_out(left_out: Mapping[str, str]) -> None:
+    reasons: dict[str, int] = {}
+    for reason in left_out.values():
+        reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in reasons.items():
+        console.say(f"Left out: {count} features ({reason})")

@@ -1,0 +1,349 @@
+"""The configuration: the choices a data scientist makes, read from one YAML file.
+
+Every default lives here. Paths are relative to the config file; a path that begins with an
+environment variable, `${NAME}`, is relative to the working directory, because whoever sets the
+variable stands there. Loading collects every mistake of the file before it speaks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from features.contract import TABLES
+from features.definition import DEFAULT_WINDOWS
+from features.families import FAMILIES
+from pipeline.config_errors import config_mistakes, dotted
+from pipeline.config_values import (
+    Count,
+    Currency,
+    Days,
+    Delimiter,
+    Encoding,
+    Families,
+    Name,
+    NotNegative,
+    Place,
+    Share,
+    ShareOrNone,
+    TableName,
+    TimeFormats,
+    WallTime,
+    Whole,
+    Windows,
+    Zone,
+)
+from pipeline.errors import ConfigError, MissingInput
+from pipeline.strict_yaml import Form, KeyPath, read_form
+from pipeline.wording import counted, unknown
+
+
+class Section(BaseModel):
+    """A part of the form: unknown keys are refused, and nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _defaults() -> Any:
+    """A section that may be left out: all of its own defaults."""
+    return Field({}, validate_default=True)
+
+
+class FileOptions(Section):
+    """How to read one file, all files of a folder, or all files that a pattern finds."""
+
+    path: Place | None = Field(None, description="a file, a folder, or a pattern with * and ?")
+    format: Literal["csv", "parquet"] | None = Field(None, description="from the suffix if absent")
+    delimiter: Delimiter | None = Field(None, description="between CSV columns; `,` if absent")
+    encoding: Encoding | None = Field(None, description="of CSV text; utf-8 if absent")
+
+
+class InputConfig(FileOptions):
+    """A raw file that `.sql` mappings read by the input's name; CSV columns arrive as text."""
+
+    path: Place = Field(description="a file, a folder, or a pattern with * and ?")
+
+
+class SourceConfig(FileOptions):
+    """One canonical table: files with the names of their columns, or a query over the inputs."""
+
+    sql: Place | None = Field(None, description="a file with one SELECT over the inputs")
+    columns: dict[str, str] = Field({}, description="canonical name: name in the file")
+    decimal: Literal[".", ","] = Field(".", description="the decimal sign of numbers in text")
+    datetime_format: TimeFormats = Field(
+        (), description="strptime formats of times in text, tried in turn; ISO 8601 if absent"
+    )
+    timezone: Zone | None = Field(None, description="of naive times; the config's if absent")
+    complete_until: WallTime | None = Field(
+        None, description="the source is complete until then; its latest known_at if absent"
+    )
+    dedupe: bool = Field(False, description="drop lines without a key that repeat another exactly")
+    max_quarantined_share: ShareOrNone = Field(
+        0.05, description="of rows; more bad rows than this are refused"
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.path is None) == (self.sql is None):
+            raise ValueError("give either `path` or `sql`")
+        if self.sql is not None:
+            for key in ("columns", "format", "delimiter", "encoding"):
+                if getattr(self, key):
+                    raise ValueError(f"`{key}` belongs to a file; with `sql` the query decides")
+        return self
+
+
+class SnapshotConfig(Section):
+    """The days as of which the training table is computed."""
+
+    first: date = Field(description="the first snapshot")
+    last: date = Field(description="no snapshot lies after it")
+    every: Literal["month", "week"] = Field("month", description="the step between them")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first > self.last:
+            raise ValueError("`first` lies after `last`")
+        return self
+
+
+class CohortConfig(Section):
+    """Who is scored."""
+
+    days: Count = Field(180, description="an order within so many days before the snapshot")
+
+
+class LabelConfig(Section):
+    """What counts as defection."""
+
+    definition: Literal["inactivity"] = Field("inactivity", description="no order in the horizon")
+    horizon_days: Count = Field(90, description="days from the snapshot in which it is observed")
+    reporting_lag_days: Whole = Field(
+        0, description="days until the late rows of a day have come in"
+    )
+
+
+class FeatureConfig(Section):
+    """What is computed of an account."""
+
+    families: Families = Field(
+        tuple(FAMILIES), description="what is looked at; left out where the table is absent"
+    )
+    windows_days: Windows = Field(DEFAULT_WINDOWS, description="lengths of the windows, in days")
+
+
+class BacktestConfig(Section):
+    """The snapshots on which a model that could have existed then is tested."""
+
+    test_snapshots: Days | None = Field(None, description="these snapshots")
+    last: Count | None = Field(None, description="the last so many with a complete label")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default(cls, written: Any) -> Any:
+        return {"last": 3} if written == {} else written
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        if (self.test_snapshots is None) == (self.last is None):
+            raise ValueError("give either `test_snapshots` or `last`")
+        return self
+
+
+class ModelConfig(Section):
+    """The learner; see `models.settings.ModelSettings`."""
+
+    trees: Count = Field(300, description="boosting rounds")
+    leaves: int = Field(15, strict=True, ge=2, description="leaves of a tree")
+    learning_rate: Share = Field(0.03, description="shrinkage of each tree")
+    min_leaf_rows: Count = Field(100, description="training rows that a leaf needs")
+    l2: NotNegative = Field(1.0, description="penalty on the squared values of the leaves")
+    feature_share: Share = Field(0.5, description="share of the features seen by each tree")
+    row_share: Share = Field(0.8, description="share of the rows seen by each tree")
+    seed: int = Field(7, strict=True, ge=0, lt=2**31, description="of all random choices")
+    threads: Count = Field(2, description="of training and prediction")
+    minimum_snapshots: Count = Field(3, description="training snapshots below which none is fitted")
+
+
+class ScoringConfig(Section):
+    """When scores may be published, and how they are read."""
+
+    max_staleness_days: Whole = Field(
+        7, description="days from the end of a source to as_of; more is refused"
+    )
+    call_capacity: Count = Field(200, description="accounts that can be called per snapshot")
+    bands: dict[Name, ShareOrNone] = Field(
+        {"high": 0.7, "medium": 0.4, "low": 0.0}, description="lowest risk of each"
+    )
+
+    @field_validator("bands")
+    @classmethod
+    def _cover_all_risks(cls, bands: dict[str, float]) -> dict[str, float]:
+        if min(bands.values(), default=1) != 0 or max(bands.values()) >= 1:
+            raise ValueError("should begin at 0 and stay below 1, so that every risk has a band")
+        return bands
+
+
+class EngineConfig(Section):
+    """The query engine's share of the machine."""
+
+    memory_share: Share = Field(0.6, description="of the memory; beyond it the engine spills")
+    threads: Count = Field(2, description="of queries")
+    spill_folder: Place | None = Field(None, description="a private temporary folder if absent")
+
+
+class TrackingConfig(Section):
+    """Where runs and models are kept; MLFLOW_TRACKING_URI goes before `folder`."""
+
+    folder: Place = Field("../var/mlflow", description="of the local store", validate_default=True)
+    experiment: Name = Field("defection", description="the experiment's name")
+    model_name: Name = Field("defection-risk", description="the registered model's name")
+
+
+class Config(Section):
+    """One configuration, read and checked. Paths are absolute."""
+
+    name: Name = Field(description="of the configuration, in runs and file names")
+    timezone: Zone = Field("UTC", description="of all wall times and of a snapshot's midnight")
+    currency: Currency | None = Field(
+        None, description="of all money (ISO 4217); the orders' own if absent"
+    )
+    inputs: dict[Name, InputConfig] = Field({}, description="raw files that .sql mappings read")
+    sources: dict[TableName, SourceConfig] = Field(description="the canonical tables")
+    snapshots: SnapshotConfig
+    cohort: CohortConfig = _defaults()
+    label: LabelConfig = _defaults()
+    features: FeatureConfig = _defaults()
+    backtest: BacktestConfig = _defaults()
+    model: ModelConfig = _defaults()
+    scoring: ScoringConfig = _defaults()
+    engine: EngineConfig = _defaults()
+    tracking: TrackingConfig = _defaults()
+    output: Place = Field("../var/out", description="where scores go", validate_default=True)
+
+    _path: Path = PrivateAttr()
+    _written: dict[str, Any] = PrivateAttr()
+
+    @field_validator("inputs")
+    @classmethod
+    def _no_canonical_names(cls, inputs: dict[str, InputConfig]) -> dict[str, InputConfig]:
+        for name in inputs:
+            if name.lower() in TABLES or name.lower().startswith("quarantine_"):
+                raise ValueError(f"'{name}' is a loaded table's name; call it raw_{name}")
+        if len({name.lower() for name in inputs}) < len(inputs):
+            raise ValueError("two names differ only in capitals")
+        return inputs
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if not self.sources:
+            raise ValueError("sources: is empty; name at least where the orders are")
+        outside = [
+            str(day)
+            for day in self.backtest.test_snapshots or ()
+            if not self.snapshots.first <= day <= self.snapshots.last
+        ]
+        if outside:
+            days = ", ".join(outside)
+            raise ValueError(f"backtest.test_snapshots: outside snapshots.first to last: {days}")
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The file that it was read from."""
+        return self._path
+
+    def as_written(self) -> dict[str, Any]:
+        """All choices, defaults included, as plain values; paths as the file has them."""
+        return self._written
+
+    def flat(self) -> dict[str, Any]:
+        """All choices under dotted keys, as a run's parameters: `label.horizon_days`."""
+        return dict(_flattened(self._written))
+
+    def digest(self) -> str:
+        """SHA-256 (hex) over the choices; the same wherever the project lies."""
+        text = json.dumps(self._written, sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a config file.
+
+    MissingInput where it is not there, ConfigError with every mistake and its place in the file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MissingInput(f"{path}: no such config file; give one with --config PATH") from None
+    except OSError as error:
+        raise MissingInput(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from None
+    try:
+        form = read_form(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    mistakes = list(form.mistakes)
+    if not mistakes and not isinstance(form.content, dict):
+        mistakes.append(((), "should be keys with values; start from a file in configs/"))
+    if isinstance(form.content, dict):
+        try:
+            folder = path.resolve().parent
+            config = Config.model_validate(form.content, context={"folder": folder})
+            config._path = path
+            config._written = Config.model_validate(form.content).model_dump(mode="json")
+        except ValidationError as error:
+            mistakes += config_mistakes(Config, error)
+        mistakes += _unknown_columns(form.content)
+    if mistakes:
+        raise ConfigError(_told(path, form, mistakes))
+    return config
+
+
+def _flattened(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flattened(value, f"{above}{key}.")
+        elif value not in (None, {}, []):
+            yield above + key, value
+
+
+def _unknown_columns(content: dict[str, Any]) -> list[tuple[KeyPath, str]]:
+    """Mapped columns that their table does not have; what is no form at all is told elsewhere."""
+    found: list[tuple[KeyPath, str]] = []
+    sources = content.get("sources")
+    for name, source in sources.items() if isinstance(sources, dict) else ():
+        columns = source.get("columns") if isinstance(source, dict) else None
+        if name in TABLES and isinstance(columns, dict):
+            names = TABLES[name].names
+            found += [
+                (("sources", name, "columns", column), unknown(column, names, f"column of {name}"))
+                for column in columns
+                if column not in names
+            ]
+    return found
+
+
+def _told(path: Path, form: Form, mistakes: list[tuple[KeyPath, str]]) -> str:
+    lines = [f"{path}: {counted(len(mistakes), 'mistake')}"]
+    for place, sentence in sorted(mistakes, key=lambda mistake: form.line(mistake[0]) or 0):
+        line = form.line(place)
+        where = dotted(place) + (f" (line {line})" if line else "")
+        lines.append(f"  {where}: {sentence}" if where else f"  {sentence}")
+    return "\n".join(lines)

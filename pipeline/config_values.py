@@ -1,0 +1,131 @@
+"""The kinds of values that a config holds, each with the sentence that refuses a wrong one."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import zoneinfo
+from collections.abc import Callable, Collection
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from features.contract import TABLES
+from features.families import FAMILIES
+from pipeline.wording import shortened, unknown
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_STRPTIME = re.compile(r"%-?[aAwdbBmyYHIpMSgfnjzZUWVGuxcX%]")
+
+
+def _place(written: Any, info: ValidationInfo) -> Path:
+    """The path, absolute when the context gives the config file's folder, else as written."""
+    if not isinstance(written, str) or not written.strip() or "\0" in written:
+        raise ValueError("should be a path")
+    if "://" in written:  # it may hold a password: never repeat it
+        raise ValueError("should be a path of this machine, not an address")
+    if info.context is None:
+        return Path(written)
+
+    def value(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if not os.environ.get(name):
+            raise ValueError(f"the environment variable {name} is not set; export {name}=...")
+        return os.environ[name]
+
+    base = Path.cwd() if written.startswith("${") else info.context["folder"]
+    return Path(os.path.normpath(base / _VARIABLE.sub(value, written)))
+
+
+def _zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(unknown(name, zoneinfo.available_timezones(), "time zone")) from None
+    return name
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise ValueError(f"unknown encoding '{name}'; try utf-8, cp1252 or utf-16") from None
+
+
+def _time_formats(written: Any) -> Any:
+    formats = [written] if isinstance(written, str) else written
+    for text in formats if isinstance(formats, list | tuple) else []:
+        left = _STRPTIME.sub("", text) if isinstance(text, str) else "%"
+        if "%" in left or left == text:
+            raise ValueError(f"'{text}' is no format of a time; an example: '%d/%m/%Y %H:%M'")
+    return formats
+
+
+def _wall_time(written: Any) -> Any:
+    if isinstance(written, datetime):
+        if written.tzinfo is not None:
+            raise ValueError("should be wall time in `timezone`, without an offset")
+        return written
+    return datetime.combine(written, time()) if isinstance(written, date) else written
+
+
+def _one_of(names: Collection[str], what: str) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(unknown(name, names, what))
+        return name
+
+    return check
+
+
+def _increasing(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values or list(values) != sorted(set(values)):
+        raise ValueError("should be one or more, in increasing order, each once")
+    return values
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values or len(set(values)) < len(values):
+        raise ValueError("should be one or more, each once")
+    return values
+
+
+def _matching(pattern: str, says: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"should be {says}, not '{shortened(text)}'")
+        return text
+
+    return check
+
+
+Place = Annotated[Path, BeforeValidator(_place)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
+Delimiter = Annotated[str, AfterValidator(_matching(r'[^"\r\n]', "one character"))]
+WallTime = Annotated[datetime, BeforeValidator(_wall_time)]
+TimeFormats = Annotated[tuple[str, ...], BeforeValidator(_time_formats)]
+Whole = Annotated[int, Field(strict=True, ge=0)]
+NotNegative = Annotated[float, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+ShareOrNone = Annotated[float, Field(strict=True, ge=0, le=1)]
+Name = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "a short name of letters, digits, . _ -")
+    ),
+]
+Currency = Annotated[
+    str, AfterValidator(_matching("[A-Z]{3}", "three capital letters, such as EUR"))
+]
+TableName = Annotated[str, AfterValidator(_one_of(TABLES, "table"))]
+Families = Annotated[
+    tuple[Annotated[str, AfterValidator(_one_of(FAMILIES, "feature family"))], ...],
+    AfterValidator(_distinct),
+]
+Windows = Annotated[tuple[Count, ...], AfterValidator(_increasing)]
+Days = Annotated[tuple[date, ...], AfterValidator(_increasing)]

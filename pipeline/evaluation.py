@@ -1,0 +1,137 @@
+"""Out-of-time measures of the model beside its baselines, on the same rows, per test snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from models import measures
+from models.measures import AucDifference
+from models.out_of_time import OutOfTime
+
+MODEL = "model"
+RIVAL = "logistic"  # the baseline that the model has to beat on each test snapshot
+
+Floats = npt.NDArray[np.float64]
+
+_PROBABILITY_MEASURES = {
+    "brier": measures.brier,
+    "calibration_error": measures.calibration_error,
+}
+
+
+@dataclass(frozen=True)
+class SnapshotReport:
+    """One test snapshot: measures by name and scorer, and the paired gain in AUC over the rival.
+
+    measures: `auc`, `average_precision`, `precision_at_capacity`, `lift_at_capacity` of every
+    scorer; `brier` and `calibration_error` of those that give probabilities.
+    """
+
+    as_of: date
+    rows: int
+    base_rate: float
+    training_rows: int
+    training_snapshots: int
+    mean_risk: float
+    measures: Mapping[str, Mapping[str, float]]
+    gain: AucDifference
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All test snapshots, and the gain in AUC over all their rows with accounts as clusters."""
+
+    snapshots: tuple[SnapshotReport, ...]
+    pooled_gain: AucDifference
+
+    def mean(self, measure: str, scorer: str) -> float:
+        """The mean of a measure over the test snapshots."""
+        return float(np.mean([report.measures[measure][scorer] for report in self.snapshots]))
+
+
+def evaluate(
+    out_of_time: OutOfTime, tests: Sequence[date], capacity: int, repetitions: int = 1000
+) -> Evaluation:
+    """Measure the model and the baselines on each test snapshot.
+
+    capacity: accounts that can be called per snapshot. Intervals are 95 % percentile intervals
+    of a bootstrap over accounts.
+    """
+    reports = [_report(out_of_time, test, capacity, repetitions) for test in tests]
+    rows = out_of_time.at(*tests)
+    pooled = measures.paired_auc_difference(
+        rows.label, rows.risk, rows.baselines[RIVAL], rows.account, repetitions=repetitions
+    )
+    return Evaluation(tuple(reports), pooled)
+
+
+def _report(out_of_time: OutOfTime, test: date, capacity: int, repetitions: int) -> SnapshotReport:
+    rows = out_of_time.at(test)
+    split = next(split for split in out_of_time.splits if split.snapshot == test)
+    scorers: dict[str, Floats] = {MODEL: rows.risk, **rows.baselines}
+    found: dict[str, dict[str, float]] = {
+        "auc": {name: measures.auc(rows.label, score) for name, score in scorers.items()},
+        "average_precision": {
+            name: measures.average_precision(rows.label, score) for name, score in scorers.items()
+        },
+        "precision_at_capacity": {
+            name: measures.precision_at(rows.label, score, capacity)
+            for name, score in scorers.items()
+        },
+        "lift_at_capacity": {
+            name: measures.lift_at(rows.label, score, capacity) for name, score in scorers.items()
+        },
+    }
+    for name, measure in _PROBABILITY_MEASURES.items():
+        found[name] = {
+            scorer: measure(rows.label, score)
+            for scorer, score in scorers.items()
+            if scorer in (MODEL, RIVAL)
+        }
+    return SnapshotReport(
+        as_of=test,
+        rows=len(rows.label),
+        base_rate=float(rows.label.mean()),
+        training_rows=split.training_rows,
+        training_snapshots=len(split.training_snapshots),
+        mean_risk=float(rows.risk.mean()),
+        measures=found,
+        gain=measures.paired_auc_difference(
+            rows.label, rows.risk, rows.baselines[RIVAL], rows.account, repetitions=repetitions
+        ),
+    )
+
+
+def table(evaluation: Evaluation) -> list[str]:
+    """The evaluation as lines of text: AUC of every scorer, calibration, and the paired gain."""
+    scorers = list(evaluation.snapshots[0].measures["auc"])
+    baselines = [name for name in scorers if name != MODEL]
+    head = (
+        f"{'test snapshot':<14}{'accounts':>9}{'defected':>10}"
+        + "".join(f"{name:>10}" for name in [*baselines, MODEL])
+        + f"{'gain over ' + RIVAL + ' (95 %)':>32}{'calibration':>13}"
+    )
+    lines = [f"{'':<33}{'AUC':>10}", head]
+    for report in evaluation.snapshots:
+        lines.append(
+            f"{report.as_of!s:<14}{report.rows:>9,}{report.base_rate:>10.1%}"
+            + "".join(f"{report.measures['auc'][name]:>10.4f}" for name in [*baselines, MODEL])
+            + f"{_gain(report.gain):>32}"
+            + f"{report.measures['calibration_error'][MODEL]:>13.3f}"
+        )
+    lines.append(
+        f"{'mean, all rows':<33}"
+        + "".join(f"{evaluation.mean('auc', name):>10.4f}" for name in [*baselines, MODEL])
+        + f"{_gain(evaluation.pooled_gain):>32}"
+        + f"{evaluation.mean('calibration_error', MODEL):>13.3f}"
+    )
+    return lines
+
+
+def _gain(gain: AucDifference) -> str:
+    return f"{gain.difference:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"

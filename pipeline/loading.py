@@ -1,0 +1,191 @@
+"""One source, from its files to a canonical table in the engine, with all that is wrong with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from features.contract import UNDATED, Table
+from pipeline.casts import Reading
+from pipeline.config import Config, SourceConfig
+from pipeline.engine import Engine, QueryError, quoted
+from pipeline.findings import Example, Finding, LoadedTable, Severity
+from pipeline.mapping import map_columns
+from pipeline.reading import Origin, Reader
+from pipeline.staging import Staged, Staging, provided
+from pipeline.versions import (
+    Versions,
+    count_repeats,
+    cut,
+    drop_repeats,
+    mark_superseded,
+    settle_versions,
+)
+from pipeline.wording import counted
+
+LATE_DAYS = 30
+LATE_SHARE = 0.05
+QUIET_DAYS = 366
+QUIET_SHARE = 0.001
+
+Found = list[Finding]
+
+
+def load_table(
+    reader: Reader, engine: Engine, config: Config, table: Table, until: datetime | None
+) -> tuple[LoadedTable | None, Found]:
+    """Load one table; None where it cannot be read at all.
+
+    until: leave out what became known at that moment or later.
+    """
+    source = config.sources[table.name]
+    origin, findings = reader.open(table.name)
+    if origin is None:
+        return None, findings
+    parts, found = map_columns(table, origin, source.columns)
+    findings += found
+    if not any(part.columns for part in parts):
+        return None, findings
+    reading = Reading(
+        source.decimal, source.datetime_format, source.timezone or config.timezone, config.timezone
+    )
+    staging = Staging(table, origin, parts, reading, source.complete_until)
+    try:
+        staged = staging.make(engine)
+    except QueryError as error:
+        return None, [*findings, *reader.why_unreadable(table.name, origin, error)]
+    findings += staged.findings
+    findings += _too_few(table, origin, source, staged)
+    mapped = staging.mapped
+    key = table.key_of(mapped)
+    versions, found = _settle(engine, table, key, source)
+    findings += found
+    complete_until, found = _completeness(engine, table, mapped, source)
+    findings += found
+    findings += _notes(table, mapped)
+    if until is not None:
+        cut(engine, table, until)
+        complete_until = min(complete_until, until)
+    if versions.several:
+        mark_superseded(engine, table.name, key)
+    rows = engine.rows(f"SELECT count(*) FROM {quoted(table.name)}")[0][0]
+    loaded = LoadedTable(
+        name=table.name,
+        rows=rows,
+        mapped=mapped,
+        provided=provided(table, mapped),
+        quarantined=staged.quarantined,
+        repeated=0 if key else versions.repeats,
+        complete_until=complete_until,
+        lineage=origin.lineage,
+        is_event=table.events,
+    )
+    return loaded, findings
+
+
+def _too_few(table: Table, origin: Origin, source: SourceConfig, staged: Staged) -> Found:
+    def finding(what: str, advice: str, count: int) -> Found:
+        return [Finding(Severity.ERROR, what, table.name, origin.name, "", count, advice=advice)]
+
+    if staged.rows < table.minimum_rows:
+        advice = "correct the query" if origin.is_query else "export it again"
+        return finding(
+            f"0 rows; at least {table.minimum_rows} is needed",
+            f"{advice}, or take `sources.{table.name}` out of the config",
+            0,
+        )
+    if staged.quarantined > source.max_quarantined_share * staged.rows:
+        share = staged.quarantined / staged.rows
+        return finding(
+            f"{staged.quarantined:,} of {counted(staged.rows, 'row')} ({share:.1%}) are "
+            f"quarantined; at most {source.max_quarantined_share:.1%} may be",
+            f"correct them, or raise `sources.{table.name}.max_quarantined_share`",
+            staged.quarantined,
+        )
+    return []
+
+
+def _settle(
+    engine: Engine, table: Table, key: tuple[str, ...], source: SourceConfig
+) -> tuple[Versions, Found]:
+    """Find repeats, versions and conflicts; repeats go, except lines that have no key."""
+    if not key:
+        repeated = count_repeats(engine, table.name)
+        if not repeated:
+            return Versions(), []
+        if source.dedupe:
+            drop_repeats(engine, table.name)
+        what = f"{counted(repeated, 'row')} exactly like another in every mapped column: "
+        what += "dropped (`dedupe: true`)" if source.dedupe else "kept"
+        advice = "" if source.dedupe else "set `dedupe: true` if they are the same line twice"
+        return Versions(repeated), [
+            Finding(Severity.NOTE, what, table.name, count=repeated, advice=advice)
+        ]
+    versions = settle_versions(engine, table.name, key)
+    findings = []
+    if versions.repeats:
+        what = f"{counted(versions.repeats, 'row')} said a version again: kept once"
+        findings.append(Finding(Severity.NOTE, what, table.name, count=versions.repeats))
+    if versions.conflicts:
+        findings.append(
+            Finding(
+                Severity.ERROR,
+                f"{counted(versions.conflicts, 'conflict')}: the same key, known at the same "
+                "time, with different content",
+                table.name,
+                column=", ".join(key),
+                count=versions.conflicts,
+                examples=tuple(Example(example) for example in versions.examples),
+                advice="keep the one that counts, or give each version its own known_at",
+            )
+        )
+    return versions, findings
+
+
+def _completeness(
+    engine: Engine, table: Table, mapped: frozenset[str], source: SourceConfig
+) -> tuple[datetime, Found]:
+    """Until when a source is complete; by default, the last moment at which it knew something."""
+    known = ["known_at", *(s.known for s in table.stages if s.known and s.occurred in mapped)]
+    last = f"(SELECT greatest({', '.join(f'max({column})' for column in known)}) FROM {{0}})"
+    name = quoted(table.name)
+    late = quiet = "0"
+    if table.events and {"known_at", table.occurred} <= mapped:
+        late = f"count_if(known_at > {table.occurred} + INTERVAL {LATE_DAYS} DAY)"
+    if table.events:
+        quiet = f"count_if(known_at > {last.format(name)} - INTERVAL {QUIET_DAYS} DAY)"
+    latest, rows, late_rows, recent_rows = engine.rows(
+        f"SELECT {last.format(name)}, count(*), {late}, {quiet} FROM {name}"
+    )[0]
+    findings = []
+    if late_rows > LATE_SHARE * rows:
+        what = (
+            f"{counted(late_rows, 'row')} ({late_rows / rows:.1%}) known more than {LATE_DAYS} "
+            f"days after {table.occurred}"
+        )
+        advice = "was the history loaded in one go? then known_at is not when it was known"
+        findings.append(
+            Finding(Severity.WARNING, what, table.name, "", "known_at", late_rows, advice=advice)
+        )
+    if source.complete_until is not None:
+        return source.complete_until, findings
+    if table.events and rows and recent_rows < QUIET_SHARE * rows:
+        what = (
+            f"the last known stamp is {latest}, yet only {counted(recent_rows, 'row')} of "
+            f"{rows:,} lie in the {QUIET_DAYS} days before it"
+        )
+        advice = "a mistyped date? the source counts as complete until then; set `complete_until`"
+        findings.append(
+            Finding(Severity.WARNING, what, table.name, "", "known_at", recent_rows, advice=advice)
+        )
+    return latest or UNDATED, findings
+
+
+def _notes(table: Table, mapped: frozenset[str]) -> Found:
+    findings = []
+    if "known_at" not in mapped and table.occurred:
+        what = f"not in the source: taken as {table.occurred}"
+        findings.append(Finding(Severity.NOTE, what, table.name, column="known_at"))
+    if table.name == "orders" and "line_id" not in mapped:
+        what = "not in the source: lines cannot have versions, and a corrected line counts twice"
+        findings.append(Finding(Severity.NOTE, what, table.name, column="line_id"))
+    return findings

@@ -1,0 +1,152 @@
+"""Publishing: a folder that appears whole or not at all, once per set of inputs.
+
+`<root>/as_of=D/model_version=N/revision=R/` is written beside its place and renamed into it, the
+manifest last; `<root>/latest.json` is replaced in one step. What a killed job leaves behind lies
+under `<root>/.unfinished` and is removed by the next job, which holds the lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.output_files import writing
+from pipeline.locks import exclusive
+
+MANIFEST = "manifest.json"
+UNFINISHED = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Where it lies, its manifest, and whether this very call wrote it."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    new: bool
+
+
+def publish(
+    root: Path,
+    as_of: date,
+    model_version: int,
+    inputs: Mapping[str, Any],
+    write: Callable[[Path], Mapping[str, Any]],
+) -> Publication:
+    """Publish what `write` puts into the folder it is given, unless the same inputs already are.
+
+    inputs: everything that decides the content, as plain JSON. write: fills the folder and
+    returns further entries of the manifest. Errors: TryAgain while another job publishes,
+    CannotWrite when the disk is full or read-only; then nothing is published.
+    """
+    place = root / f"as_of={as_of}" / f"model_version={model_version}"
+    with writing(root), exclusive(root / ".lock", f"publishing scores as of {as_of}"):
+        return _publish(root, place, inputs, write)
+
+
+def newest_before(root: Path, as_of: date) -> Path | None:
+    """The last revision of the newest publication with an earlier as_of, if there is one."""
+    found = [
+        (
+            folder.parent.parent.name,
+            read_manifest(folder)["published_at"],
+            _revision(folder),
+            folder,
+        )
+        for folder in root.glob("as_of=*/model_version=*/revision=*")
+        if folder.parent.parent.name < f"as_of={as_of}"
+    ]
+    return max(found)[-1] if found else None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a publication."""
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return manifest
+
+
+def _publish(
+    root: Path,
+    place: Path,
+    inputs: Mapping[str, Any],
+    write: Callable[[Path], Mapping[str, Any]],
+) -> Publication:
+    unfinished = root / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    fingerprint = _sha256(inputs)
+    revisions = _revisions(place)
+    for folder in revisions:
+        manifest = read_manifest(folder)
+        if manifest["inputs_sha256"] == fingerprint:
+            return Publication(folder, manifest, new=False)
+    unfinished.mkdir(parents=True)
+    try:
+        folder = Path(tempfile.mkdtemp(dir=unfinished))
+        folder.chmod(0o755)
+        began = datetime.now(UTC)
+        entries = write(folder)
+        manifest = {
+            **entries,
+            "inputs": inputs,
+            "inputs_sha256": fingerprint,
+            "began_at": began.isoformat(timespec="seconds"),
+            "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        _write_json(folder / MANIFEST, manifest)
+        for file in (*folder.iterdir(), folder):
+            _flush(file)
+        number = 1 + max((_revision(found) for found in revisions), default=0)
+        target = place / f"revision={number}"
+        place.mkdir(parents=True, exist_ok=True)
+        folder.rename(target)
+        _flush(place)
+        _point_latest(root, target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return Publication(target, manifest, new=True)
+
+
+def _revisions(place: Path) -> list[Path]:
+    return sorted(place.glob("revision=*"), key=_revision)
+
+
+def _revision(folder: Path) -> int:
+    return int(folder.name.removeprefix("revision="))
+
+
+def _point_latest(root: Path, target: Path) -> None:
+    """Let latest.json name the newest as_of; an older one scored again does not move it."""
+    latest = root / "latest.json"
+    place = target.relative_to(root)
+    if latest.exists():
+        current = json.loads(latest.read_text(encoding="utf-8"))["path"]
+        if current.split("/")[0] > place.parts[0]:
+            return
+    beside = root / UNFINISHED / "latest.json"
+    _write_json(beside, {"path": place.as_posix()})
+    _flush(beside)
+    beside.replace(latest)
+
+
+def _sha256(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,282 @@
+"""Where the rows of a source come from: files read by the engine, or a query over raw inputs.
+
+CSV is read as text, every column, with the dialect that the config says: a sniffer that guesses
+drops rows and renames columns silently. Types are given later, column by column, by `casts`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from pipeline.config import Config, FileOptions
+from pipeline.engine import Engine, QueryError, literal, quoted
+from pipeline.errors import ConfigError
+from pipeline.files import SourceFile, Unusable, find, inspect, matches
+from pipeline.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
+from pipeline.wording import counted, listed
+
+QUERY_VIEW = "_mapped_by_query"
+
+_RAGGED = {  # by the engine's name of the error
+    "MISSING COLUMNS": (
+        "fewer than the header's {columns} columns",
+        "quote values that hold line ends",
+    ),
+    "TOO MANY COLUMNS": (
+        "more than the header's {columns} columns",
+        "quote values that hold the delimiter, or set `delimiter`",
+    ),
+    "UNQUOTED VALUE": ("a quote that does not end where its value ends", 'write quotes as ""'),
+    "LINE SIZE OVER MAXIMUM": ("longer than 2 MB", "is a quote missing in the file?"),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that come with the same columns of the same types.
+
+    types: the columns as the source names them, and their SQL types. names: their identifiers in
+    `scan`, a FROM clause. located: a FROM clause of the same rows with `_file`, an index into
+    `files`, and `_row` (both null where a query made the row).
+    """
+
+    types: Mapping[str, str]
+    names: Mapping[str, str]
+    scan: str
+    located: str
+    files: tuple[SourceFile, ...] = ()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """All that a table is read from. name: the file or files, as the config has them."""
+
+    name: str
+    parts: tuple[Part, ...]
+    files: tuple[SourceFile, ...]
+    lineage: tuple[FileLineage, ...]
+    is_query: bool = False
+
+
+class Reader:
+    """Opens the sources of a config; looks at every file once, however many tables use it."""
+
+    def __init__(self, config: Config, engine: Engine) -> None:
+        self._config = config
+        self._engine = engine
+        self._written = config.as_written()
+        self._inspected: dict[tuple[object, ...], SourceFile] = {}
+        self._inputs: dict[str, tuple[SourceFile, ...]] | None = None
+        self._input_findings: list[Finding] = []
+
+    def open(self, table: str) -> tuple[Origin | None, list[Finding]]:
+        """The origin of a table, or what is wrong with its files."""
+        source = self._config.sources[table]
+        if source.sql is not None:
+            return self._open_query(table, source.sql)
+        assert source.path is not None
+        written = self._written["sources"][table]["path"]
+        files, findings = self._files(table, source.path, written, source)
+        if findings:
+            return None, findings
+        try:
+            parts = tuple(self._parts(files))
+        except QueryError as error:
+            return None, [_unreadable(table, written, error)]
+        lineage = tuple(file.lineage for file in files)
+        return Origin(written, parts, files, lineage), []
+
+    def check_unchanged(self) -> None:
+        """TryAgain where a file that was read has changed since it was looked at."""
+        for file in self._inspected.values():
+            file.check_unchanged()
+
+    def close(self) -> None:
+        """Take the raw inputs away, so that nothing but the canonical tables is left."""
+        for name in (QUERY_VIEW, *(self._inputs or ())):
+            self._engine.execute(f"DROP VIEW IF EXISTS {quoted(name)}")
+
+    def why_unreadable(self, table: str, origin: Origin, error: QueryError) -> list[Finding]:
+        """What is wrong with the rows of an origin that could not be read through."""
+        found = [
+            finding
+            for file in origin.files
+            if file.format == "csv"
+            for finding in self._ragged(table, file)
+        ]
+        return found or [_unreadable(table, origin.name, error, is_query=origin.is_query)]
+
+    def _files(
+        self, table: str, place: Path, written: str, options: FileOptions
+    ) -> tuple[tuple[SourceFile, ...], list[Finding]]:
+        files, findings = [], []
+        try:
+            found = find(place, written, options)
+        except Unusable as problem:
+            return (), [problem.finding(table, written)]
+        for path, name in found:
+            key = (path, name, options.format, options.encoding, options.delimiter)
+            try:
+                if key not in self._inspected:
+                    copies = self._engine.folder
+                    self._inspected[key] = inspect(path.resolve(), name, options, copies)
+                files.append(self._inspected[key])
+            except Unusable as problem:
+                findings.append(problem.finding(table, name))
+        return tuple(files), findings
+
+    def _parts(self, files: Iterable[SourceFile]) -> Iterator[Part]:
+        """Files with the same header and types together, so that few scans read many files."""
+        described = []
+        for file in files:
+            if file.format == "csv":
+                types = dict.fromkeys(file.columns, "VARCHAR")
+            else:
+                rows = self._engine.rows(f"DESCRIBE SELECT * FROM {_scan([file])}")
+                types = {row[0]: row[1] for row in rows}
+            described.append((tuple(types.items()), file))
+        for shape, group in groupby(sorted(described, key=lambda d: d[0]), key=lambda d: d[0]):
+            alike = tuple(file for _, file in group)
+            names = {
+                name: quoted(f"c{place}" if alike[0].format == "csv" else name)
+                for place, (name, _) in enumerate(shape)
+            }
+            located = " UNION ALL ".join(
+                f"SELECT {number} AS _file, {_row(file)} AS _row, * FROM {_scan([file])}"
+                for number, file in enumerate(alike)
+            )
+            yield Part(dict(shape), names, _scan(alike), f"({located})", alike)
+
+    def _open_query(self, table: str, path: Path) -> tuple[Origin | None, list[Finding]]:
+        written = self._written["sources"][table]["sql"]
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            what, advice = f"cannot be read: {error.strerror}", f"looked for {path}"
+            return None, [Unusable(what, advice, missing=True).finding(table, written)]
+        except UnicodeDecodeError as error:
+            what = f"byte {error.start:,} is not UTF-8 text"
+            return None, [Unusable(what, "save it as UTF-8").finding(table, written)]
+        inputs = self._open_inputs()
+        if self._input_findings:
+            # told once, with the first table whose query may need them
+            findings, self._input_findings = self._input_findings, []
+            return None, findings
+        try:
+            if not self._engine.is_one_query(text):
+                raise ConfigError(
+                    f"{path}: should be one SELECT and nothing else; it is run as a query over the "
+                    f"inputs {listed(inputs)}"
+                )
+            self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {QUERY_VIEW} AS {text}")
+            rows = self._engine.rows(f"DESCRIBE SELECT * FROM {QUERY_VIEW}")
+        except QueryError as error:
+            return None, [_unreadable(table, written, error, is_query=True)]
+        types = {row[0]: row[1] for row in rows}
+        located = f"(SELECT NULL AS _file, NULL AS _row, * FROM {QUERY_VIEW})"
+        part = Part(types, {name: quoted(name) for name in types}, QUERY_VIEW, located)
+        files = tuple(file for found in inputs.values() for file in found)
+        return Origin(written, (part,), files, _query_lineage(path, written, files), True), []
+
+    def _open_inputs(self) -> dict[str, tuple[SourceFile, ...]]:
+        """The config's raw inputs as views of their names, made on first use."""
+        if self._inputs is None:
+            self._inputs = {}
+            for name, options in self._config.inputs.items():
+                written = self._written["inputs"][name]["path"]
+                files, findings = self._files(name, options.path, written, options)
+                self._inputs[name] = files
+                self._input_findings += findings
+                if not findings:
+                    self._make_view(name, written, files)
+        return self._inputs
+
+    def _make_view(self, name: str, written: str, files: Sequence[SourceFile]) -> None:
+        try:
+            rows = " UNION ALL BY NAME ".join(
+                f"SELECT {', '.join(f'{n} AS {quoted(c)}' for c, n in part.names.items())} "
+                f"FROM {part.scan}"
+                for part in self._parts(files)
+            )
+            self._engine.execute(f"CREATE TEMP VIEW {quoted(name)} AS {rows}")
+        except QueryError as error:
+            self._input_findings.append(_unreadable(name, written, error))
+
+    def _ragged(self, table: str, file: SourceFile) -> Iterator[Finding]:
+        """The rows of a CSV file that the engine cannot cut into the header's columns."""
+        scan = _scan([file], "store_rejects = true, rejects_limit = 0")
+        try:
+            self._engine.rows(f"SELECT count(COLUMNS(*)) FROM {scan}")
+            found = self._engine.rows(
+                "SELECT CAST(error_type AS VARCHAR), count(DISTINCT line), "
+                f"list_slice(list(DISTINCT line ORDER BY line), 1, {MOST_EXAMPLES}), "
+                "arg_min(csv_line, line) FROM reject_errors GROUP BY ALL ORDER BY ALL"
+            )
+        except QueryError:
+            return  # not a matter of single rows; the first error says what it is
+        finally:
+            for name in ("reject_errors", "reject_scans"):
+                self._engine.execute(f"DROP TABLE IF EXISTS {name}")
+        for kind, count, lines, first in found:
+            what, advice = _RAGGED.get(
+                kind, (f"cannot be read ({kind.lower()})", "export it again")
+            )
+            yield Finding(
+                Severity.ERROR,
+                f"{counted(count, 'row')}: {what.format(columns=len(file.columns))}",
+                table,
+                file.lineage.path,
+                count=count,
+                examples=tuple(
+                    Example(first if line == lines[0] else "", key=f"line {line:,}")
+                    for line in lines
+                ),
+                advice=advice,
+            )
+
+
+def readable_paths(config: Config) -> list[Path]:
+    """The files that the engine must be able to read: patterns and folders spelled out, sorted.
+
+    What is not there is left out; loading says so.
+    """
+    places = [part.path for part in (*config.sources.values(), *config.inputs.values())]
+    return sorted({path.resolve() for place in places if place for path in matches(place)})
+
+
+def _scan(files: Sequence[SourceFile], more: str = "") -> str:
+    paths = literal([str(file.read_from) for file in files])
+    if files[0].format == "parquet":
+        return f"read_parquet({paths})"
+    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(files[0].columns)))
+    return (
+        f"read_csv({paths}, auto_detect = false, header = true, strict_mode = true, "
+        f"delim = {literal(files[0].delimiter)}, quote = '\"', escape = '\"', "
+        f"columns = {{{columns}}}{', ' + more if more else ''})"
+    )
+
+
+def _row(file: SourceFile) -> str:
+    return "file_row_number + 1" if file.format == "parquet" else "row_number() OVER () + 1"
+
+
+def _query_lineage(
+    path: Path, written: str, files: Sequence[SourceFile]
+) -> tuple[FileLineage, ...]:
+    content = path.read_bytes()
+    query = FileLineage(written, len(content), hashlib.sha256(content).hexdigest())
+    return (query, *(file.lineage for file in files))
+
+
+def _unreadable(table: str, name: str, error: QueryError, *, is_query: bool = False) -> Finding:
+    said = [line.strip() for line in str(error).splitlines() if line.strip()]
+    advice = "correct the query; it reads the config's `inputs` by their names"
+    if not is_query:
+        advice = "export it again; in CSV, look for mixed line ends and stray quotes"
+    return Finding(
+        Severity.ERROR, f"cannot be read: {' '.join(said[:2])}", table, name, advice=advice
+    )

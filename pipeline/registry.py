@@ -1,0 +1,257 @@
+"""Registered models: versions with hashed native files, aliases, the history of promotions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import CheckFailed, ConfigError, DataError, UsageError
+from pipeline.locks import exclusive
+from pipeline.mlflow_store import Store
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+# The run's tag that names its measures that are not numbers; such a run's model stays out of use.
+NOT_FINITE_TAG = "metrics_not_finite"
+
+SHA256_TAG = "sha256."  # and the name of the file: a version's tags
+NATIVE = "native"  # the folder of native files inside a model's artifacts
+
+_PROMOTION_TAG = "promotion."  # and its number: the registered model's tags
+_LOCK_SECONDS = 30
+_TEXT_LIMIT = 2000  # characters of a promotion's name and reason
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered version. sha256: hex digest by name of native file."""
+
+    version: int
+    run_id: str
+    sha256: Mapping[str, str]
+    tags: Mapping[str, str]
+    description: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One move of the champion alias. previous: None for the first; at: UTC, ISO 8601, seconds."""
+
+    number: int
+    version: int
+    previous: int | None
+    by: str
+    reason: str
+    at: str
+
+
+class Registry:
+    """The versions of one registered model. Reading never creates a store."""
+
+    def __init__(self, store: Store, model_name: str) -> None:
+        self._store = store
+        self._name = model_name
+
+    def resolve(self, alias_or_version: str | int) -> ModelVersion:
+        """The version that an alias ("champion") or a number (3, "3") stands for.
+
+        Raises ConfigError when nothing is registered, or nothing under that alias or number.
+        """
+        registered = self._registered()
+        version = self._number(alias_or_version, registered.aliases)
+        with self._store.errors():
+            found = self._version(version)
+        if found is None:
+            newest = max((int(v.version) for v in registered.latest_versions), default=None)
+            raise ConfigError(
+                f"{self._name} has no version {version}; "
+                + (f"the newest is {newest}. " if newest else "it has none. ")
+                + self._shown_aliases(registered.aliases)
+            )
+        tags = dict(found.tags)
+        return ModelVersion(
+            version=version,
+            run_id=found.run_id or "",
+            sha256={
+                key.removeprefix(SHA256_TAG): value
+                for key, value in tags.items()
+                if key.startswith(SHA256_TAG)
+            },
+            tags=tags,
+            description=found.description or "",
+            aliases=tuple(sorted(k for k, v in registered.aliases.items() if int(v) == version)),
+        )
+
+    def download(self, version: ModelVersion | int, folder: Path) -> Path:
+        """Fetch the native files of a version into a folder under `folder`, and return that.
+
+        Every file is compared with the hash that was registered with it, before anybody parses it;
+        nothing of the registry is executed. Raises DataError for files that differ, ConfigError
+        for a version without hashes.
+        """
+        wanted = self.resolve(version) if isinstance(version, int) else version
+        if not wanted.sha256:
+            raise ConfigError(
+                f"Version {wanted.version} of {self._name} carries no hashes of native files: this "
+                "program did not register it, and does not load it. Retrain: defection train"
+            )
+        import mlflow.artifacts
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._store.errors():
+            client = self._store.client()
+            home = client.get_model_version_download_uri(self._name, str(wanted.version))
+            fetched = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"{home}/artifacts/{NATIVE}",
+                dst_path=str(folder),
+                tracking_uri=self._store.address,
+            )
+        native = Path(fetched)
+        found = file_hashes(native)
+        if found != dict(wanted.sha256):
+            shutil.rmtree(native)
+            names = sorted(found.keys() | wanted.sha256.keys())
+            differing = [name for name in names if found.get(name) != wanted.sha256.get(name)]
+            raise DataError(
+                f"The files of version {wanted.version} of {self._name} are not those that were "
+                f"registered: {', '.join(differing)} changed, under {home}. Restore them from a "
+                "backup, promote another version, or retrain."
+            )
+        return native
+
+    def promote(self, version: int | str, by: str, reason: str) -> Promotion:
+        """Put a version into use: record who and why, then move the alias `champion` to it.
+
+        version: a number, or an alias such as "challenger"; the alias `challenger` is taken away
+        from the version, which is none any more. Raises UsageError without a name or a reason,
+        ConfigError when there is no such version or it is in use already, CheckFailed when a
+        measure of its run is not a number.
+        """
+        said = {"by": by.strip(), "reason": reason.strip()}
+        for what, text in said.items():
+            if not 0 < len(text) <= _TEXT_LIMIT or not text.isprintable():
+                raise UsageError(
+                    f"A promotion records who and why: --{what} takes one line of 1 to "
+                    f"{_TEXT_LIMIT} characters."
+                )
+        self._registered()  # before the lock, whose file would make the folder
+        with exclusive(self._store.folder / ".promotion.lock", "promoting a model", _LOCK_SECONDS):
+            chosen = self.resolve(version)
+            aliases = self._registered().aliases
+            previous = int(aliases[CHAMPION]) if CHAMPION in aliases else None
+            if previous == chosen.version:
+                raise ConfigError(
+                    f"Version {chosen.version} of {self._name} is the champion already. "
+                    + self._shown_aliases(aliases)
+                )
+            self._refuse_unmeasured(chosen)
+            promotion = Promotion(
+                number=max((past.number for past in self.history()), default=0) + 1,
+                version=chosen.version,
+                previous=previous,
+                by=said["by"],
+                reason=said["reason"],
+                at=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            self._move_champion(promotion, CHALLENGER in chosen.aliases)
+        return promotion
+
+    def _move_champion(self, promotion: Promotion, was_challenger: bool) -> None:
+        # Recorded first: a job killed in between leaves a record too many, never an alias that
+        # moved and nobody knows why.
+        record = json.dumps(asdict(promotion), ensure_ascii=False, sort_keys=True)
+        with self._store.errors():
+            client = self._store.client()
+            client.set_registered_model_tag(
+                self._name, f"{_PROMOTION_TAG}{promotion.number:06d}", record
+            )
+            client.set_registered_model_alias(self._name, CHAMPION, str(promotion.version))
+            if was_challenger:
+                client.delete_registered_model_alias(self._name, CHALLENGER)
+
+    def history(self) -> list[Promotion]:
+        """All promotions, oldest first; empty when a model is registered and none was promoted."""
+        tags = self._registered().tags
+        records = (tags[key] for key in sorted(tags) if key.startswith(_PROMOTION_TAG))
+        return [Promotion(**json.loads(record)) for record in records]
+
+    def _registered(self) -> Any:
+        """MLflow's entity of the registered model, aliases and tags included."""
+        absent = ConfigError(
+            f"No model {self._name} is registered in {self._store.shown}. "
+            "Train one first: defection train --config FILE"
+        )
+        if not self._store.exists():
+            raise absent
+        client = self._store.client()
+        with self._store.errors():
+            from mlflow.exceptions import MlflowException
+
+            try:
+                return client.get_registered_model(self._name)
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    raise absent from error
+                raise
+
+    def _version(self, version: int) -> Any:
+        """MLflow's entity of a version, None when there is none."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._store.client().get_model_version(self._name, str(version))
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+
+    def _number(self, alias_or_version: str | int | float, aliases: Mapping[str, str]) -> int:
+        if isinstance(alias_or_version, str) and alias_or_version in aliases:
+            return int(aliases[alias_or_version])
+        text = str(alias_or_version).strip()
+        if text.isascii() and text.isdigit() and 0 < int(text) < 2**31:
+            return int(text)
+        raise ConfigError(
+            f"{self._name} has no version or alias {text!r}. {self._shown_aliases(aliases)}"
+        )
+
+    def _shown_aliases(self, aliases: Mapping[str, str]) -> str:
+        if not aliases:
+            return "It has no aliases; train a version first: defection train --config FILE"
+        listed = ", ".join(f"{name} (version {aliases[name]})" for name in sorted(aliases))
+        return (
+            f"Aliases: {listed}. To put a version into use: "
+            "defection promote --version N --by NAME --reason TEXT"
+        )
+
+    def _refuse_unmeasured(self, chosen: ModelVersion) -> None:
+        if not chosen.run_id:
+            return
+        with self._store.errors():
+            data = self._store.client().get_run(chosen.run_id).data
+        unfit = {name for name, value in data.metrics.items() if not math.isfinite(value)}
+        unfit.update(filter(None, data.tags.get(NOT_FINITE_TAG, "").split(", ")))
+        if unfit:
+            raise CheckFailed(
+                f"Version {chosen.version} of {self._name} is not promoted: "
+                f"{', '.join(sorted(unfit)[:5])} of its run is not a number "
+                f"({len(unfit)} in all). Find out why, then train again."
+            )
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 in hex of every file under `folder`, by its relative name with forward slashes."""
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }

@@ -1,0 +1,118 @@
+"""The published table of scores: one row per account of the cohort, in order of risk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from features.order_history import days_silent, order_lines, spend, usual_gap
+from features.values import DAYS_PER_YEAR, Distinct, Last, Value
+
+THIN_HISTORY_DAYS = 3  # order days below which a history is too short to know its rhythm
+TIER_SHARES = (("A", 0.80), ("B", 0.95), ("C", 1.01))  # of the cumulative value, largest first
+
+SCHEMA = pa.schema(
+    [
+        ("rank", pa.int32()),
+        ("account_id", pa.string()),
+        ("name", pa.string()),
+        ("owner_id", pa.string()),
+        ("as_of", pa.date32()),
+        ("horizon_days", pa.int32()),
+        ("risk", pa.float64()),
+        ("risk_band", pa.string()),
+        ("previous_risk", pa.float64()),
+        ("change", pa.float64()),
+        ("tier", pa.string()),
+        ("days_silent", pa.float64()),
+        ("usual_gap", pa.float64()),
+        ("last_order_at", pa.timestamp("s")),
+        ("last_touch_at", pa.timestamp("s")),
+        ("thin_history", pa.bool_()),
+        ("model_version", pa.int32()),
+    ]
+)
+
+
+def shown_values(last_touch: Last | None) -> dict[str, Value]:
+    """What the list shows besides the risk, to be computed with the features."""
+    values: dict[str, Value] = {
+        "shown_days_silent": days_silent,
+        "shown_usual_gap": usual_gap,
+        "shown_last_order_s": Last(order_lines),
+        "shown_value": spend(DAYS_PER_YEAR),
+        "shown_order_days": Distinct(order_lines, None, key="CAST(occurred_at AS DATE)"),
+    }
+    if last_touch is not None:
+        values["shown_last_touch_s"] = last_touch
+    return values
+
+
+def score_table(
+    frame: pd.DataFrame,
+    risk: npt.NDArray[np.float64],
+    *,
+    as_of: date,
+    horizon_days: int,
+    bands: Mapping[str, float],
+    model_version: int,
+    previous: pd.Series,
+    people: pd.DataFrame,
+) -> pa.Table:
+    """Put together and rank the published columns.
+
+    frame: account_id and `shown_values`, a row per account. risk: (n,), 0-1. bands: lowest risk
+    of each band. previous: the risk last published, by account_id. people: name and owner_id by
+    account_id.
+    """
+    touched = frame.get("shown_last_touch_s", pd.Series(np.nan, index=frame.index))
+    accounts = frame["account_id"]
+    before = accounts.map(previous).astype("float64")
+    ordered = sorted(bands.items(), key=lambda band: -band[1])
+    columns: dict[str, object] = {
+        "account_id": accounts,
+        "name": accounts.map(people["name"]),
+        "owner_id": accounts.map(people["owner_id"]),
+        "as_of": as_of,
+        "horizon_days": horizon_days,
+        "risk": risk,
+        "risk_band": np.select(
+            [risk >= least for _, least in ordered], [name for name, _ in ordered], ordered[-1][0]
+        ),
+        "previous_risk": before,
+        "change": risk - before,
+        "tier": _tiers(frame["shown_value"]),
+        "days_silent": frame["shown_days_silent"],
+        "usual_gap": frame["shown_usual_gap"],
+        "last_order_at": pd.to_datetime(frame["shown_last_order_s"], unit="s"),
+        "last_touch_at": pd.to_datetime(touched, unit="s"),
+        "thin_history": frame["shown_order_days"] < THIN_HISTORY_DAYS,
+        "model_version": model_version,
+    }
+    table = pd.DataFrame(columns, index=frame.index)
+    table = table.sort_values(["risk", "account_id"], ascending=[False, True], ignore_index=True)
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    return pa.Table.from_pandas(
+        table, schema=SCHEMA, preserve_index=False
+    ).replace_schema_metadata()
+
+
+def _tiers(value: pd.Series) -> npt.NDArray[np.object_]:
+    """A for the accounts that together bring the first 80 % of the value, B to 95 %, C the rest.
+
+    An account belongs to the tier in which its own share begins, so the largest is always A.
+    """
+    order = np.lexsort((np.arange(len(value)), -value.to_numpy()))
+    total = float(value.sum())
+    before = np.empty(len(value))
+    before[order] = np.concatenate([[0.0], np.cumsum(value.to_numpy()[order])[:-1]])
+    share = before / total if total else np.ones(len(value))
+    names = [name for name, _ in TIER_SHARES]
+    return np.array(names, dtype=object)[
+        np.searchsorted([most for _, most in TIER_SHARES], share, side="right")
+    ]

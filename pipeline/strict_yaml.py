@@ -1,0 +1,89 @@
+"""YAML as a form to fill in: plain values under plain keys, and every slip of the file at once.
+
+Safe loading still lets a repeated key win silently and a tag choose a type. Here tags, anchors
+and repeated keys are mistakes, each with its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass
+class Form:
+    """A file's content, the line of every key (from 1), and what is wrong with its form."""
+
+    content: Any = None
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    mistakes: list[tuple[KeyPath, str]] = field(default_factory=list)
+
+    def line(self, path: KeyPath) -> int | None:
+        """The line of the nearest key at or above `path`."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
+
+
+class _Loader(yaml.SafeLoader):
+    """Notes explicit tags and aliases, which the node tree no longer shows."""
+
+    form: Form
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            self.form.mistakes.append(
+                ((), f"line {line}: write the value out, aliases are refused")
+            )
+        elif getattr(event, "tag", None) is not None:
+            self.form.mistakes.append(((), f"line {line}: the tag {event.tag} is refused"))
+            event.tag = None
+        return super().compose_node(parent, index)
+
+
+def read_form(text: str) -> Form:
+    """Parse one document; yaml.YAMLError where the text is not YAML."""
+    loader = _Loader(text)
+    loader.form = form = Form()
+    try:
+        node = loader.get_single_node()
+        if node is not None and not form.mistakes:
+            form.content = _plain(loader, node, (), form)
+    finally:
+        loader.dispose()
+    return form
+
+
+def _plain(loader: _Loader, node: yaml.Node, path: KeyPath, form: Form) -> Any:
+    """The node's value; scalars by YAML's safe rules (numbers, dates, true and false, null)."""
+    if isinstance(node, yaml.MappingNode):
+        content: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                form.mistakes.append((path, f"line {line}: a key must be a plain word"))
+                continue
+            key = key_node.value
+            if key in content:
+                first = form.lines[(*path, key)]
+                form.mistakes.append(((*path, key), f"given twice, in lines {first} and {line}"))
+                continue
+            form.lines[(*path, key)] = line
+            content[key] = _plain(loader, value_node, (*path, key), form)
+        return content
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _plain(loader, item, (*path, position), form)
+            for position, item in enumerate(node.value)
+        ]
+    try:
+        return loader.construct_object(node)
+    except ValueError as error:  # 2024-13-01 looks like a date and is none
+        form.mistakes.append((path, f"'{node.value}' cannot be read: {error}"))
+        return None

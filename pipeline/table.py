@@ -1,0 +1,114 @@
+"""The feature table and the training table: cohort, features and labels put side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from features.definition import Selection, select
+from features.families import FAMILIES
+from features.values import Value
+from models.dataset import Dataset
+from pipeline.cohort import make_active_cohort, make_whole_cohort
+from pipeline.config import Config
+from pipeline.engine import Engine, quoted
+from pipeline.labels import make_labels
+from pipeline.snapshots import Maturity
+from pipeline.sources import Sources
+from pipeline.values_table import make_values_table
+
+KEYS = ("account_id", "as_of")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """Features and labels over many snapshots, in order of as_of, then account_id.
+
+    frame: account_id, as_of, a float64 column per feature, label_complete, defected (0 or 1).
+    selection: the features there are, and those that the sources cannot answer.
+    """
+
+    frame: pd.DataFrame
+    selection: Selection
+
+    def dataset(self) -> Dataset:
+        """The same rows as plain arrays."""
+        names = tuple(feature.name for feature in self.selection.features)
+        return Dataset(
+            features=self.frame.loc[:, list(names)].to_numpy(dtype=np.float64),
+            names=names,
+            label=self.frame["defected"].to_numpy(dtype=np.int8),
+            account=self.frame["account_id"].to_numpy(dtype=object),
+            as_of=self.frame["as_of"].to_numpy(dtype="datetime64[D]"),
+            label_complete=self.frame["label_complete"].to_numpy(dtype="datetime64[D]"),
+        )
+
+
+def selected_features(config: Config, sources: Sources) -> Selection:
+    """The configured families' features that the sources at hand can answer."""
+    families = [FAMILIES[name] for name in config.features.families]
+    return select(families, config.features.windows_days, sources.provided())
+
+
+def maturity(config: Config) -> Maturity:
+    """The configured label's horizon and reporting lag."""
+    return Maturity(config.label.horizon_days, config.label.reporting_lag_days)
+
+
+def feature_frame(
+    engine: Engine,
+    values: Mapping[str, Value],
+    as_ofs: Sequence[date],
+    rows: str,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """account_id, as_of and a float64 column per value for `rows`, by as_of, then account_id."""
+    make_values_table(engine, "feature_table", values, as_ofs, rows=rows, progress=progress)
+    frame = engine.frame("SELECT * FROM feature_table ORDER BY as_of, account_id")
+    engine.execute("DROP TABLE feature_table")
+    return frame
+
+
+def snapshot_features(
+    engine: Engine,
+    config: Config,
+    selection: Selection,
+    as_of: date,
+    *,
+    whole_cohort: bool = False,
+    besides: Mapping[str, Value] | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """The feature table of one snapshot, for the active cohort or for every account seen.
+
+    besides: further values, wanted beside the features under these names.
+    """
+    if whole_cohort:
+        make_whole_cohort(engine, "cohort", [as_of])
+    else:
+        make_active_cohort(engine, "cohort", [as_of], config.cohort.days)
+    values = {feature.name: feature.value for feature in selection.features}
+    return feature_frame(engine, {**values, **(besides or {})}, [as_of], "cohort", progress)
+
+
+def training_table(
+    engine: Engine,
+    config: Config,
+    sources: Sources,
+    as_ofs: Sequence[date],
+    progress: Progress | None = None,
+) -> TrainingTable:
+    """Features and labels of the active cohort at each of the mature snapshots `as_ofs`."""
+    selection = selected_features(config, sources)
+    make_active_cohort(engine, "cohort", as_ofs, config.cohort.days)
+    values = {feature.name: feature.value for feature in selection.features}
+    frame = feature_frame(engine, values, as_ofs, "cohort", progress)
+    make_labels(engine, "labels", "cohort", as_ofs, maturity(config))
+    labels = engine.frame("SELECT * FROM labels")
+    return TrainingTable(frame.merge(labels, on=list(KEYS), validate="one_to_one"), selection)

@@ -1,0 +1,88 @@
+"""The whole way at once, for `make demo` and `make retail`: the commands one after the other.
+
+Reads CONFIG, AS_OF, ACCOUNTS and MONTHS from the environment. Every command is said before it
+runs, the promotion too, so that the same can be typed by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from datetime import date
+from pathlib import Path
+
+from pipeline import cli, commands, console
+from pipeline.config import load_config
+from pipeline.evaluation import MODEL, RIVAL
+from pipeline.output_files import short
+from pipeline.publication import Publication
+from pipeline.training import Trained
+
+SIMULATED_UNTIL = date(2026, 1, 1)
+MARKET = Path("var/demo/market")
+SEED = 7
+
+
+def tour(path: Path, as_of: date, *, simulate: bool) -> None:
+    """Simulate if asked, then validate, train, promote and score; ends with a summary."""
+    if simulate:
+        accounts, months = int(os.environ["ACCOUNTS"]), int(os.environ["MONTHS"])
+        _say("simulate", "--out", MARKET, "--accounts", accounts, "--months", months, "--seed", SEED)
+        commands.run_simulate(MARKET, accounts, months, SEED)
+    config = load_config(path)
+    _say("validate", "--config", path)
+    commands.run_validate(config)
+    _say("train", "--config", path)
+    trained = commands.run_train(config, None)
+    by, reason = "make", "tried out; nobody has reviewed it"
+    _say("promote", "--config", path, "--version", trained.version, "--by", by, "--reason", reason)
+    commands.run_promote(config, str(trained.version), by, reason)
+    _say("score", "--config", path, "--as-of", as_of)
+    publication = commands.run_score(config, as_of, "champion", replay=False)
+    console.say()
+    for line in summary(config.name, path, trained, publication, simulated=simulate):
+        console.say(line)
+
+
+def summary(
+    name: str, path: Path, trained: Trained, publication: Publication, *, simulated: bool
+) -> list[str]:
+    """Ten lines: how good the model is beside the baselines, where the list lies, what next."""
+    evaluation = trained.evaluation
+    tests = [report.as_of for report in evaluation.snapshots]
+    gain = evaluation.pooled_gain
+    market = "a simulated market, not real customers" if simulated else name
+    folder = short(publication.folder)
+    return [
+        f"Summary: {market}",
+        f"  measured     out of time, {len(tests)} test snapshots {tests[0]} to {tests[-1]}",
+        f"  AUC          model {evaluation.mean('auc', MODEL):.4f}, logistic on recency, frequency "
+        f"and spend {evaluation.mean('auc', RIVAL):.4f}, recency "
+        f"{evaluation.mean('auc', 'recency'):.4f}",
+        f"  gain         {gain.difference:+.4f} over the logistic (95 % interval {gain.low:+.4f} to "
+        f"{gain.high:+.4f}, accounts as clusters)",
+        f"  calibration  error {evaluation.mean('calibration_error', MODEL):.3f} in 10 bins; logistic "
+        f"{evaluation.mean('calibration_error', RIVAL):.3f}",
+        f"  model        version {trained.version}, now the champion",
+        f"  scored       {publication.manifest['rows']['scores']:,} accounts as of "
+        f"{publication.manifest['as_of']}",
+        f"  call list    {folder}/call_list.csv",
+        f"  all scores   {folder}/scores.parquet",
+        f"  look at it   make ui CONFIG={shlex.quote(str(path))}",
+    ]
+
+
+def _say(*command: object) -> None:
+    console.say("\n$ defection " + " ".join(shlex.quote(str(part)) for part in command))
+
+
+def main() -> None:
+    """Entry of `python -m pipeline.tour [--simulate]`."""
+    path = Path(os.environ["CONFIG"])
+    as_of = date.fromisoformat(os.environ.get("AS_OF") or str(SIMULATED_UNTIL))
+    sys.exit(cli.guarded(lambda: tour(path, as_of, simulate="--simulate" in sys.argv[1:])))
+
+
+if __name__ == "__main__":
+    main()

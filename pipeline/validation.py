@@ -1,0 +1,22 @@
+"""`validate`: reads the sources, checks the contract, and reports every violation at once."""
+
+from __future__ import annotations
+
+from pipeline.config import Config
+from pipeline.engine import Engine
+from pipeline.errors import MissingInput
+from pipeline.findings import Report, report_lines
+from pipeline.sources import Progress, read_all
+
+__all__ = ["Report", "report_lines", "validate"]
+
+
+def validate(config: Config, engine: Engine, progress: Progress | None = None) -> Report:
+    """Check all sources; the loaded tables and `quarantine_<table>` stay in the engine.
+
+    MissingInput, with everything else that was found, where a file is not there.
+    """
+    report = read_all(config, engine, progress=progress)
+    if report.exit_code == MissingInput.exit_code:
+        raise report.refusal(config.path)
+    return report

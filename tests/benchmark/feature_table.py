@@ -1,0 +1,137 @@
+"""Times the whole feature table on generated events: `make bench LINES=2000000`.
+
+Skewed account sizes, 5 % of the order lines known late, 36 months, 24 monthly snapshots, all three
+families, four windows. Beside it the floor: one scan of the order lines with a group-by.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from features.definition import DEFAULT_WINDOWS
+from features.families import FAMILIES
+from pipeline.cohort import make_active_cohort
+from pipeline.engine import Engine
+from pipeline.values_table import make_values_table
+
+ACCOUNTS_PER_LINE = 1 / 400
+LINES_PER_ORDER = 8
+TOUCHES_PER_LINE = 1 / 10
+COMPLAINTS_PER_LINE = 3 / 200
+START = "TIMESTAMP '2023-01-01'"
+SECONDS = 36 * 30 * 86_400
+AS_OFS = [stamp.date() for stamp in pd.date_range(date(2024, 1, 1), periods=24, freq="MS")]
+
+
+def generate(engine: Engine, lines: int) -> None:
+    """Create orders, touches and complaints; the squared uniform makes a few accounts large."""
+    accounts = max(10, int(lines * ACCOUNTS_PER_LINE))
+    account = f"'A' || CAST(FLOOR(POW(RANDOM(), 2) * {accounts}) AS VARCHAR)"
+    moment = f"{START} + TO_SECONDS(CAST(FLOOR(RANDOM() * {SECONDS}) AS BIGINT))"
+    late = (
+        "CASE WHEN RANDOM() < 0.05 THEN TO_DAYS(CAST(RANDOM() * 20 AS INTEGER)) ELSE TO_DAYS(0) END"
+    )
+    common = "FALSE AS deleted, CAST(NULL AS TIMESTAMP) AS superseded_at"
+    engine.execute("SELECT SETSEED(0.5)")
+    engine.execute(
+        f"CREATE TABLE orders AS SELECT *, occurred_at + {late} AS known_at, {common} FROM ("
+        "SELECT account_id, order_id, occurred_at, "
+        "CAST(RANDOM() * 20000 AS BIGINT) - 500 AS amount_cents, "
+        "CAST(RANDOM() * 4000 AS BIGINT) AS margin_cents, "
+        "'P' || CAST(CAST(POW(RANDOM(), 3) * 2000 AS INTEGER) AS VARCHAR) AS product_id "
+        f"FROM (SELECT {account} AS account_id, 'O' || CAST(i AS VARCHAR) AS order_id, "
+        f"{moment} AS occurred_at FROM range({lines // LINES_PER_ORDER}) AS r(i)) "
+        f"CROSS JOIN range({LINES_PER_ORDER}))"
+    )
+    engine.execute(
+        f"CREATE TABLE touches AS SELECT *, occurred_at + {late} AS known_at, {common} FROM ("
+        f"SELECT {account} AS account_id, 'c' || CAST(CAST(RANDOM() * 4 AS INTEGER) AS VARCHAR) "
+        "AS contact_id, 'r' || CAST(CAST(RANDOM() * 3 AS INTEGER) AS VARCHAR) AS rep_id, "
+        f"{moment} AS occurred_at, 'role' AS role, 'department' AS department, "
+        "CASE WHEN RANDOM() < 0.2 THEN 'manager' ELSE 'specialist' END AS seniority, "
+        "CASE WHEN RANDOM() < 0.4 THEN 'account' ELSE 'supplier' END AS initiated_by "
+        f"FROM range({int(lines * TOUCHES_PER_LINE)}))"
+    )
+    stages = ", ".join(
+        f"CASE WHEN RANDOM() < {share} THEN opened_at "
+        f"+ TO_HOURS(CAST(RANDOM() * {hours} AS INTEGER)) END AS {stage}"
+        for stage, share, hours in (
+            ("first_response_at", 0.9, 240),
+            ("resolved_at", 0.8, 960),
+            ("due_at", 0.7, 480),
+        )
+    )
+    engine.execute(
+        "CREATE TABLE complaints AS SELECT *, first_response_at AS first_response_known_at, "
+        "resolved_at AS resolved_known_at, CAST(NULL AS TIMESTAMP) AS reopened_at, "
+        "CAST(NULL AS TIMESTAMP) AS reopened_known_at, TRUE AS first_response_recorded, "
+        f"TRUE AS resolved_recorded, TRUE AS reopened_recorded, opened_at AS known_at, {common} "
+        f"FROM (SELECT *, {stages} FROM (SELECT {account} AS account_id, "
+        f"'K' || CAST(i AS VARCHAR) AS complaint_id, {moment} AS opened_at, "
+        "'cat' || CAST(CAST(RANDOM() * 5 AS INTEGER) AS VARCHAR) AS category "
+        f"FROM range({int(lines * COMPLAINTS_PER_LINE)}) AS r(i)))"
+    )
+
+
+def main() -> None:
+    """Generate, time, print a table and write it as JSON."""
+    lines = int(os.environ.get("LINES") or 2_000_000)
+    values = {
+        feature.name: feature.value
+        for family in FAMILIES.values()
+        for feature in family.features(DEFAULT_WINDOWS)
+    }
+    with Engine(threads=2) as engine:
+        generate(engine, lines)
+        began = time.perf_counter()
+        engine.rows("SELECT account_id, COUNT(*), SUM(amount_cents) FROM orders GROUP BY ALL")
+        floor = time.perf_counter() - began
+        marks: list[tuple[str, float]] = []
+        began = time.perf_counter()
+        make_active_cohort(engine, "cohort", AS_OFS, 180)
+        marks.append(("cohort", time.perf_counter() - began))
+        starts: list[tuple[str, float]] = []
+        made = time.perf_counter()
+        make_values_table(
+            engine,
+            "feature_table",
+            values,
+            AS_OFS,
+            rows="cohort",
+            progress=lambda name: starts.append((name, time.perf_counter())),
+        )
+        ended = time.perf_counter()
+        (rows,) = engine.rows("SELECT COUNT(*) FROM feature_table")
+    bounds = [*(at for _, at in starts[1:]), ended]
+    marks += [(name, end - at) for (name, at), end in zip(starts, bounds, strict=True)]
+    result = {
+        "order_lines": lines,
+        "rows": rows[0],
+        "features": len(values),
+        "snapshots": len(AS_OFS),
+        "seconds": round(ended - made + marks[0][1], 2),
+        "floor_seconds": round(floor, 2),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "steps": {name: round(seconds, 2) for name, seconds in marks},
+    }
+    for name, seconds in sorted(marks, key=lambda mark: -mark[1]):
+        print(f"{seconds:>8.2f} s  {name}")
+    print(
+        f"{lines:,} order lines, {result['rows']:,} rows x {len(values)} features: "
+        f"{result['seconds']} s, {result['peak_memory_mb']:,} MB; one plain scan {floor:.2f} s"
+    )
+    path = Path("var/bench/feature_table.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"Written to {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""The real command line on a small simulated market."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import typer.main
+
+from pipeline.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_train_prints_the_model_beside_its_baselines(project) -> None:
+    done = project.defection("train")
+    assert done.returncode == 0, done.stderr
+    assert "gain over logistic (95 %)" in done.stdout
+    assert "Registered as version 1 of small, alias challenger" in done.stdout
+    assert "Dropped, because the label is not complete yet: 2025-10-01" in done.stdout
+
+
+def test_score_publishes_a_ranked_list(trained) -> None:
+    done = trained.defection("score", "--as-of", "2026-01-01")
+    assert done.returncode == 0, done.stderr
+    folder = trained.scores / "as_of=2026-01-01" / "model_version=1" / "revision=1"
+    names = {"scores.parquet", "features.parquet", "call_list.csv", "manifest.json"}
+    assert {file.name for file in folder.iterdir()} == names
+    scores = pq.read_table(folder / "scores.parquet").to_pandas()
+    assert scores["rank"].tolist() == list(range(1, len(scores) + 1))
+    assert scores["risk"].is_monotonic_decreasing
+    assert scores["risk"].between(0, 1).all()
+    assert scores["account_id"].is_unique
+    assert (scores["days_silent"] <= 180).all()
+    assert scores["previous_risk"].isna().all()
+    listed = (folder / "call_list.csv").read_bytes()
+    assert listed.startswith(b"\xef\xbb\xbfrank,account_id")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for files in manifest["inputs"]["sources"].values():
+        for file in files:
+            content = Path(file["path"]).read_bytes()
+            assert file["sha256"] == hashlib.sha256(content).hexdigest()
+    latest = json.loads((trained.scores / "latest.json").read_text())
+    assert trained.scores / latest["path"] == folder
+
+    before = trained.files()
+    again = trained.defection("score", "--as-of", "2026-01-01")
+    assert again.returncode == 0
+    assert "Already published" in again.stdout
+    assert trained.files() == before
+
+
+def test_a_later_list_shows_the_risk_published_before(trained) -> None:
+    for as_of in ("2025-12-20", "2025-12-27"):
+        done = trained.defection("score", "--as-of", as_of, "--replay")
+        assert done.returncode == 0, done.stderr
+    root = trained.scores
+    first, second = (
+        pd.read_parquet(root / f"as_of={as_of}/model_version=1/revision=1/scores.parquet")
+        for as_of in ("2025-12-20", "2025-12-27")
+    )
+    both = second.merge(first[["account_id", "risk"]], on="account_id", suffixes=("", "_first"))
+    assert len(both) > 100
+    assert both["previous_risk"].equals(both["risk_first"].rename("previous_risk"))
+
+
+def test_the_same_config_data_and_seed_give_the_same_bytes(trained, project) -> None:
+    assert trained.defection("score", "--as-of", "2025-12-31").returncode == 0
+    for arguments in (
+        ("train",),
+        ("promote", "--version", "challenger", "--by", "a test", "--reason", "again"),
+        ("score", "--as-of", "2025-12-31"),
+    ):
+        done = project.defection(*arguments)
+        assert done.returncode == 0, done.stderr
+    place = Path("as_of=2025-12-31/model_version=1/revision=1")
+    for name in ("scores.parquet", "features.parquet"):
+        assert (project.scores / place / name).read_bytes() == (
+            trained.scores / place / name
+        ).read_bytes(), name
+
+
+def test_changed_sources_give_a_new_revision(trained, market, tmp_path) -> None:
+    copy = tmp_path / "orders.parquet"
+    shutil.copy(market / "orders.parquet", copy)
+    config = trained.config.read_text()
+    try:
+        assert trained.defection("score", "--as-of", "2025-12-30").returncode == 0
+        pq.write_table(pq.read_table(copy).slice(100), copy)
+        trained.config.write_text(config.replace(str(market / "orders.parquet"), str(copy)))
+        done = trained.defection("score", "--as-of", "2025-12-30")
+        assert done.returncode == 0, done.stderr
+    finally:
+        trained.config.write_text(config)
+    place = trained.scores / "as_of=2025-12-30" / "model_version=1"
+    assert sorted(folder.name for folder in place.iterdir()) == ["revision=1", "revision=2"]
+
+
+def test_scoring_a_date_that_the_labels_reach_beyond_is_refused(trained) -> None:
+    before = trained.files()
+    done = trained.defection("score", "--as-of", "2025-06-01")
+    assert done.returncode == 78
+    assert "would use the future" in done.stderr and "--replay" in done.stderr
+    assert trained.files() == before
+
+
+def test_a_stale_extract_is_refused(trained) -> None:
+    before = trained.files()
+    done = trained.defection("score", "--as-of", "2026-03-01")
+    assert done.returncode == 65
+    assert "orders is complete until 2025-12-3" in done.stderr
+    assert "max_staleness_days" in done.stderr
+    assert trained.files() == before
+
+
+def test_an_unknown_alias_names_those_there_are(trained) -> None:
+    before = trained.files()
+    done = trained.defection("score", "--as-of", "2026-01-01", "--model", "chempion")
+    assert done.returncode == 78
+    assert "champion" in done.stderr
+    assert trained.files() == before
+
+
+def test_scoring_before_training_says_so(project) -> None:
+    before = project.files()
+    done = project.defection("score", "--as-of", "2026-01-01")
+    assert done.returncode == 78
+    assert "train" in done.stderr
+    assert project.files() == before
+
+
+def test_training_until_a_date_drops_what_was_not_known(project) -> None:
+    done = project.defection("train", "--until", "2025-10-15")
+    assert done.returncode == 0, done.stderr
+    assert "Dropped, because the label is not complete yet: 2025-08-01, 2025-09-01" in done.stdout
+
+
+def test_the_whole_cohort_has_more_accounts(project) -> None:
+    for cohort in ("active", "all"):
+        done = project.defection(
+            "features", "--as-of", "2026-01-01", "--cohort", cohort, "--out", f"{cohort}.parquet"
+        )
+        assert done.returncode == 0, done.stderr
+    active, everybody = (
+        pd.read_parquet(project.folder / f"{cohort}.parquet") for cohort in ("active", "all")
+    )
+    assert set(active["account_id"]) < set(everybody["account_id"])
+    rows = everybody[everybody["account_id"].isin(active["account_id"])]
+    pd.testing.assert_frame_equal(rows.reset_index(drop=True), active)
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "code", "said"),
+    [
+        ("lable", {}, 78, "label"),
+        ("sources", {"orders": {"path": "nowhere.parquet"}}, 66, "nowhere.parquet"),
+    ],
+)
+def test_a_mistake_in_the_config_is_told(project, section, value, code, said) -> None:
+    project.change(**{section: value})
+    before = project.files()
+    done = project.defection("train")
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.files() == before
+
+
+@pytest.mark.parametrize("as_of", ["2025-01-01; touch x", "$(touch x)", "`touch x`", "01.02.2025"])
+def test_a_date_through_make_is_never_a_command(project, as_of) -> None:
+    if not (ROOT / ".venv").exists():
+        pytest.skip("needs the environment that `make setup` makes")
+    for name in ("x", "y"):
+        assert not (ROOT / name).exists()
+    done = subprocess.run(
+        ["make", "-C", str(ROOT), "score", f"AS_OF={as_of}", f"CONFIG={project.config}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"MAKEFLAGS": ""},
+    )
+    assert done.returncode != 0
+    assert "is not a date" in done.stderr
+    assert not (ROOT / "x").exists()
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for name, command in typer.main.get_command(app).commands.items():
+        assert f"defection {name}" in command.epilog, name
+        assert command.help, name
+
+
+def test_usage_errors_exit_with_64(project) -> None:
+    for arguments in (("score",), ("score", "--as-of", "yesterday"), ("scroe",)):
+        assert project.defection(*arguments).returncode == 64, arguments

@@ -1,0 +1,86 @@
+"""The edges of what a snapshot sees, for every feature family there is.
+
+An event exactly at the snapshot is excluded, whether it happens or is known then; an event exactly
+`w` days before it is the oldest of the window, and a second more is too old.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pandas as pd
+import pytest
+from feature_tables import assert_identical, side_by_side, tables_of, values_of
+from worlds import Row, World, midnight
+
+from features.contract import TABLES
+from features.definition import DEFAULT_WINDOWS
+from features.families import FAMILIES
+from pipeline.engine import Engine
+
+pytestmark = pytest.mark.parametrize("family", FAMILIES)
+
+AS_OF = date(2024, 3, 1)
+NOW = midnight(AS_OF)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+
+# One plain event of every table that a family reads, but for its times.
+EXAMPLES: dict[str, Row] = {
+    "orders": {"order_id": "o", "line_id": "1", "amount_cents": 100, "product_id": "p"},
+    "touches": {"contact_id": "c", "rep_id": "r", "role": "buyer", "seniority": "manager"},
+    "complaints": {"complaint_id": "k", "category": "delivery"},
+}
+
+
+def test_an_event_exactly_at_the_snapshot_is_excluded(family: str, engine: Engine) -> None:
+    nothing, happens, known, just_before = side_by_side(
+        engine,
+        values_of(FAMILIES[family]),
+        [AS_OF],
+        [{}],
+        [_events(family, NOW, NOW - DAY)],
+        [_events(family, NOW - DAY, NOW)],
+        [_events(family, NOW - SECOND, NOW - SECOND)],
+    )
+    assert_identical(nothing, happens, "happening at the snapshot:")
+    assert_identical(nothing, known, "known at the snapshot:")
+    assert _moved(nothing, just_before)
+
+
+@pytest.mark.parametrize("window", DEFAULT_WINDOWS)
+def test_a_window_begins_exactly_so_many_days_before(
+    family: str, window: int, engine: Engine
+) -> None:
+    definition = FAMILIES[family]
+    in_window = {
+        name: value
+        for name, value in values_of(definition, [window]).items()
+        if {aggregate.within for aggregate in value.aggregates()} == {window}
+    }
+    begin = NOW - window * DAY
+    nothing, too_old, oldest, younger = side_by_side(
+        engine,
+        in_window,
+        [AS_OF],
+        [{}],
+        *([_events(family, moment, moment)] for moment in (begin - SECOND, begin, begin + SECOND)),
+    )
+    assert_identical(nothing, too_old, "a second before the window:")
+    assert _moved(nothing, oldest)
+    assert _moved(nothing, oldest) == _moved(nothing, younger)
+
+
+def _events(family: str, occurred: datetime, known: datetime) -> World:
+    return {
+        table: [
+            EXAMPLES[table]
+            | {"account_id": "A", TABLES[table].occurred: occurred, "known_at": known}
+        ]
+        for table in tables_of(FAMILIES[family])
+    }
+
+
+def _moved(before: pd.DataFrame, after: pd.DataFrame) -> set[str]:
+    """The features of account A that are not the same in both."""
+    pairs = zip(before.columns, before.iloc[0], after.iloc[0], strict=True)
+    return {name for name, one, other in pairs if one != other and not pd.isna([one, other]).all()}

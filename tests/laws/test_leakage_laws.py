@@ -1,0 +1,110 @@
+"""Laws of point in time, for every feature family there is.
+
+A feature at T is made of what was known before T: nothing of what comes later can move it, and
+neither can the company that an account's row keeps in the table.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from feature_tables import (
+    LAW_WINDOWS,
+    assert_identical,
+    feature_table,
+    from_world,
+    grid,
+    side_by_side,
+    tables_of,
+    values_of,
+)
+from generated import Batch, Fork, batches, forks, law
+from hypothesis import given
+from hypothesis import strategies as st
+from worlds import ACCOUNTS, World, cut, midnight, named, together
+
+from features.families import FAMILIES
+from pipeline.engine import Engine
+
+pytestmark = pytest.mark.parametrize("family", FAMILIES)
+
+
+@pytest.fixture(scope="module")
+def two_threads() -> Iterator[Engine]:
+    with Engine(threads=2) as engine:
+        yield engine
+
+
+def test_truncation(family: str, engine: Engine) -> None:
+    """Data cut to what was known before T give the features at T that all data give."""
+    values, tables = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+
+    @law()
+    @given(batches(tables), st.integers(0, 5))
+    def holds(batch: Batch, number: int) -> None:
+        as_ofs = batch.as_ofs[: number % len(batch.as_ofs) + 1]
+        known = [cut(world, midnight(as_ofs[-1])) for world in batch.worlds]
+        assert_identical(*side_by_side(engine, values, as_ofs, batch.worlds, known))
+
+    holds()
+
+
+def test_poison(family: str, engine: Engine) -> None:
+    """Two futures of the same past, however wild, give the same features at T."""
+    values, tables = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+
+    @law()
+    @given(forks(tables))
+    def holds(fork: Fork) -> None:
+        as_ofs = [as_of for as_of in fork.as_ofs if as_of <= fork.moment]
+        assert_identical(*side_by_side(engine, values, as_ofs, fork.worlds, fork.others))
+
+    holds()
+
+
+def test_batch_of_one(family: str, engine: Engine, two_threads: Engine) -> None:
+    """An account's row is the same in any company: alone, at its snapshot alone, in any order."""
+    values, tables = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+
+    @law(share=0.5)
+    @given(batches(tables), st.integers(0, 99), st.integers(0, 5), st.sampled_from(ACCOUNTS))
+    def holds(batch: Batch, number: int, snapshot: int, letter: str) -> None:
+        worlds = [named(world, f"{place}|") for place, world in enumerate(batch.worlds)]
+        loaded = together(worlds)
+        all_accounts = [f"{n}|{account}" for n in range(len(worlds)) for account in ACCOUNTS]
+        as_of = batch.as_ofs[snapshot % len(batch.as_ofs)]
+        account = f"{number % len(worlds)}|{letter}"
+
+        rows = grid(all_accounts, batch.as_ofs)
+        table = from_world(engine, values, loaded, rows)
+
+        of_snapshot = grid(all_accounts, [as_of])
+        alone = feature_table(engine, values, of_snapshot)
+        assert_identical(table.loc[of_snapshot], alone, "one snapshot alone:")
+
+        of_account = grid([account], batch.as_ofs)
+        alone = from_world(engine, values, _alone(loaded, account), of_account)
+        assert_identical(table.loc[of_account], alone, "one account alone:")
+
+        order = random.Random(number)
+        shuffled = {name: order.sample(kept, len(kept)) for name, kept in loaded.items()}
+        again = from_world(two_threads, values, shuffled, rows)
+        assert_identical(table, again, "rows shuffled, two threads:")
+
+    holds()
+
+
+def _alone(loaded: World, account: str) -> World:
+    """The rows of one account and of those that are ever merged with it."""
+    kin, before = {account}, set()
+    while kin != before:
+        before = set(kin)
+        for merge in loaded["account_merges"]:
+            if kin & {merge["from_id"], merge["into_id"]}:
+                kin |= {merge["from_id"], merge["into_id"]}
+    return {
+        table: [row for row in rows if kin & {row.get("account_id"), row.get("from_id")}]
+        for table, rows in loaded.items()
+    }

@@ -1,0 +1,230 @@
+"""What a config file may say, and what is said of one that says something else."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import load_config
+from pipeline.errors import ConfigError, MissingInput
+
+SMALLEST = """
+name: demo
+sources:
+  orders: {path: data/orders.csv}
+snapshots: {first: 2024-01-01, last: 2024-06-01}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "demo.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as found:
+        load_config(write(folder, text))
+    assert found.value.exit_code == 78
+    return str(found.value)
+
+
+def test_the_smallest_config_takes_the_defaults(tmp_path):
+    config = load_config(write(tmp_path, SMALLEST))
+    assert config.timezone == "UTC"
+    assert config.currency is None
+    assert config.cohort.days == 180
+    assert (config.label.definition, config.label.horizon_days) == ("inactivity", 90)
+    assert config.label.reporting_lag_days == 0
+    assert config.features.families == ("order_history", "contact_breadth", "complaint_latency")
+    assert config.features.windows_days == (30, 90, 180, 365)
+    assert (config.backtest.test_snapshots, config.backtest.last) == (None, 3)
+    assert (config.model.trees, config.model.leaves, config.model.seed) == (300, 15, 7)
+    assert (config.scoring.max_staleness_days, config.scoring.call_capacity) == (7, 200)
+    assert config.engine.spill_folder is None
+    assert config.tracking.folder == tmp_path.parent / "var" / "mlflow"
+    assert config.sources["orders"].max_quarantined_share == 0.05
+    assert config.path == tmp_path / "demo.yaml"
+
+
+def test_all_choices_are_read(tmp_path):
+    config = load_config(
+        write(
+            tmp_path,
+            """
+name: demo
+timezone: Europe/Berlin
+currency: EUR
+inputs:
+  invoices: {path: raw/*.csv, delimiter: ";", encoding: cp1252}
+sources:
+  orders: {path: market/orders.parquet, columns: {account_id: customer_no}}
+  complaints: {sql: complaints.sql, complete_until: 2024-05-01, timezone: UTC}
+  touches: {path: touches.csv, datetime_format: "%d/%m/%Y", decimal: ",", dedupe: true}
+snapshots: {first: 2024-01-01, last: 2024-06-01, every: week}
+cohort: {days: 90}
+label: {horizon_days: 30, reporting_lag_days: 2}
+features: {families: [order_history], windows_days: [7, 30]}
+backtest: {test_snapshots: [2024-05-01, 2024-06-01]}
+model: {trees: 10, learning_rate: 0.1}
+scoring: {max_staleness_days: 3, call_capacity: 20, bands: {red: 0.5, green: 0}}
+engine: {threads: 1, memory_share: 0.5, spill_folder: spill}
+tracking: {folder: mlflow, experiment: e, model_name: m}
+output: out
+""",
+        )
+    )
+    assert config.inputs["invoices"].path == tmp_path / "raw" / "*.csv"
+    assert config.sources["orders"].columns == {"account_id": "customer_no"}
+    assert config.sources["complaints"].sql == tmp_path / "complaints.sql"
+    assert config.sources["complaints"].complete_until == datetime(2024, 5, 1)
+    assert config.sources["touches"].datetime_format == ("%d/%m/%Y",)
+    assert config.snapshots.every == "week"
+    assert config.backtest.test_snapshots == (date(2024, 5, 1), date(2024, 6, 1))
+    assert config.scoring.bands == {"red": 0.5, "green": 0.0}
+    assert config.engine.spill_folder == tmp_path / "spill"
+    assert config.output == tmp_path / "out"
+
+
+def test_every_mistake_is_told_at_once_with_its_place(tmp_path):
+    said = refused(
+        tmp_path,
+        """
+name: demo
+timezone: Europe/Berln
+currency: euro
+sorces: {}
+sources:
+  orders: {path: o.csv, columns: {acount_id: customer_no}}
+  order: {path: x.csv}
+  complaints: {sql: a.sql, path: b.csv}
+  touches: {path: t.csv, decimal: ";", dedup: true, datetime_format: "%q"}
+snapshots: {first: 2024-01-01, last: 2024-06-01, evry: month}
+label: {horizon_days: ninety}
+features: {families: [order_histry], windows_days: [90, 30]}
+model: {trees: true, row_share: 1.5}
+backtest: {test_snapshots: [2024-05-01], last: 3}
+""",
+    )
+    assert said.splitlines() == [
+        f"{tmp_path / 'demo.yaml'}: 16 mistakes",
+        "  timezone (line 3): unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?",
+        "  currency (line 4): should be three capital letters, such as EUR, not 'euro'",
+        "  sorces (line 5): unknown key; did you mean 'sources'?",
+        "  sources.orders.columns.acount_id (line 7): unknown column of orders 'acount_id'; "
+        "did you mean 'account_id'?",
+        "  sources.order (line 8): unknown table 'order'; did you mean 'orders'?",
+        "  sources.complaints (line 9): give either `path` or `sql`",
+        "  sources.touches.decimal (line 10): should be '.' or ',', not ';'",
+        "  sources.touches.datetime_format (line 10): '%q' is no format of a time; an example: "
+        "'%d/%m/%Y %H:%M'",
+        "  sources.touches.dedup (line 10): unknown key; did you mean 'dedupe'?",
+        "  snapshots.evry (line 11): unknown key; did you mean 'every'?",
+        "  label.horizon_days (line 12): should be a valid integer, not 'ninety'",
+        "  features.families[0] (line 13): unknown feature family 'order_histry'; "
+        "did you mean 'order_history'?",
+        "  features.windows_days (line 13): should be one or more, in increasing order, each once",
+        "  model.trees (line 14): should be a valid integer, not True",
+        "  model.row_share (line 14): should be less than or equal to 1, not 1.5",
+        "  backtest (line 15): give either `test_snapshots` or `last`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("snapshots: {first: 2024-01-01, last: 2023-06-01}", "`first` lies after `last`"),
+        ("snapshots: {first: 2024-01-01, last: 2024-06-01, every: day}", "not 'day'"),
+        ("snapshots: {first: 2024-01-01}", "snapshots.last (line 4): is missing"),
+        ("snapshots: monthly", "snapshots (line 4): should be keys with values"),
+    ],
+)
+def test_snapshots_that_cannot_be_meant(tmp_path, changed, said):
+    head = "name: demo\nsources:\n  orders: {path: o.csv}\n"
+    assert said in refused(tmp_path, head + changed + "\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("scoring: {bands: {high: 0.5}}", "scoring.bands (line 6): should begin at 0"),
+        ("features: {families: []}", "features.families (line 6): should be one or more"),
+        ("output: 3", "output (line 6): should be a path"),
+        ("output: https://u:secret@host/x", "should be a path of this machine, not an address"),
+        ("name: demo", "name (line 2): given twice, in lines 2 and 6"),
+        ("currency: !!python/object:os.system x", "line 6: the tag"),
+        ("currency: &c EUR\ntimezone: *c", "line 7: write the value out, aliases are refused"),
+        ("backtest: {test_snapshots: [2025-01-01]}", "outside snapshots.first to last: 2025-01-01"),
+        ("inputs: {orders: {path: x.csv}}", "call it raw_orders"),
+        ("inputs: {raw: {path: x.csv, decimal: ','}}", "inputs.raw.decimal (line 6): unknown key"),
+        ("label: {definition: 2024-13-40}", "'2024-13-40' cannot be read"),
+        ("model: {learning_rate: .nan}", "model.learning_rate (line 6): should be a finite number"),
+        ("engine: {spill_folder: '${NOT_SET_ANYWHERE}/x'}", "variable NOT_SET_ANYWHERE is not set"),
+        ("tracking: {experiment: ../../etc}", "should be a short name of letters, digits"),
+    ],
+)
+def test_one_line_that_is_refused(tmp_path, line, said):
+    told = refused(tmp_path, SMALLEST + line + "\n")
+    assert said in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "a: [", "\tx: 1", "name: \0"])
+def test_a_file_that_is_no_form(tmp_path, text):
+    assert str(tmp_path / "demo.yaml") in refused(tmp_path, text)
+
+
+def test_sql_excludes_what_belongs_to_a_file(tmp_path):
+    said = refused(
+        tmp_path, SMALLEST.replace("{path: data/orders.csv}", "{sql: o.sql, delimiter: ';'}")
+    )
+    assert "`delimiter` belongs to a file; with `sql` the query decides" in said
+
+
+def test_a_missing_config_is_a_missing_input(tmp_path):
+    with pytest.raises(MissingInput, match="no such config file") as found:
+        load_config(tmp_path / "none.yaml")
+    assert found.value.exit_code == 66
+
+
+def test_a_config_that_is_not_utf8(tmp_path):
+    path = tmp_path / "demo.yaml"
+    path.write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(ConfigError, match="byte 9 is not UTF-8"):
+        load_config(path)
+
+
+def test_paths_are_relative_to_the_file_or_through_a_variable_to_the_working_directory(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("DATA", "../data/orders.csv")
+    text = SMALLEST.replace("data/orders.csv", '"${DATA}"') + "output: ../out\n"
+    config = load_config(write(tmp_path / "configs", text))
+    assert config.sources["orders"].path == tmp_path / "data" / "orders.csv"
+    assert config.output == tmp_path / "out"
+    assert config.as_written()["sources"]["orders"]["path"] == "${DATA}"
+    assert config.as_written()["output"] == "../out"
+
+
+def test_the_digest_is_of_the_choices_and_not_of_where_they_lie(tmp_path, monkeypatch):
+    text = SMALLEST.replace("data/orders.csv", '"${DATA}"')
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("DATA", "one.csv")
+    one = load_config(write(tmp_path, text)).digest()
+    monkeypatch.setenv("DATA", "two.csv")
+    spaced = "# a comment\n" + text + "\ncohort: {days: 180}\n"
+    assert load_config(write(tmp_path / "elsewhere", spaced)).digest() == one
+    assert load_config(write(tmp_path, text + "cohort: {days: 181}\n")).digest() != one
+    assert len(one) == 64
+
+
+def test_choices_as_flat_parameters(tmp_path):
+    flat = load_config(write(tmp_path, SMALLEST)).flat()
+    assert flat["label.horizon_days"] == 90
+    assert flat["sources.orders.path"] == "data/orders.csv"
+    assert "currency" not in flat

@@ -1,0 +1,349 @@
+"""Versions of a real model in a real SQLite store: served, checked, promoted, remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models import gradient_boosting
+from models.calibration import LogitCalibrator
+from models.dataset import Dataset
+from models.risk_model import RiskModel, load
+from models.settings import ModelSettings
+from pipeline.errors import CheckFailed, ConfigError, DataError, TryAgain, UsageError
+from pipeline.locks import exclusive
+from pipeline.registry import Registry
+from pipeline.tracking import Tracking
+
+NAMES = ("days_since_last_order", "orders_count_90d", "complaints_open")
+NAME = "defection-risk"
+
+
+@pytest.fixture(autouse=True)
+def no_named_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def small_model() -> RiskModel:
+    """A model of 400 drawn accounts whose risk rises with silence and falls with orders."""
+    random = np.random.default_rng(7)
+    features = random.normal(size=(400, 3))
+    features[random.random((400, 3)) < 0.1] = np.nan
+    hidden = np.nan_to_num(features) @ [2.0, -1.0, 0.5] + random.normal(size=400)
+    data = Dataset(
+        features=features,
+        names=NAMES,
+        label=(hidden > 0.5).astype(np.int8),
+        account=np.array([f"a{i:03}" for i in range(400)]),
+        as_of=np.full(400, "2011-07-01", "datetime64[D]"),
+        label_complete=np.full(400, "2011-10-01", "datetime64[D]"),
+    )
+    settings = ModelSettings(
+        trees=20,
+        leaves=7,
+        learning_rate=0.1,
+        min_leaf_rows=10,
+        feature_share=1.0,
+        row_share=1.0,
+        l2=0.0,
+        seed=7,
+        threads=1,
+        minimum_snapshots=1,
+    )
+    text = gradient_boosting.fit(data, settings)
+    calibrator = LogitCalibrator(0.8, -0.3, "slope and intercept")
+    return RiskModel(text, calibrator, NAMES, date(2011, 10, 1), settings)
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    small_model().save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tracking") / "mlflow"
+
+
+@pytest.fixture(scope="module")
+def tracking(store: Path, model_folder: Path) -> Tracking:
+    """A store with version 1 of `defection-risk`."""
+    tracking = Tracking(store, "defection", NAME)
+    assert register(tracking, model_folder) == 1
+    return tracking
+
+
+def register(tracking: Tracking, folder: Path, **metrics: float) -> int:
+    with tracking.run("train") as run:
+        run.metrics({"auc": 0.78, **metrics})
+        return run.register(folder, NAMES, "# Card\nDrawn data.", {"label_end": "2011-10-01"})
+
+
+def model_of(tracking: Tracking, name: str, folder: Path, versions: int) -> Registry:
+    """Another registered model of the same store, with that many versions."""
+    other = Tracking(tracking._store.folder, "defection", name)
+    for _ in range(versions):
+        register(other, folder)
+    return other.registry
+
+
+def logged_model(store: Path) -> Path:
+    """Where version 1 lies in the artifacts."""
+    return next((store / "artifacts").glob("models/m-*/artifacts"))
+
+
+def test_a_registered_version_is_a_challenger_with_its_hashes(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    found = tracking.registry.resolve("challenger")
+    assert found == tracking.registry.resolve(1) == tracking.registry.resolve("1")
+    assert found.version == 1
+    assert found.aliases == ("challenger",)
+    assert found.description.startswith("# Card")
+    assert found.tags["label_end"] == "2011-10-01"
+    assert found.sha256 == {
+        name: hashlib.sha256((model_folder / name).read_bytes()).hexdigest()
+        for name in ("booster.txt", "model.json")
+    }
+    run = tracking._store.client().get_run(found.run_id)
+    assert run.info.status == "FINISHED"
+    assert len(run.outputs.model_outputs) == 1
+
+
+def test_registering_takes_less_than_two_seconds(tracking: Tracking, model_folder: Path) -> None:
+    with tracking.run("quick") as run:
+        started = time.process_time()
+        run.register(model_folder, NAMES, "")
+        assert time.process_time() - started < 2
+
+
+def test_the_downloaded_files_are_the_trained_model(
+    tracking: Tracking, model_folder: Path, tmp_path: Path
+) -> None:
+    folder = tracking.registry.download(1, tmp_path / "files")
+    assert sorted(p.name for p in folder.iterdir()) == ["booster.txt", "model.json"]
+    features = np.random.default_rng(1).normal(size=(50, 3))
+    expected = small_model().risk(features, NAMES)
+    assert np.array_equal(load(folder).risk(features, NAMES), expected)
+
+
+SERVE = """
+import json, sys
+import mlflow.pyfunc, pandas as pd
+served = mlflow.pyfunc.load_model(sys.argv[1])
+rows = pd.DataFrame(json.loads(sys.argv[2]))
+answer = served.predict(rows)
+import models
+assert models.__file__.startswith(sys.argv[1]), models.__file__
+assert "pipeline" not in sys.modules
+print(json.dumps(answer["risk"].tolist()))
+"""
+
+
+def test_another_process_elsewhere_serves_calibrated_probabilities(
+    tracking: Tracking, store: Path, tmp_path: Path
+) -> None:
+    # Columns in another order, one more than needed, a null.
+    rows = {
+        "orders_count_90d": [3.0, 0.0, 12.0],
+        "owner": ["x", "y", "z"],
+        "complaints_open": [0.0, 2.0, None],
+        "days_since_last_order": [-1.5, 80.0, 0.25],
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", SERVE, str(logged_model(store)), json.dumps(rows)],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    matrix = np.array([rows[name] for name in NAMES], dtype=float).T
+    assert json.loads(answer.stdout) == small_model().risk(matrix, NAMES).tolist()
+
+
+def test_the_served_model_refuses_a_table_without_one_of_its_features(store: Path) -> None:
+    import mlflow.pyfunc
+
+    served = mlflow.pyfunc.load_model(str(logged_model(store)))
+    with pytest.raises(Exception, match="complaints_open"):
+        served.predict(pd.DataFrame({"days_since_last_order": [1.0], "orders_count_90d": [1.0]}))
+
+
+def test_the_stored_model_is_text_and_says_what_it_needs(tracking: Tracking, store: Path) -> None:
+    from importlib.metadata import version
+
+    home = logged_model(store)
+    files = {p.relative_to(home).as_posix(): p for p in home.rglob("*") if p.is_file()}
+    assert {"model.py", "artifacts/native/booster.txt", "code/models/risk_model.py"} <= set(files)
+    for name, path in files.items():
+        path.read_text(encoding="utf-8")
+        assert not name.endswith((".pkl", ".pickle", ".pyc"))
+    needs = files["requirements.txt"].read_text().split()
+    packages = ["lightgbm", "mlflow", "numpy", "pandas", "scikit-learn"]
+    assert needs == [f"{package}=={version(package)}" for package in packages]
+    card = files["MLmodel"].read_text()
+    assert "/tmp/defection-" not in card  # the folder that it was put together in
+    assert "serving/model.py" not in card  # the folder that we are installed in
+    assert "saved_input_example_info" not in card
+    import mlflow.models
+
+    signature = mlflow.models.Model.load(str(home)).signature
+    assert [(c.name, c.type.name, c.required) for c in signature.inputs.inputs] == [
+        (name, "double", False) for name in NAMES
+    ]
+    assert [(c.name, c.type.name) for c in signature.outputs.inputs] == [("risk", "double")]
+
+
+def test_damaged_files_are_refused_before_they_are_parsed(
+    tracking: Tracking, model_folder: Path, tmp_path: Path
+) -> None:
+    registry = model_of(tracking, "damaged", model_folder, versions=1)
+    client = tracking._store.client()
+    home = Path(client.get_model_version_download_uri("damaged", "1").removeprefix("file://"))
+    booster = home / "artifacts" / "native" / "booster.txt"
+    booster.write_text(booster.read_text()[:-100])
+    with pytest.raises(DataError, match=r"booster\.txt changed") as refused:
+        registry.download(1, tmp_path)
+    assert refused.value.exit_code == 65
+    assert "model.json" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_of_another_program_is_not_loaded(tracking: Tracking, tmp_path: Path) -> None:
+    client = tracking._store.client()
+    client.create_registered_model("foreign")
+    client.create_model_version("foreign", source=tmp_path.as_uri())
+    registry = Tracking(tracking._store.folder, "defection", "foreign").registry
+    with pytest.raises(ConfigError, match=r"does not load it\. Retrain"):
+        registry.download(1, tmp_path / "files")
+
+
+def test_without_any_training_there_is_nothing_and_nothing_is_made(tmp_path: Path) -> None:
+    registry = Tracking(tmp_path / "new", "defection", NAME).registry
+    for use in (
+        lambda: registry.resolve("champion"),
+        lambda: registry.promote(1, "A. Analyst", "first"),
+        lambda: registry.download(1, tmp_path / "files"),
+        registry.history,
+    ):
+        with pytest.raises(ConfigError, match="Train one first: defection train") as refused:
+            use()
+        assert refused.value.exit_code == 78
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_model_of_the_store_is_not_ours(tracking: Tracking) -> None:
+    registry = Tracking(tracking._store.folder, "defection", "unheard-of").registry
+    with pytest.raises(ConfigError, match="No model unheard-of is registered"):
+        registry.resolve("champion")
+
+
+@pytest.mark.parametrize(
+    "asked", ["champion", "chalenger", "99", 99, 0, -1, float("nan"), "", "1e0"]
+)
+def test_an_unknown_version_or_alias_is_refused_with_those_that_exist(
+    tracking: Tracking, asked: Any
+) -> None:
+    with pytest.raises(ConfigError, match=r"Aliases: challenger \(version \d+\)") as refused:
+        tracking.registry.resolve(asked)
+    told = str(refused.value)
+    assert "defection promote --version N --by NAME --reason TEXT" in told
+    assert refused.value.exit_code == 78
+
+
+def test_promotions_move_the_champion_and_are_remembered(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    registry = model_of(tracking, "promoted", model_folder, versions=2)
+    assert registry.history() == []
+    first = registry.promote("challenger", "A. Analyst", "beats recency")
+    second = registry.promote(1, "B. Boss", "2 was trained on half of the data: „vorerst“")
+    assert (first.number, first.version, first.previous) == (1, 2, None)
+    assert (second.number, second.version, second.previous) == (2, 1, 2)
+    assert registry.resolve("champion").version == 1
+    assert registry.resolve(2).aliases == ()  # it was promoted: no challenger any more
+    assert registry.history() == [first, second]
+    assert asdict(first)["by"] == "A. Analyst" and asdict(second)["reason"].startswith("2 was")
+    age = datetime.now(UTC) - datetime.fromisoformat(first.at)
+    assert 0 <= age.total_seconds() < 120
+
+    with pytest.raises(ConfigError, match="Version 1 of promoted is the champion already"):
+        registry.promote("champion", "A. Analyst", "again")
+    assert registry.history() == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("by", "reason"), [("", "x"), ("x", "  "), ("x\ny", "x"), ("x", "y" * 2001)]
+)
+def test_a_promotion_needs_a_name_and_a_reason(tracking: Tracking, by: str, reason: str) -> None:
+    with pytest.raises(UsageError, match="who and why") as refused:
+        tracking.registry.promote(1, by, reason)
+    assert refused.value.exit_code == 64
+    assert tracking.registry.history() == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_version_with_a_measure_that_is_not_a_number_stays_out(
+    tracking: Tracking, model_folder: Path, value: float
+) -> None:
+    version = register(tracking, model_folder, lift=value)
+    with pytest.raises(CheckFailed, match=r"lift of its run is not a number \(1 in all\)"):
+        tracking.registry.promote(version, "A. Analyst", "looks fine")
+    assert tracking.registry.history() == []
+
+
+def test_a_promotion_waits_for_no_holder_for_ever(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.registry._LOCK_SECONDS", 0)
+    lock = tracking._store.folder / ".promotion.lock"
+    with (
+        exclusive(lock, "promoting a model"),
+        pytest.raises(TryAgain, match=re.escape(f"process {os.getpid()}")),
+    ):
+        tracking.registry.promote(1, "A. Analyst", "first")
+
+
+def promote(folder: Path, name: str, version: int, start: Any) -> None:
+    registry = Tracking(folder, "defection", name).registry
+    start.wait()
+    registry.promote(version, f"analyst {version}", "at once")
+
+
+def test_promotions_at_once_leave_one_consistent_history(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    registry = model_of(tracking, "contested", model_folder, versions=3)
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(3)
+    jobs = [
+        context.Process(target=promote, args=(tracking._store.folder, "contested", v, start))
+        for v in (1, 2, 3)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(120)
+    assert [job.exitcode for job in jobs] == [0, 0, 0]
+    history = registry.history()
+    assert [p.number for p in history] == [1, 2, 3]
+    assert sorted(p.version for p in history) == [1, 2, 3]
+    assert [p.previous for p in history] == [None, *(p.version for p in history[:2])]
+    assert registry.resolve("champion").version == history[-1].version

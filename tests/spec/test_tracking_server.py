@@ -1,0 +1,169 @@
+"""The same work against a real MLflow server, and the UI as the user starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.tracking import Tracking
+from pipeline.tracking_ui import serve_ui, ui_command
+
+UI = """
+import sys
+from pathlib import Path
+from pipeline.tracking_ui import serve_ui
+sys.exit(serve_ui(Path(sys.argv[1]), lambda line: print(line, flush=True)))
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_named_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def status(address: str, host: str | None = None, origin: str | None = None) -> int:
+    """The status with which `address` answers a request with these headers."""
+    given = {"Host": host, "Origin": origin}
+    request = urllib.request.Request(
+        address,
+        headers={name: value for name, value in given.items() if value},
+        method="POST" if origin else "GET",
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a tracking server that keeps the artifacts itself."""
+    home = tmp_path_factory.mktemp("server")
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+        *("--backend-store-uri", f"sqlite:///{home}/server.db", "--workers", "1"),
+        *("--artifacts-destination", str(home / "kept")),
+    ]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    process = subprocess.Popen(
+        command,
+        cwd=home,
+        env={**os.environ, **quiet},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                if status(f"{address}/health") == 200:
+                    break
+            except urllib.error.URLError:
+                time.sleep(0.3)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_run_and_a_version_on_a_server(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    files = tmp_path / "model"
+    files.mkdir()
+    (files / "booster.txt").write_text("tree\n")
+    (files / "model.json").write_text("{}\n")
+    tracking = Tracking(tmp_path / "local", "defection", "defection-risk")
+    with pytest.raises(ConfigError, match=f"in {re.escape(server)}. Train one first"):
+        tracking.registry.resolve("champion")
+    with tracking.run("on a server", {"data": "drawn"}) as run:
+        run.text("config.yaml", "name: demo\n")
+        run.metrics({"auc": 0.7})
+        version = run.register(files, ["days_since_last_order"], "# Card")
+    assert tracking.registry.resolve("challenger").version == version == 1
+    fetched = tracking.registry.download(1, tmp_path / "fetched")
+    assert (fetched / "booster.txt").read_text() == "tree\n"
+    promotion = tracking.registry.promote("challenger", "A. Analyst", "first")
+    assert tracking.registry.history() == [promotion]
+    assert tracking.registry.resolve("champion").version == 1
+    # Nothing of it was kept here but the locks.
+    assert {p.name for p in (tmp_path / "local").iterdir()} <= {
+        ".initialise.lock",
+        ".promotion.lock",
+    }
+
+
+@pytest.mark.slow
+def test_the_ui_serves_the_store_on_loopback_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+    folder = tmp_path / "mlflow"
+    with Tracking(folder, "defection", "defection-risk").run("shown") as run:
+        run.text("config.yaml", "name: demo\n")
+    ui = subprocess.Popen(
+        [sys.executable, "-c", UI, str(folder)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert ui.stdout is not None
+        said = ui.stdout.readline()
+        found = re.fullmatch(r"MLflow UI: (http://127\.0\.0\.1:\d+) \(Ctrl-C ends it\)\n", said)
+        assert found, said
+        address = found[1]
+        assert status(address) == 200
+        assert status(address, host="evil.example") == 403
+        assert status(f"{address}/api/2.0/mlflow/runs/search", origin="http://evil.example") == 403
+        shown = f"{address}/get-artifact?path=config.yaml&run_uuid={run.id}"
+        with urllib.request.urlopen(shown, timeout=30) as answer:
+            assert answer.read() == b"name: demo\n"
+        ui.send_signal(signal.SIGINT)
+        assert ui.wait(30) == 0
+    finally:
+        ui.kill()
+        ui.wait()
+    with pytest.raises(urllib.error.URLError):
+        status(address)
+    assert [p.name for p in tmp_path.iterdir()] == ["mlflow"]
+
+
+def test_the_ui_of_a_store_that_is_not_there(tmp_path: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(ConfigError, match="Train a model first: defection train"):
+        serve_ui(tmp_path / "new", said.append)
+    assert said == [] and list(tmp_path.iterdir()) == []
+
+
+def test_a_server_has_its_own_ui(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://reader:hunter2@mlflow.example:5000")
+    said: list[str] = []
+    assert serve_ui(tmp_path, said.append) == 0
+    assert said == ["MLflow UI of the tracking server: http://mlflow.example:5000"]
+
+
+def test_a_password_of_the_store_is_on_no_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://reader:hunter2@db/mlflow")
+    assert "hunter2" not in " ".join(ui_command(tmp_path, 5000))

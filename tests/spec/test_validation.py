@@ -1,0 +1,512 @@
+"""What is said of data that break the contract: what, where, how often, and what to do."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.config import Config, load_config
+from pipeline.engine import Engine
+from pipeline.errors import DataError, MissingInput
+from pipeline.findings import Report, Severity, finding_lines
+from pipeline.sources import load_sources, readable_paths
+from pipeline.validation import report_lines, validate
+
+HEAD = "account_id,order_id,occurred_at,amount\n"
+GOOD = "A1,O1,2024-01-05,10\n"
+
+
+def project(folder: Path, sources: str, files: dict[str, str | bytes], **more: str) -> Config:
+    """Files and a config over them; more: further lines, by key."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    text = "name: small\nsnapshots: {first: 2024-02-01, last: 2024-06-01}\nsources:\n"
+    text += "".join(f"  {line}\n" for line in sources.strip().splitlines())
+    text += "".join(f"{key}: {value}\n" for key, value in more.items())
+    (folder / "small.yaml").write_text(text, encoding="utf-8")
+    return load_config(folder / "small.yaml")
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Write files and validate the sources over them."""
+
+    def checking(sources: str, files: dict[str, str | bytes], **more: str) -> Report:
+        config = project(tmp_path, sources, files, **more)
+        with Engine(readable_paths(config), threads=1) as engine:
+            return validate(config, engine)
+
+    return checking
+
+
+def orders(check, content: str | bytes, options: str = "") -> list[str]:
+    """The errors and warnings of a CSV file of orders."""
+    report = check(f"orders: {{path: o.csv{options}}}", {"o.csv": content})
+    return finding_lines(f for f in report.findings if f.severity is not Severity.NOTE)
+
+
+def test_everything_is_told_at_once_over_all_tables(check):
+    report = check(
+        "orders: {path: o.csv}\ntouches: {path: t.csv}\ncomplaints: {path: c.csv}",
+        {
+            "o.csv": "customer_id,order_id,occurred_at,amount\nA,O1,03/04/2025,ten\nA,O2,,5\n",
+            "t.csv": "account_id,contact_id,rep_id,occurred_at\n",
+            "c.csv": "complaint_id,account_id,opened_at,known_at,severity\n"
+            "C1,A,2024-01-05,2024-01-05,low\nC1,A,2024-01-05,2024-01-05,high\n",
+        },
+    )
+    assert finding_lines(report.errors) == [
+        "error: orders.account_id, o.csv: the required column is missing: there is no column "
+        "'account_id'; the nearest is 'customer_id'",
+        "    -> map it in the config: `columns: {account_id: customer_id}`",
+        "error: orders.occurred_at, o.csv: 1 value: not a time; expected YYYY-MM-DD or YYYY-MM-DD "
+        "HH:MM:SS, with Z or +HH:MM behind it where it is zoned",
+        "    row 2: '03/04/2025'",
+        '    -> declare the format, e.g. `datetime_format: "%d/%m/%Y %H:%M"`',
+        "error: orders.amount, o.csv: 1 value: not a number such as 1234.50",
+        "    row 2: 'ten'",
+        "    -> set `decimal`, or take thousands separators and units out of the numbers",
+        "error: orders, o.csv: 1 of 2 rows (50.0%) are quarantined; at most 5.0% may be",
+        "    -> correct them, or raise `sources.orders.max_quarantined_share`",
+        "error: touches, t.csv: 0 rows; at least 1 is needed",
+        "    -> export it again, or take `sources.touches` out of the config",
+        "error: complaints.complaint_id: 1 conflict: the same key, known at the same time, with "
+        "different content",
+        "    complaint_id C1 known at 2024-01-05 00:00:00",
+        "    -> keep the one that counts, or give each version its own known_at",
+    ]
+    assert report.exit_code == 65
+
+
+def test_train_and_score_refuse_with_the_same_words(tmp_path):
+    config = project(tmp_path, "orders: {path: o.csv}", {"o.csv": HEAD + "A,O,03/04/2025,1\n"})
+    with Engine(readable_paths(config)) as engine:
+        report = validate(config, engine)
+    with Engine(readable_paths(config)) as engine, pytest.raises(DataError) as refused:
+        load_sources(config, engine)
+    lines = str(refused.value).splitlines()
+    assert lines == [f"{config.path}: 1 error in the sources", *finding_lines(report.errors)]
+    assert refused.value.exit_code == 65
+
+
+def test_missing_files_are_told_together_with_all_else(tmp_path):
+    config = project(
+        tmp_path,
+        'orders: {path: none.csv}\ntouches: {path: "t-*.csv"}\ncomplaints: {sql: none.sql}\n'
+        "reps: {path: r.csv}",
+        {"r.csv": ""},
+    )
+    for read in (validate, load_sources):
+        with Engine(readable_paths(config)) as engine, pytest.raises(MissingInput) as refused:
+            read(config, engine)
+        assert str(refused.value).splitlines() == [
+            f"{config.path}: 4 errors in the sources",
+            "error: orders, none.csv: no such file or folder",
+            f"    -> looked for {tmp_path / 'none.csv'}",
+            "error: touches, t-*.csv: no file matches",
+            f"    -> looked for {tmp_path / 't-*.csv'}",
+            "error: complaints, none.sql: cannot be read: No such file or directory",
+            f"    -> looked for {tmp_path / 'none.sql'}",
+            "error: reps, r.csv: 0 rows: the file is empty",
+            "    -> at least a header and 1 row are needed",
+        ]
+        assert refused.value.exit_code == 66
+
+
+def test_semicolons_are_seen_in_the_header(check):
+    assert orders(check, "account_id;order_id;occurred_at;amount\nA;O;2024-01-05;1,5\n") == [
+        "error: orders, o.csv: the header is a single column: "
+        "'account_id;order_id;occurred_at;amount'",
+        '    -> set `delimiter: ";"`; and `decimal: ","` if amounts look like 12,50',
+    ]
+
+
+def test_decimal_commas_are_never_guessed(check):
+    text = HEAD.replace(",", ";") + "A;O1;2024-01-05;1,5\nA;O2;2024-01-05;1.234,5\n"
+    assert orders(check, text, ", delimiter: ';'")[0:3] == [
+        "error: orders.amount, o.csv: 2 values: not a number such as 1234.50",
+        "    row 2: '1,5'",
+        "    row 3: '1.234,5'",
+    ]
+    assert orders(check, text, ", delimiter: ';', decimal: ','")[0:2] == [
+        "error: orders.amount, o.csv: 1 value: not a number such as 1234,50",
+        "    row 3: '1.234,5'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "advice"),
+    [
+        (
+            (HEAD + "M\u00fcller,O,2024-01-05,1\n").encode("cp1252"),
+            "byte 40 (0xfc) is not utf-8 text",
+            "set `encoding` for this file, e.g. `encoding: cp1252`",
+        ),
+        (
+            HEAD.encode("utf-16"),
+            "byte 0 (0xff) is not utf-8 text",
+            "set `encoding` for this file, e.g. `encoding: utf-16`",
+        ),
+        (
+            HEAD.encode("utf-16-le"),
+            "byte 1 is NUL, which text does not hold",
+            "set `encoding: utf-16-le` if it was saved as Unicode text, or export it again",
+        ),
+        (b"\x1f\x8b\x08\0abc", "is not CSV text: it is compressed", "decompress it"),
+        (
+            b"PK\x03\x04abc",
+            "is not CSV text: it is an Excel workbook or a zip archive",
+            "export it as CSV or Parquet",
+        ),
+        (b"", "0 rows: the file is empty", "at least a header and 1 row are needed"),
+        (
+            b"account_id,order_id,occurred_at,amount,Amount\nA,O,2024-01-05,1,2\n",
+            "the header names a column twice (capitals aside): Amount, amount",
+            "rename or remove one of them",
+        ),
+    ],
+)
+def test_files_that_cannot_be_read_as_they_are(check, content, what, advice):
+    assert orders(check, content) == [f"error: orders, o.csv: {what}", f"    -> {advice}"]
+
+
+def test_the_offset_of_a_wrong_byte_far_inside_a_file(check):
+    good = (GOOD * 60_000).encode()
+    at = len(HEAD) + len(good) + 1
+    content = HEAD.encode() + good + b"A\xe9,O,2024-01-05,1\n"
+    assert f"byte {at:,} (0xe9) is not utf-8 text" in orders(check, content)[0]
+
+
+def test_the_wrong_encoding_is_said_of_a_declared_one_too(check):
+    content = (HEAD + "A\x81,O,2024-01-05,1\n").encode("latin-1")
+    said = orders(check, content, ", encoding: cp1252")
+    assert said[0] == "error: orders, o.csv: byte 40 (0x81) is not cp1252 text"
+
+
+def test_a_header_alone(check):
+    assert orders(check, HEAD)[0] == "error: orders, o.csv: 0 rows; at least 1 is needed"
+
+
+def test_ragged_rows_name_their_lines(check):
+    text = HEAD + GOOD + "A,O2,2024-01-05\n" + GOOD + "A,O3,2024-01-05,1,000\n" * 6
+    assert orders(check, text) == [
+        "error: orders, o.csv: 1 row: fewer than the header's 4 columns",
+        "    line 3: A,O2,2024-01-05",
+        "    -> quote values that hold line ends",
+        "error: orders, o.csv: 6 rows: more than the header's 4 columns",
+        "    line 5: A,O3,2024-01-05,1,000",
+        "    line 6",
+        "    line 7",
+        "    line 8",
+        "    line 9",
+        "    -> quote values that hold the delimiter, or set `delimiter`",
+    ]
+
+
+def test_a_quote_that_never_ends(check):
+    said = orders(check, HEAD + GOOD + '"A,O2,2024-01-05,1\n')
+    assert said[0].endswith("1 row: a quote that does not end where its value ends")
+    assert said[1].startswith("    line 3: ")
+
+
+def test_values_are_examples_with_rows_and_an_exact_count(check):
+    text = HEAD + GOOD * 10 + "A,O,2024-02-30,1\n" * 7 + "A,O,20240105,1\nA,O,infinity,1\n"
+    said = orders(check, text)
+    assert "9 values: not a time" in said[0]
+    assert said[1:6] == [f"    row {row}: '2024-02-30'" for row in range(12, 17)]
+    assert len(said) == 7
+
+
+def test_a_declared_format_is_the_only_one(check):
+    text = HEAD + "A,O1,2024-01-05,1\nA,O2,05.01.2024,1\n"
+    said = orders(check, text, ', datetime_format: "%d.%m.%Y"')
+    assert said == [
+        "error: orders.occurred_at, o.csv: 1 value: not a time; expected %d.%m.%Y",
+        "    row 2: '2024-01-05'",
+        "    -> correct `datetime_format`",
+    ]
+
+
+def test_ids_hold_no_control_characters(check):
+    said = orders(check, HEAD + "A\x07,O,2024-01-05,1\nB\0,O,2024-01-05,1\n" + GOOD)
+    assert said[0] == (
+        "error: orders.account_id, o.csv: 2 values: control characters, which an id cannot hold"
+    )
+    assert said[1:3] == ["    row 2: 'A\\x07'", "    row 3: 'B\\x00'"]
+
+
+def test_rows_that_are_set_aside_are_warned_of(check):
+    bad = ",O1,2024-01-05,1\nA,O2,2024-01-05,1e309\nA,O3,2024-01-05,-20000000000000\n"
+    bad += f"A,O4,2024-01-05,nan\nA,{'x' * 1001},2024-01-05,1\nA,O5,0001-01-01,1\nA,O6,,1\n"
+    said = orders(check, HEAD + GOOD * 200 + bad)
+    assert [line for line in said if line.startswith(("error", "warning"))] == [
+        "warning: orders.account_id, o.csv: 1 row quarantined: no account_id",
+        "warning: orders.order_id, o.csv: 1 row quarantined: order_id longer than 1,000 characters",
+        "warning: orders.occurred_at, o.csv: 1 row quarantined: no occurred_at",
+        "warning: orders.occurred_at, o.csv: 1 row quarantined: "
+        "occurred_at before 1900-01-01 or after 2200-01-01",
+        "warning: orders.amount, o.csv: 3 rows quarantined: "
+        "amount infinite or beyond 10,000,000,000,000",
+    ]
+    assert "    row 203: '1e309'" in said
+
+
+def test_too_many_rows_set_aside_are_refused(check):
+    text = HEAD + GOOD * 9 + ",O,2024-01-05,1\n"
+    assert "1 of 10 rows (10.0%) are quarantined; at most 5.0% may be" in orders(check, text)[3]
+    allowed = orders(check, text, ", max_quarantined_share: 0.1")
+    assert not any(line.startswith("error") for line in allowed)
+
+
+def test_conflicts_name_five_keys_and_count_all(check):
+    head = "account_id,order_id,line_id,occurred_at,amount\n"
+    rows = "".join(f"A,O{n},1,2024-01-05,{amount}\n" for n in range(7) for amount in (1, 2))
+    assert orders(check, head + rows) == [
+        "error: orders.order_id, line_id: 7 conflicts: the same key, known at the same time, with "
+        "different content",
+        *(f"    order_id O{n} line_id 1 known at 2024-01-05 00:00:00" for n in range(5)),
+        "    -> keep the one that counts, or give each version its own known_at",
+    ]
+
+
+def test_several_currencies(check):
+    head = "account_id,order_id,occurred_at,amount,currency\n"
+    text = head + "A,O1,2024-01-05,1,EUR\nA,O2,2024-01-05,1,USD\nA,O3,2024-01-05,1,\n"
+    assert orders(check, text) == [
+        "error: orders.currency: several currencies: EUR, USD",
+        "    -> convert the amounts to one currency in a `.sql` mapping",
+    ]
+
+
+def test_another_currency_than_the_config_s(check):
+    head = "account_id,order_id,occurred_at,amount,currency\n"
+    report = check(
+        "orders: {path: o.csv}", {"o.csv": head + "A,O1,2024-01-05,1,GBP\n"}, currency="EUR"
+    )
+    assert finding_lines(report.errors) == [
+        "error: orders.currency: the amounts are in GBP, the config says EUR",
+        "    -> set `currency: GBP`, or convert the amounts in a `.sql` mapping",
+    ]
+
+
+def test_columns_that_nobody_uses_are_a_warning(check):
+    text = "account_id,order_id,occurred_at,amount,knownat,colour\nA,O,2024-01-05,1,2024-01-06,x\n"
+    assert orders(check, text) == [
+        "warning: orders, o.csv: 2 columns not used: knownat, colour",
+        "    -> if meant, map them: `columns: {known_at: knownat}`",
+    ]
+
+
+def test_a_mapped_column_that_is_not_there(check):
+    said = orders(check, HEAD + GOOD, ", columns: {product_id: Artikel}")
+    assert said[0] == (
+        "error: orders.product_id, o.csv: there is no column 'Artikel'; "
+        "there are account_id, order_id, occurred_at, amount"
+    )
+
+
+def test_files_of_one_source_have_the_same_columns(check):
+    report = check(
+        'orders: {path: "o*.csv"}',
+        {"o1.csv": HEAD + GOOD, "o2.csv": HEAD.strip() + ",line_id\nA1,O2,2024-01-05,1,1\n"},
+    )
+    assert finding_lines(report.errors) == [
+        "error: orders.line_id, o1.csv: other files of this source have the column, this one does "
+        "not",
+        "    -> export all files with the same columns",
+    ]
+
+
+def test_examples_name_the_file_where_there_are_several(check):
+    report = check(
+        'orders: {path: "o*.csv"}',
+        {
+            "o1.csv": HEAD + GOOD + "A,O,soon,1\n",
+            "o2.csv": "amount," + HEAD.replace(",amount", "") + "1,A,O,late\n",
+        },
+    )
+    said = finding_lines(report.errors)
+    assert "2 values: not a time" in said[0]
+    assert said[1:3] == ["    o1.csv, row 3: 'soon'", "    o2.csv, row 2: 'late'"]
+
+
+def parquet(path: Path, compression: str = "snappy", **columns: pa.Array) -> None:
+    standing = {
+        "account_id": pa.array(["A"]),
+        "order_id": pa.array(["O"]),
+        "occurred_at": pa.array([datetime(2024, 1, 5)]),
+        "amount": pa.array([1.0]),
+    }
+    pq.write_table(pa.table(standing | columns), path, compression=compression)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("account_id", pa.array([12.0]), "account_id, o.parquet: 1 value: stored as DOUBLE"),
+        ("account_id", pa.array([b"A"]), "account_id, o.parquet: 1 value: stored as BLOB"),
+        ("occurred_at", pa.array([20240105]), "1 value: stored as BIGINT, which is not a time"),
+        ("amount", pa.array([True]), "1 value: stored as BOOLEAN, which is not a number"),
+        ("deleted", pa.array([0.5]), "1 value: stored as DOUBLE, which is not true or false"),
+    ],
+)
+def test_parquet_columns_of_another_type_are_refused(check, tmp_path, column, values, said):
+    parquet(tmp_path / "o.parquet", **{column: values})
+    report = check("orders: {path: o.parquet}", {})
+    assert said in finding_lines(report.errors)[0]
+
+
+def test_advice_on_ids_that_became_floating(check, tmp_path):
+    parquet(tmp_path / "o.parquet", account_id=pa.array([12.0]))
+    report = check("orders: {path: o.parquet}", {})
+    assert report.errors[0].advice == (
+        "a column of whole numbers with gaps becomes floating: write it as text, or map it by a "
+        "`.sql` file with CAST(CAST(account_id AS BIGINT) AS VARCHAR)"
+    )
+
+
+def test_rows_of_parquet_are_counted_from_one(check, tmp_path):
+    parquet(tmp_path / "o.parquet", occurred_at=pa.array(["soon"]))
+    report = check("orders: {path: o.parquet}", {})
+    assert finding_lines(report.errors)[1] == "    row 1: 'soon'"
+
+
+def test_infinite_amounts_of_parquet_are_set_aside(check, tmp_path):
+    rows = {"account_id": pa.array(["A"] * 40), "order_id": pa.array(list("O" * 40))}
+    rows["occurred_at"] = pa.array([datetime(2024, 1, 5)] * 40)
+    rows["amount"] = pa.array([1.0] * 38 + [float("inf"), float("nan")])
+    parquet(tmp_path / "o.parquet", **rows)
+    report = check("orders: {path: o.parquet}", {})
+    assert report.errors == ()
+    assert finding_lines(report.of(Severity.WARNING))[:3] == [
+        "warning: orders.amount, o.parquet: 2 rows quarantined: "
+        "amount infinite or beyond 10,000,000,000,000",
+        "    row 39: 'inf'",
+        "    row 40: 'nan'",
+    ]
+    assert report.tables[0].rows == 38
+
+
+def test_parquet_that_is_cut_off_or_compressed_with_brotli(check, tmp_path):
+    parquet(tmp_path / "o.parquet")
+    (tmp_path / "o.parquet").write_bytes((tmp_path / "o.parquet").read_bytes()[:-20])
+    parquet(tmp_path / "t.parquet", compression="brotli")
+    report = check("orders: {path: o.parquet}\ntouches: {path: t.parquet}", {})
+    assert finding_lines(report.errors) == [
+        "error: orders, o.parquet: is not a whole Parquet file; is it cut off?",
+        "    -> export it again",
+        "error: touches, t.parquet: is compressed with Brotli, which is refused",
+        "    -> write it with zstd or snappy",
+    ]
+
+
+def test_a_query_that_does_not_fit_its_inputs(check):
+    report = check(
+        "orders: {sql: o.sql}",
+        {"o.sql": "SELECT kunde AS account_id FROM raw", "r.csv": "customer\nA\n"},
+        inputs="{raw: {path: r.csv}}",
+    )
+    said = finding_lines(report.errors)
+    assert said[0].startswith("error: orders, o.sql: cannot be read: Binder Error")
+    assert "kunde" in said[0]
+    assert said[1] == "    -> correct the query; it reads the config's `inputs` by their names"
+
+
+def test_a_ragged_input_of_a_query_is_told_of_its_file(check):
+    report = check(
+        "orders: {sql: o.sql}",
+        {
+            "o.sql": "SELECT a AS account_id, a AS order_id, b AS occurred_at, '1' AS amount "
+            "FROM raw",
+            "r.csv": "a|b\nA|2024-01-05\nA\n",
+        },
+        inputs="{raw: {path: r.csv, delimiter: '|'}}",
+    )
+    assert finding_lines(report.errors)[:2] == [
+        "error: orders, r.csv: 1 row: fewer than the header's 2 columns",
+        "    line 3: A",
+    ]
+
+
+def test_values_of_a_query_are_named_by_their_key(check):
+    report = check(
+        "orders: {sql: o.sql}",
+        {
+            "o.sql": "SELECT a AS account_id, o AS order_id, 'soon' AS occurred_at, 1 AS amount "
+            "FROM raw",
+            "r.csv": "a,o\nA,O7\n",
+        },
+        inputs="{raw: {path: r.csv}}",
+    )
+    assert finding_lines(report.errors)[1] == "    order_id O7: 'soon'"
+
+
+def test_a_broken_input_is_told_once(check):
+    report = check(
+        "orders: {sql: o.sql}\ncomplaints: {sql: o.sql}",
+        {"o.sql": "SELECT * FROM raw", "r.csv": ""},
+        inputs="{raw: {path: r.csv}}",
+    )
+    assert [f.what for f in report.errors] == ["0 rows: the file is empty"]
+    assert report.tables == ()
+
+
+def test_what_is_taken_for_granted_is_noted(check):
+    report = check("orders: {path: o.csv}", {"o.csv": HEAD + GOOD * 3})
+    assert finding_lines(report.of(Severity.NOTE)) == [
+        "note: orders: 2 rows exactly like another in every mapped column: kept",
+        "    -> set `dedupe: true` if they are the same line twice",
+        "note: orders.known_at: not in the source: taken as occurred_at",
+        "note: orders.line_id: not in the source: lines cannot have versions, "
+        "and a corrected line counts twice",
+        "note: touches: not in the config: the features of contact_breadth are left out",
+        "note: complaints: not in the config: the features of complaint_latency are left out",
+    ]
+
+
+def test_a_back_filled_history_is_warned_of(check):
+    head = HEAD.strip() + ",known_at\n"
+    prompt = "".join(f"A,O{n},2024-01-05,1,2024-02-04\n" for n in range(90))
+    late = "".join(f"A,P{n},2024-01-05,1,2024-02-05\n" for n in range(10))
+    assert orders(check, head + prompt + late) == [
+        "warning: orders.known_at: 10 rows (10.0%) known more than 30 days after occurred_at",
+        "    -> was the history loaded in one go? then known_at is not when it was known",
+    ]
+    assert orders(check, head + prompt) == []
+
+
+def test_a_lonely_last_stamp_is_warned_of(check):
+    rows = "".join(f"A,O{n},2024-01-05,1\n" for n in range(2000))
+    said = orders(check, HEAD + rows + "A,Z,2124-01-05,1\n")
+    assert said[0] == (
+        "warning: orders.known_at: the last known stamp is 2124-01-05 00:00:00, yet only 1 row of "
+        "2,001 lie in the 366 days before it"
+    )
+    assert orders(check, HEAD + rows) == []
+
+
+def test_the_report_as_json_and_as_text(check):
+    report = check("orders: {path: o.csv}", {"o.csv": HEAD + GOOD * 40 + "A,O,2024-01-05,1e99\n"})
+    told = json.loads(json.dumps(report.to_json()))
+    assert (told["errors"], told["warnings"], told["notes"]) == (0, 1, 5)
+    assert told["findings"][0] == {
+        "severity": "warning",
+        "what": "1 row quarantined: amount infinite or beyond 10,000,000,000,000",
+        "table": "orders",
+        "file": "o.csv",
+        "column": "amount",
+        "count": 1,
+        "examples": [{"value": "'1e99'", "file": "o.csv", "row": 42, "key": ""}],
+        "advice": "such rows are set aside; correct them at the source",
+    }
+    assert told["tables"]["orders"]["rows"] == 40
+    assert told["tables"]["orders"]["complete_until"] == "2024-01-05 00:00:00"
+    assert told["absent"] == ["touches", "complaints", "accounts", "reps", "account_merges"]
+    lines = report_lines(report)
+    assert lines[0] == "orders: 40 rows, complete until 2024-01-05 00:00:00, 1 quarantined"
+    assert lines[-1] == "0 errors, 1 warning, 5 notes"

@@ -1,0 +1,292 @@
+"""Hypothesis strategies: small worlds that dwell on edges.
+
+Times fall exactly on snapshots, exactly on the begin of windows, a second beside them, or
+anywhere; rows are known at once, late, long before, or exactly at a snapshot; keys have versions
+that change, move or delete what went before; optional columns are sometimes null.
+
+A `Batch` holds several worlds that share their snapshots: features of one account do not depend
+on another (a law of its own), and an engine answers a dozen worlds in the time of one.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from worlds import ACCOUNTS, STAGES, Row, World, cut, midnight
+
+from features.contract import TABLES
+from features.definition import DEFAULT_WINDOWS
+
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+WORLDS_PER_BATCH = 15
+
+Times = st.SearchStrategy[datetime]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Worlds to look at from the same snapshots."""
+
+    as_ofs: tuple[date, ...]
+    worlds: list[World]
+
+
+def law(share: float = 1.0) -> settings:
+    """Fixed examples: about 60 worlds times `share`, or as many as LAWS_EXAMPLES says."""
+    worlds = share * int(os.environ.get("LAWS_EXAMPLES", "60"))
+    return settings(
+        max_examples=1 + math.ceil(worlds / WORLDS_PER_BATCH),  # the first example is always bare
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> tuple[date, ...]:
+    """One to six snapshots: monthly, weekly or irregular."""
+    count = draw(st.integers(1, 6))
+    first = draw(st.sampled_from([date(2023, 3, 1), date(2023, 12, 31), date(2024, 2, 1)]))
+    months = [date(first.year + n // 12, n % 12 + 1, 1) for n in range(2, 2 + count)]
+    weeks = [first + n * 7 * DAY for n in range(count)]
+    days = draw(st.lists(st.integers(0, 800), min_size=count, max_size=count, unique=True))
+    irregular = [first + day * DAY for day in sorted(days)]
+    return tuple(draw(st.sampled_from([months, weeks, irregular])))
+
+
+def moments(as_ofs: tuple[date, ...]) -> Times:
+    """Edges of windows and their neighbouring seconds, and any other time."""
+    reach = [0, 1, *(sides * window for window in DEFAULT_WINDOWS for sides in (1, 2))]
+    edges = [midnight(as_of) - days * DAY for as_of in as_ofs for days in reach]
+    earliest, latest = midnight(as_ofs[0]) - 760 * DAY, midnight(as_ofs[-1]) + 40 * DAY
+    return st.one_of(
+        st.sampled_from(edges),
+        st.sampled_from([edge + side for edge in edges for side in (-SECOND, SECOND)]),
+        st.builds(
+            lambda days, seconds: earliest + timedelta(days=days, seconds=seconds),
+            st.integers(0, (latest - earliest).days),
+            st.sampled_from([0, 36_000, 43_201, 86_399]),
+        ),
+    )
+
+
+def delays() -> st.SearchStrategy[timedelta]:
+    """From one stamp to the next: mostly none, sometimes long, sometimes backwards."""
+    return st.sampled_from([0, 0, 0, 1 / 86_400, 0.4, 1, 9, 45, 200, -3]).map(
+        lambda days: timedelta(seconds=round(days * 86_400))
+    )
+
+
+def order_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:
+    """One order line; few order ids, so that orders have several lines, on several days too."""
+    return st.fixed_dictionaries(
+        {
+            "account_id": st.sampled_from(accounts),
+            "order_id": st.sampled_from(["o1", "o2", "o3", "o4", "o5"]),
+            "occurred_at": times,
+            "amount_cents": st.sampled_from([1, 1999, 10_000, 10_000, 7, 0, -1999, -10_000]),
+            "margin_cents": st.sampled_from([None, 0, 333, -20]),
+            "product_id": st.sampled_from([None, "p1", "p2", "p3"]),
+        }
+    )
+
+
+def touch_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:
+    """One touch."""
+    return st.fixed_dictionaries(
+        {
+            "account_id": st.sampled_from(accounts),
+            "contact_id": st.sampled_from(["c1", "c2", "c3"]),
+            "rep_id": st.sampled_from(["r1", "r2"]),
+            "occurred_at": times,
+            "role": st.sampled_from([None, "buyer", "engineer"]),
+            "department": st.sampled_from([None, "purchasing", "plant"]),
+            "seniority": st.sampled_from([None, "staff", "manager", "Director"]),
+            "initiated_by": st.sampled_from([None, "account", "us"]),
+        }
+    )
+
+
+@st.composite
+def complaint_rows(draw: st.DrawFn, accounts: tuple[str, ...], times: Times) -> Row:
+    """One complaint with any combination of stages, recorded or not."""
+    opened = draw(times)
+    row = {
+        "account_id": draw(st.sampled_from(accounts)),
+        "opened_at": opened,
+        "category": draw(st.sampled_from([None, "delivery", "quality"])),
+    }
+    stamps = [opened]
+    for stage in draw(st.sampled_from([(), STAGES[:1], STAGES[1:2], STAGES[:2], STAGES])):
+        stamp = stamps[-1] + draw(delays())
+        stamps.append(stamp)
+        row |= {f"{stage}_at": stamp, f"{stage}_known_at": stamp + draw(delays())}
+    due = draw(st.sampled_from(["none", "long", "short", "when the last stage happens"]))
+    if due != "none":
+        row["due_at"] = {"long": opened + 30 * DAY, "short": opened + DAY}.get(due, stamps[-1])
+    unrecorded = draw(st.sampled_from([(), (), (), (), STAGES, STAGES[:1], STAGES[1:]]))
+    return row | {f"{stage}_recorded": False for stage in unrecorded}
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn,
+    rows: st.SearchStrategy[Row],
+    happened: str,
+    key: str,
+    most: int,
+) -> list[Row]:
+    """Rows under keys of their own; some with later versions that differ, move or delete."""
+    history: list[Row] = []
+    for number, first in enumerate(draw(st.lists(rows, max_size=most))):
+        row = first | {key: f"k{number}", "known_at": first[happened] + draw(delays())}
+        versions = [row]
+        for change in draw(st.sampled_from([(), (), (), ("other",), ("some", "gone"), ("gone",)])):
+            known = versions[-1]["known_at"] + draw(delays())
+            if any(known == version["known_at"] for version in versions):
+                known = max(version["known_at"] for version in versions) + DAY
+            changed = dict(versions[-1]) if change == "gone" else row | draw(rows)
+            if change == "some":
+                changed[happened] = row[happened]
+            versions.append(changed | {"known_at": known, "deleted": change == "gone"})
+        history += versions
+    return history
+
+
+@st.composite
+def merges(draw: st.DrawFn, accounts: tuple[str, ...], times: Times) -> list[Row]:
+    """Accounts that become part of later ones, some taken back or sent elsewhere."""
+    found = []
+    for number, account in enumerate(accounts[:-1]):
+        kinds = draw(st.sampled_from([(), (), (False,), (False, False), (False, True)]))
+        known = draw(times)
+        for deleted in kinds:
+            into = draw(st.sampled_from(accounts[number + 1 :]))
+            found.append(
+                {"from_id": account, "into_id": into, "known_at": known, "deleted": deleted}
+            )
+            known += draw(st.sampled_from([SECOND, DAY, 60 * DAY]))
+    return found
+
+
+@st.composite
+def worlds(
+    draw: st.DrawFn,
+    tables: frozenset[str],
+    as_ofs: tuple[date, ...],
+    *,
+    merging: bool,
+) -> World:
+    """One to six accounts with rows in `tables`."""
+    accounts = ACCOUNTS[: draw(st.sampled_from([1, 2, 2, 3, len(ACCOUNTS)]))]
+    times = moments(as_ofs)
+    world: World = {}
+    if "orders" in tables:
+        lines = order_rows(accounts, times)
+        world["orders"] = draw(histories(lines, "occurred_at", "line_id", most=10))
+        _versions_share_their_order(world["orders"])
+    if "touches" in tables:
+        touches = draw(st.lists(touch_rows(accounts, times), max_size=12))
+        world["touches"] = [
+            touch | {"known_at": touch["occurred_at"] + draw(delays())} for touch in touches
+        ]
+    if "complaints" in tables:
+        cases = complaint_rows(accounts, times)
+        world["complaints"] = draw(histories(cases, "opened_at", "complaint_id", most=8))
+    if merging:
+        world["account_merges"] = draw(merges(accounts, times))
+    return world
+
+
+def _versions_share_their_order(lines: list[Row]) -> None:
+    order_of: dict[str, str] = {}
+    for line in lines:
+        line["order_id"] = order_of.setdefault(line["line_id"], line["order_id"])
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Worlds, and for each another one with the same past before `moment`, another future."""
+
+    as_ofs: tuple[date, ...]
+    moment: date
+    worlds: list[World]
+    others: list[World]
+
+
+@st.composite
+def forks(draw: st.DrawFn, tables: frozenset[str]) -> Fork:
+    """A batch, one of its snapshots, and a second future from there for each world."""
+    batch = draw(batches(tables))
+    moment = draw(st.sampled_from(batch.as_ofs))
+    pasts = [cut(world, midnight(moment)) for world in batch.worlds]
+    others = [draw(futures(past, tables, batch.as_ofs, midnight(moment))) for past in pasts]
+    return Fork(batch.as_ofs, moment, batch.worlds, others)
+
+
+@st.composite
+def futures(
+    draw: st.DrawFn,
+    past: World,
+    tables: frozenset[str],
+    as_ofs: tuple[date, ...],
+    moment: datetime,
+) -> World:
+    """`past`, which ends before `moment`, with a future of its own, as wild as can be.
+
+    Everything added is known at or after `moment`, however long ago it says it happened: new rows,
+    versions that change or delete what there was, stages of open complaints, merges.
+    """
+    times = moments(as_ofs)
+    late = st.sampled_from([0, 0, 1, 86_400, 99 * 86_400]).map(
+        lambda seconds: moment + timedelta(seconds=seconds)
+    )
+    rows = {
+        "orders": order_rows(ACCOUNTS, times).map(lambda row: row | {"amount_cents": 10**12}),
+        "touches": touch_rows(ACCOUNTS, times),
+        "complaints": complaint_rows(ACCOUNTS, times),
+    }
+    future: World = {}
+    for table, before in past.items():
+        future[table] = [dict(row) for row in before]
+        if table == "account_merges":
+            ended = {row["from_id"] for row in before}
+            found = draw(merges(ACCOUNTS, late))
+            future[table] += [row for row in found if row["from_id"] not in ended]
+            continue
+        if table not in tables:
+            continue
+        for number in range(draw(st.integers(0, 3))):
+            new = draw(rows[table]) | {"known_at": draw(late)}
+            future[table].append(new | dict.fromkeys(TABLES[table].key[-1:], f"n{number}"))
+        for row in _newest(table, before):
+            if draw(st.booleans()):
+                again = {column: row[column] for column in TABLES[table].key}
+                change = {"known_at": draw(late), "deleted": draw(st.booleans())}
+                future[table].append(draw(rows[table]) | again | change)
+    for case in future.get("complaints", []):
+        for stage in STAGES:
+            if case.get(f"{stage}_at") is None and draw(st.booleans()):
+                case |= {f"{stage}_at": draw(times), f"{stage}_known_at": draw(late)}
+    return future
+
+
+def _newest(table: str, rows: list[Row]) -> list[Row]:
+    """The current version of every key; none where rows have no key."""
+    key = TABLES[table].key
+    return list({tuple(row[column] for column in key): row for row in rows}.values()) if key else []
+
+
+@st.composite
+def batches(draw: st.DrawFn, tables: frozenset[str]) -> Batch:
+    """About fifteen worlds and the snapshots to look at them from."""
+    as_ofs = draw(snapshots())
+    merging = draw(st.booleans())
+    one = worlds(tables, as_ofs, merging=merging)
+    return Batch(as_ofs, draw(st.lists(one, min_size=12, max_size=18)))
