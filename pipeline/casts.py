@@ -88,11 +88,11 @@ def cast(column: Column, sql_type: str, reading: Reading) -> Cast:
     return found
 
 
-def empty(column: Column) -> Check:
-    """The check that a row has a value of a column that must not be empty."""
+def empty(column: Column, unless: str = "FALSE") -> Check:
+    """The check that a row has a value; unless: a condition under which it may lack it."""
     return Check(
         column.name,
-        f"{quoted(raw_name(column.name))} IS NULL",
+        f"{quoted(raw_name(column.name))} IS NULL AND NOT {unless}",
         f"no {column.name}",
         "such rows are set aside; fill the column where it can be known",
         refuses=False,
@@ -204,9 +204,9 @@ def _number(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
         value = f"TRY_CAST({exact} AS {SQL_TYPES[column.kind]})"
     within = f"{known} AND {size} BETWEEN -{largest} AND {largest}"
     if money and sql_type == "DOUBLE":
-        # Most amounts are cents already; only those near half a cent need slow exact rounding.
+        # Most amounts are cents already; only those near half a cent need the slow exact way.
         value = (
-            f"CASE WHEN abs({raw}) < 1e9 AND abs({raw} * 100 - round({raw} * 100)) < 0.4999 "
+            f"CASE WHEN abs({raw} * 100 - round({raw} * 100)) < 0.4999 "
             f"THEN TRY_CAST(round({raw} * 100) AS BIGINT) ELSE {value} END"
         )
     example = f"a number such as 1234{reading.decimal}50"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models import errors as model_errors
 from pipeline import console
 from pipeline.errors import DefectionError, UsageError
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 _USAGE = 64
 _BUG = 70
+_MODEL_EXITS: dict[type[Exception], int] = {
+    model_errors.ModelLibraryMissing: 69,
+    model_errors.DamagedModel: 65,
+    model_errors.FeatureMismatch: 78,
+    model_errors.TooLittleHistory: 65,
+    model_errors.LeakageFound: 1,
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -206,6 +214,11 @@ def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
             raise
         console.complain(f"defection: {error}")
         return error.exit_code
+    except model_errors.ModelError as error:
+        if debug:
+            raise
+        console.complain(f"defection: {error}")
+        return _MODEL_EXITS.get(type(error), _BUG)
     except KeyboardInterrupt:
         console.complain("defection: interrupted; nothing half-made was published.")
         return 130

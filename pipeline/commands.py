@@ -13,12 +13,14 @@ import pyarrow.parquet as pq
 from pipeline import console
 from pipeline.config import Config
 from pipeline.errors import DataError
-from pipeline.output_files import short, write_parquet, write_text
 from pipeline.identity import make_identity_table
+from pipeline.output_files import short, write_parquet, write_text
+from pipeline.preparation import open_engine, prepare
 from pipeline.publication import Publication
+from pipeline.record import Registered
 from pipeline.sources import load_sources
 from pipeline.table import selected_features, snapshot_features
-from pipeline.training import Trained, open_engine, open_tracking, prepare, train
+from pipeline.training import open_tracking, train
 from pipeline.validation import report_lines, validate
 
 _SHOWN = 10  # accounts of a list that the terminal shows
@@ -89,12 +91,13 @@ def run_features(config: Config, as_of: date, out: Path | None, *, whole_cohort:
     _say_left_out(selection.left_out)
 
 
-def run_train(config: Config, until: date | None) -> Trained:
+def run_train(config: Config, until: date | None) -> Registered:
     """Train and register a challenger; print what was measured."""
     from pipeline import evaluation
 
     with console.steps() as steps:
-        trained = train(config, steps, until)
+        registered = train(config, steps, until)
+    trained = registered.trained
     frame = trained.prepared.table.frame
     console.say(
         f"{config.name}: {len(frame):,} rows of {frame['account_id'].nunique():,} accounts, "
@@ -109,10 +112,10 @@ def run_train(config: Config, until: date | None) -> Trained:
         console.say(f"Dropped, because the label is not complete yet: {dropped}")
     _say_left_out(trained.prepared.table.selection.left_out)
     console.say(
-        f"Registered as version {trained.version} of {config.tracking.model_name}, alias "
+        f"Registered as version {registered.version} of {config.tracking.model_name}, alias "
         "challenger. Look at it in the MLflow UI (`defection ui`), then promote it."
     )
-    return trained
+    return registered
 
 
 def run_promote(config: Config, version: str, by: str, reason: str) -> None:

@@ -176,7 +176,9 @@ class ModelConfig(Section):
     feature_share: Share = Field(0.5, description="share of the features seen by each tree")
     row_share: Share = Field(0.8, description="share of the rows seen by each tree")
     seed: int = Field(7, strict=True, ge=0, lt=2**31, description="of all random choices")
-    threads: Count = Field(2, description="of training and prediction")
+    threads: Count = Field(
+        1, description="of training and prediction; more than idle cores are far slower than one"
+    )
     minimum_snapshots: Count = Field(3, description="training snapshots below which none is fitted")
 
 

@@ -50,9 +50,10 @@ def _zone(name: str) -> str:
 
 def _encoding(name: str) -> str:
     try:
+        "".encode(name)
         return codecs.lookup(name).name
     except LookupError:
-        raise ValueError(f"unknown encoding '{name}'; try utf-8, cp1252 or utf-16") from None
+        raise ValueError(f"'{name}' is no encoding of text; try utf-8, cp1252 or utf-16") from None
 
 
 def _time_formats(written: Any) -> Any:

@@ -81,7 +81,9 @@ def matches(place: Path) -> list[Path]:
     root, pattern = _split(place)
     if not re.search(r"[*?\[]", str(pattern)):
         return []
-    return sorted(path for path in root.glob(str(pattern)) if path.is_file())
+    return sorted(
+        path for path in root.glob(str(pattern)) if path.is_file() and not path.name.startswith(".")
+    )
 
 
 def find(place: Path, written: str, options: FileOptions) -> list[tuple[Path, str]]:
@@ -104,10 +106,9 @@ def find(place: Path, written: str, options: FileOptions) -> list[tuple[Path, st
             what, advice = "no such file or folder", f"looked for {place}"
         raise Unusable(what, advice, missing=True)
     root, pattern = _split(place)
-    folder = PurePath(written)
-    if len(folder.parts) > len(pattern.parts):
-        for _ in pattern.parts:
-            folder = folder.parent
+    folder, parts = PurePath(written), pattern.parts
+    if parts and folder.parts[-len(parts) :] == parts:
+        folder = PurePath(*folder.parts[: -len(parts)])
     return [
         (path, written if path == place else str(folder / path.relative_to(root))) for path in found
     ]
@@ -190,11 +191,11 @@ def _refuse_other_content(start: bytes, encoding: str) -> None:
     for magic, (what, advice) in _OTHER_CONTENT.items():
         if start.startswith(magic):
             raise Unusable(f"is not CSV text: it {what}", advice)
-    at = start.find(b"\0")
-    if at >= 0 and encoding in _UTF8 and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
+    at = start[:2].find(b"\0")
+    if at >= 0 and encoding in _UTF8:
         raise Unusable(
-            f"byte {at:,} is NUL, which text does not hold",
-            "set `encoding: utf-16-le` if it was saved as Unicode text, or export it again",
+            f"byte {at} is NUL, which text does not begin with",
+            f"set `encoding: utf-16-{'le' if at else 'be'}` if it was saved as Unicode text",
         )
 
 

@@ -27,8 +27,8 @@ class Severity(StrEnum):
 class Example:
     """One offending value.
 
-    row: as a spreadsheet counts, the header of a CSV file being row 1; the first row of a Parquet
-    file is row 1. None where a query made the row; then `key` names it.
+    row: as a spreadsheet counts, the header of a CSV file being row 1 and empty lines left out;
+    the first row of a Parquet file is row 1. None where a query made the row; then `key` names it.
     """
 
     value: str

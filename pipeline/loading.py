@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from features.contract import UNDATED, Table
-from pipeline.casts import Reading
+from pipeline.casts import LATEST, Reading
 from pipeline.config import Config, SourceConfig
-from pipeline.engine import Engine, QueryError, quoted
+from pipeline.engine import Engine, QueryError, literal, quoted
 from pipeline.findings import Example, Finding, LoadedTable, Severity
 from pipeline.mapping import map_columns
 from pipeline.reading import Origin, Reader
@@ -26,6 +26,8 @@ LATE_DAYS = 30
 LATE_SHARE = 0.05
 QUIET_DAYS = 366
 QUIET_SHARE = 0.001
+
+_END = f"TIMESTAMP '{LATEST}'"  # a stage dated 9999 means never, and says nothing about the source
 
 Found = list[Finding]
 
@@ -146,16 +148,17 @@ def _completeness(
 ) -> tuple[datetime, Found]:
     """Until when a source is complete; by default, the last moment at which it knew something."""
     known = ["known_at", *(s.known for s in table.stages if s.known and s.occurred in mapped)]
-    last = f"(SELECT greatest({', '.join(f'max({column})' for column in known)}) FROM {{0}})"
+    last = f"greatest({', '.join(f'max({c}) FILTER ({c} < {_END})' for c in known)})"
     name = quoted(table.name)
-    late = quiet = "0"
+    latest = engine.rows(f"SELECT {last} FROM {name}")[0][0] or UNDATED
+    late = recent = "0"
     if table.events and {"known_at", table.occurred} <= mapped:
         late = f"count_if(known_at > {table.occurred} + INTERVAL {LATE_DAYS} DAY)"
     if table.events:
-        quiet = f"count_if(known_at > {last.format(name)} - INTERVAL {QUIET_DAYS} DAY)"
-    latest, rows, late_rows, recent_rows = engine.rows(
-        f"SELECT {last.format(name)}, count(*), {late}, {quiet} FROM {name}"
-    )[0]
+        recent = (
+            f"count_if(known_at > TIMESTAMP {literal(str(latest))} - INTERVAL {QUIET_DAYS} DAY)"
+        )
+    rows, late_rows, recent_rows = engine.rows(f"SELECT count(*), {late}, {recent} FROM {name}")[0]
     findings = []
     if late_rows > LATE_SHARE * rows:
         what = (
@@ -177,7 +180,7 @@ def _completeness(
         findings.append(
             Finding(Severity.WARNING, what, table.name, "", "known_at", recent_rows, advice=advice)
         )
-    return latest or UNDATED, findings
+    return latest, findings
 
 
 def _notes(table: Table, mapped: frozenset[str]) -> Found:

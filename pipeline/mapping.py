@@ -89,6 +89,9 @@ def _left_over(table: Table, origin: Origin, parts: tuple[MappedPart, ...]) -> l
     open_names = [name for name in table.names if all(name not in m.columns for m in parts)]
     near = [(nearest(source, open_names), source) for source in unused]
     hints = [f"{name}: {source}" for name, source in near if name]
+    advice = f"if meant, map them: `columns: {{{', '.join(hints)}}}`"
+    if origin.is_query:
+        advice = f"if meant, name them in the query: {', '.join(hints)}"
     return [
         Finding(
             Severity.WARNING,
@@ -96,7 +99,7 @@ def _left_over(table: Table, origin: Origin, parts: tuple[MappedPart, ...]) -> l
             table.name,
             origin.name,
             count=len(unused),
-            advice=f"if meant, map them: `columns: {{{', '.join(hints)}}}`" if hints else "",
+            advice=advice if hints else "",
         )
     ]
 

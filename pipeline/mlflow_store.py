@@ -49,6 +49,13 @@ _REFUSED_CODES = {"PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED", "UNAUTHENTICATED
 _NO_WRITE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT}
 
 
+def _reason(error: Exception) -> str:
+    """The gist of a message: the system's own error where it quotes one, else its beginning."""
+    text = " ".join(without_credentials(str(error)).split())
+    quoted = re.search(r"\[Errno -?\d+\] ([\w ]+)", text)
+    return quoted[1] if quoted else text[:300]
+
+
 def _named_address() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI", "").strip()
 
@@ -135,11 +142,21 @@ class Store:
 
         import mlflow.store.db.utils
         from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
 
         mlflow.store.db.utils.MAX_RETRY_COUNT = _DATABASE_ATTEMPTS
-        with self.errors():
-            client = MlflowClient(tracking_uri=self.address, registry_uri=self.address)
-            client.search_registered_models(max_results=1)  # the registry's tables, too
+        try:
+            with self.errors():
+                client = MlflowClient(tracking_uri=self.address, registry_uri=self.address)
+                client.search_registered_models(max_results=1)  # the registry's tables, too
+        except (MlflowException, ImportError) as error:
+            if self.is_own:
+                raise
+            raise ConfigError(
+                f"MLFLOW_TRACKING_URI names a store that cannot be used, {self.shown} "
+                f"({_reason(error)}). Set it to a server (https://...) or a database, install "
+                "the Python package that the database needs, or unset it to use the local store."
+            ) from error
         return client
 
     @contextmanager
@@ -166,13 +183,13 @@ class Store:
         from sqlalchemy.exc import DBAPIError
 
         shown = self.shown
-        said = without_credentials(str(error)).strip().splitlines()[0] if str(error) else ""
+        whole, said = str(error), _reason(error)
         code = error.error_code if isinstance(error, MlflowException) else ""
-        if "readonly database" in said or "disk is full" in said:
+        if "readonly database" in whole or "disk is full" in whole:
             return CannotWrite(f"MLflow cannot write to {shown} ({said}). Free or unlock the disk.")
-        if "database is locked" in said:
+        if "database is locked" in whole:
             return TryAgain(f"Another job is writing to {shown}. Try again when it has ended.")
-        if "out-of-date database schema" in said:
+        if "out-of-date database schema" in whole:
             return ConfigError(
                 f"{shown} was made by another version of MLflow. Copy the file as a backup, then "
                 f"run: mlflow db upgrade {shown}"
@@ -183,7 +200,7 @@ class Store:
                 "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of a user who may write."
             )
         if (
-            said.startswith("API request to")
+            whole.startswith("API request to")
             or code in _UNREADY_CODES
             or isinstance(error, DBAPIError | requests.RequestException)
             or (isinstance(error, RestException) and code == "INTERNAL_ERROR")

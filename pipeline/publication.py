@@ -18,8 +18,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.output_files import writing
 from pipeline.locks import exclusive
+from pipeline.output_files import writing
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"

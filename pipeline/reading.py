@@ -17,7 +17,7 @@ from pipeline.engine import Engine, QueryError, literal, quoted
 from pipeline.errors import ConfigError
 from pipeline.files import SourceFile, Unusable, find, inspect, matches
 from pipeline.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
-from pipeline.wording import counted, listed
+from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"
 
@@ -72,6 +72,7 @@ class Reader:
         self._inspected: dict[tuple[object, ...], SourceFile] = {}
         self._inputs: dict[str, tuple[SourceFile, ...]] | None = None
         self._input_findings: list[Finding] = []
+        self._inputs_broken = False
 
     def open(self, table: str) -> tuple[Origin | None, list[Finding]]:
         """The origin of a table, or what is wrong with its files."""
@@ -162,7 +163,7 @@ class Reader:
             what = f"byte {error.start:,} is not UTF-8 text"
             return None, [Unusable(what, "save it as UTF-8").finding(table, written)]
         inputs = self._open_inputs()
-        if self._input_findings:
+        if self._inputs_broken:
             # told once, with the first table whose query may need them
             findings, self._input_findings = self._input_findings, []
             return None, findings
@@ -193,6 +194,7 @@ class Reader:
                 self._input_findings += findings
                 if not findings:
                     self._make_view(name, written, files)
+            self._inputs_broken = bool(self._input_findings)
         return self._inputs
 
     def _make_view(self, name: str, written: str, files: Sequence[SourceFile]) -> None:
@@ -216,8 +218,9 @@ class Reader:
                 f"list_slice(list(DISTINCT line ORDER BY line), 1, {MOST_EXAMPLES}), "
                 "arg_min(csv_line, line) FROM reject_errors GROUP BY ALL ORDER BY ALL"
             )
-        except QueryError:
-            return  # not a matter of single rows; the first error says what it is
+        except QueryError:  # not a matter of single rows
+            yield from _mixed_line_ends(table, file)
+            return
         finally:
             for name in ("reject_errors", "reject_scans"):
                 self._engine.execute(f"DROP TABLE IF EXISTS {name}")
@@ -272,11 +275,34 @@ def _query_lineage(
     return (query, *(file.lineage for file in files))
 
 
+def _mixed_line_ends(table: str, file: SourceFile) -> Iterator[Finding]:
+    """The first line of a CSV file that does not end like the line before it."""
+    with file.read_from.open("rb") as lines:
+        usual = b"\r\n" if lines.readline().endswith(b"\r\n") else b"\n"
+        for number, line in enumerate(lines, 2):
+            text = line.removesuffix(usual)
+            if b"\r" in text or text.endswith(b"\n"):
+                example = Example(text.decode(errors="replace"), key=f"line {number:,}")
+                yield Finding(
+                    Severity.ERROR,
+                    "lines end in different ways (line feed, carriage return or both)",
+                    table,
+                    file.lineage.path,
+                    examples=(example,),
+                    advice="export it again with one kind of line end; quote values that hold any",
+                )
+                return
+
+
 def _unreadable(table: str, name: str, error: QueryError, *, is_query: bool = False) -> Finding:
     said = [line.strip() for line in str(error).splitlines() if line.strip()]
     advice = "correct the query; it reads the config's `inputs` by their names"
     if not is_query:
         advice = "export it again; in CSV, look for mixed line ends and stray quotes"
     return Finding(
-        Severity.ERROR, f"cannot be read: {' '.join(said[:2])}", table, name, advice=advice
+        Severity.ERROR,
+        f"cannot be read: {shortened(' '.join(said[:2]), 300)}",
+        table,
+        name,
+        advice=advice,
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import CheckFailed, ConfigError, DataError, UsageError
+from pipeline.errors import CheckFailed, ConfigError, DataError, MissingInput, UsageError
 from pipeline.locks import exclusive
 from pipeline.mlflow_store import Store
 
@@ -95,8 +95,8 @@ class Registry:
         """Fetch the native files of a version into a folder under `folder`, and return that.
 
         Every file is compared with the hash that was registered with it, before anybody parses it;
-        nothing of the registry is executed. Raises DataError for files that differ, ConfigError
-        for a version without hashes.
+        nothing of the registry is executed. Raises DataError for files that differ, MissingInput
+        for files that are gone, ConfigError for a version without hashes.
         """
         wanted = self.resolve(version) if isinstance(version, int) else version
         if not wanted.sha256:
@@ -104,18 +104,7 @@ class Registry:
                 f"Version {wanted.version} of {self._name} carries no hashes of native files: this "
                 "program did not register it, and does not load it. Retrain: defection train"
             )
-        import mlflow.artifacts
-
-        folder.mkdir(parents=True, exist_ok=True)
-        with self._store.errors():
-            client = self._store.client()
-            home = client.get_model_version_download_uri(self._name, str(wanted.version))
-            fetched = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{home}/artifacts/{NATIVE}",
-                dst_path=str(folder),
-                tracking_uri=self._store.address,
-            )
-        native = Path(fetched)
+        home, native = self._fetched(wanted.version, folder)
         found = file_hashes(native)
         if found != dict(wanted.sha256):
             shutil.rmtree(native)
@@ -127,6 +116,29 @@ class Registry:
                 "backup, promote another version, or retrain."
             )
         return native
+
+    def _fetched(self, version: int, folder: Path) -> tuple[str, Path]:
+        """Where the artifacts of a version are, and the copy of its native files."""
+        client = self._store.client()
+        import mlflow.artifacts
+        from mlflow.exceptions import MlflowException
+
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._store.errors():
+                home = client.get_model_version_download_uri(self._name, str(version))
+                fetched = mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"{home}/artifacts/{NATIVE}",
+                    dst_path=str(folder),
+                    tracking_uri=self._store.address,
+                )
+        except MlflowException as error:
+            raise MissingInput(
+                f"The files of version {version} of {self._name} cannot be fetched from {home} "
+                f"({str(error).strip().splitlines()[-1]}). Restore them from a backup, promote "
+                "another version, or retrain."
+            ) from error
+        return home, Path(fetched)
 
     def promote(self, version: int | str, by: str, reason: str) -> Promotion:
         """Put a version into use: record who and why, then move the alias `champion` to it.

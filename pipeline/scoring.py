@@ -24,11 +24,12 @@ from pipeline.console import Steps
 from pipeline.engine import Engine
 from pipeline.errors import ConfigError, DataError
 from pipeline.identity import make_identity_table
+from pipeline.preparation import open_engine
 from pipeline.publication import Publication, newest_before, publish
 from pipeline.score_table import score_table, shown_values
 from pipeline.sources import Sources, load_sources
 from pipeline.table import selected_features, snapshot_features
-from pipeline.training import open_engine, open_tracking
+from pipeline.training import open_tracking
 from pipeline.version import code_version
 
 

@@ -128,7 +128,9 @@ class Staging:
         }
         recorded = "COALESCE(stages_recorded, TRUE)" if "stages_recorded" in columns else "TRUE"
         for stage in table.stages:
-            if stage.known and stage.occurred in columns:
+            if stage.known and stage.occurred not in columns:
+                values[stage.known] = "CAST(NULL AS TIMESTAMP)"
+            elif stage.known:
                 known = ", ".join(c for c in (stage.known, stage.occurred) if c in columns)
                 values[stage.known] = (
                     f"CASE WHEN {stage.occurred} IS NOT NULL THEN COALESCE({known}) END"
@@ -155,13 +157,21 @@ class Staging:
     def _checks_of(self, mapped: MappedPart) -> Iterator[Check]:
         table, columns = self._table, mapped.columns
         key = table.key_of(frozenset(columns))
+        withdrawn = "COALESCE(deleted, FALSE)" if "deleted" in columns else "FALSE"
         for name, source in columns.items():
             column = table.column(name)
-            if column.required or name in key:
+            if name in key:
                 yield empty(column)
+            elif column.required:
+                yield empty(column, unless=withdrawn)
             yield from cast(column, mapped.part.types[source], self._reading).checks
             if name == "known_at" or (name == table.occurred and column.required):
                 yield in_range(column)
+        if table.events and "deleted" in columns:
+            stamps = [raw_name(c) for c in ("known_at", str(table.occurred)) if c in columns]
+            undated = " AND ".join(f"{quoted(stamp)} IS NULL" for stamp in stamps) or "TRUE"
+            what, advice = "deleted, but not when", "such rows are set aside; fill known_at"
+            yield Check("deleted", f"{withdrawn} AND {undated}", what, advice, refuses=False)
         for stage in table.stages:
             if stage.recorded and {stage.occurred, table.occurred} <= columns.keys():
                 yield Check(
@@ -253,6 +263,6 @@ def provided(table: Table, mapped: frozenset[str]) -> frozenset[str]:
     """The stored columns that hold what a source said, given the columns that it has."""
     columns = {table.column(name).stored_name for name in mapped if table.column(name).stored}
     for stage in table.stages:
-        if stage.occurred in mapped:
-            columns |= {column for column in (stage.known, stage.recorded) if column}
+        told = {column for column in (stage.known, stage.recorded) if column}
+        columns = columns | told if stage.occurred in mapped else columns - told
     return frozenset(columns | {"known_at", "deleted", "superseded_at"} & table.stored().keys())

@@ -43,7 +43,6 @@ class _Loader(yaml.SafeLoader):
             )
         elif getattr(event, "tag", None) is not None:
             self.form.mistakes.append(((), f"line {line}: the tag {event.tag} is refused"))
-            event.tag = None
         return super().compose_node(parent, index)
 
 

@@ -15,7 +15,7 @@ from features.values import Value
 from models.dataset import Dataset
 from pipeline.cohort import make_active_cohort, make_whole_cohort
 from pipeline.config import Config
-from pipeline.engine import Engine, quoted
+from pipeline.engine import Engine
 from pipeline.labels import make_labels
 from pipeline.snapshots import Maturity
 from pipeline.sources import Sources

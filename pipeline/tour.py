@@ -17,7 +17,7 @@ from pipeline.config import load_config
 from pipeline.evaluation import MODEL, RIVAL
 from pipeline.output_files import short
 from pipeline.publication import Publication
-from pipeline.training import Trained
+from pipeline.record import Registered
 
 SIMULATED_UNTIL = date(2026, 1, 1)
 MARKET = Path("var/demo/market")
@@ -28,43 +28,49 @@ def tour(path: Path, as_of: date, *, simulate: bool) -> None:
     """Simulate if asked, then validate, train, promote and score; ends with a summary."""
     if simulate:
         accounts, months = int(os.environ["ACCOUNTS"]), int(os.environ["MONTHS"])
-        _say("simulate", "--out", MARKET, "--accounts", accounts, "--months", months, "--seed", SEED)
+        _say(
+            "simulate", "--out", MARKET, "--accounts", accounts, "--months", months, "--seed", SEED
+        )
         commands.run_simulate(MARKET, accounts, months, SEED)
     config = load_config(path)
     _say("validate", "--config", path)
     commands.run_validate(config)
     _say("train", "--config", path)
-    trained = commands.run_train(config, None)
+    registered = commands.run_train(config, None)
     by, reason = "make", "tried out; nobody has reviewed it"
-    _say("promote", "--config", path, "--version", trained.version, "--by", by, "--reason", reason)
-    commands.run_promote(config, str(trained.version), by, reason)
+    _say(
+        "promote", "--config", path, "--version", registered.version, "--by", by, "--reason", reason
+    )
+    commands.run_promote(config, str(registered.version), by, reason)
     _say("score", "--config", path, "--as-of", as_of)
     publication = commands.run_score(config, as_of, "champion", replay=False)
     console.say()
-    for line in summary(config.name, path, trained, publication, simulated=simulate):
+    for line in summary(config.name, path, registered, publication, simulated=simulate):
         console.say(line)
 
 
 def summary(
-    name: str, path: Path, trained: Trained, publication: Publication, *, simulated: bool
+    name: str, path: Path, registered: Registered, publication: Publication, *, simulated: bool
 ) -> list[str]:
     """Ten lines: how good the model is beside the baselines, where the list lies, what next."""
-    evaluation = trained.evaluation
+    evaluation = registered.trained.evaluation
     tests = [report.as_of for report in evaluation.snapshots]
     gain = evaluation.pooled_gain
+    auc, error = (
+        {scorer: evaluation.mean(measure, scorer) for scorer in (MODEL, RIVAL)}
+        for measure in ("auc", "calibration_error")
+    )
     market = "a simulated market, not real customers" if simulated else name
     folder = short(publication.folder)
     return [
         f"Summary: {market}",
-        f"  measured     out of time, {len(tests)} test snapshots {tests[0]} to {tests[-1]}",
-        f"  AUC          model {evaluation.mean('auc', MODEL):.4f}, logistic on recency, frequency "
-        f"and spend {evaluation.mean('auc', RIVAL):.4f}, recency "
-        f"{evaluation.mean('auc', 'recency'):.4f}",
-        f"  gain         {gain.difference:+.4f} over the logistic (95 % interval {gain.low:+.4f} to "
-        f"{gain.high:+.4f}, accounts as clusters)",
-        f"  calibration  error {evaluation.mean('calibration_error', MODEL):.3f} in 10 bins; logistic "
-        f"{evaluation.mean('calibration_error', RIVAL):.3f}",
-        f"  model        version {trained.version}, now the champion",
+        f"  measured     out of time on {len(tests)} snapshots, {tests[0]} to {tests[-1]}",
+        f"  AUC          {auc[MODEL]:.4f}; logistic on recency, frequency, spend {auc[RIVAL]:.4f}; "
+        f"recency {evaluation.mean('auc', 'recency'):.4f}",
+        f"  gain         {gain.difference:+.4f} over the logistic, 95 % interval {gain.low:+.4f} "
+        f"to {gain.high:+.4f}",
+        f"  calibration  {error[MODEL]:.3f} off on average; logistic {error[RIVAL]:.3f}",
+        f"  model        version {registered.version}, now the champion",
         f"  scored       {publication.manifest['rows']['scores']:,} accounts as of "
         f"{publication.manifest['as_of']}",
         f"  call list    {folder}/call_list.csv",

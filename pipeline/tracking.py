@@ -88,7 +88,14 @@ class Tracking:
         with exclusive(lock, "creating the MLflow experiment", _DEFINITION_SECONDS):
             found = client.get_experiment_by_name(self._experiment)
             if found is None:
-                return str(client.create_experiment(self._experiment, artifact_location=location))
+                # The kind decides which columns the UI shows first; without it, those for chats.
+                return str(
+                    client.create_experiment(
+                        self._experiment,
+                        artifact_location=location,
+                        tags={"mlflow.experimentKind": "custom_model_development"},
+                    )
+                )
         if found.lifecycle_stage != "active":
             raise ConfigError(
                 f"The experiment {self._experiment} was deleted from {self.uri}. Set "

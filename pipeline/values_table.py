@@ -46,6 +46,8 @@ def make_values_table(
             if progress:
                 progress(step.name)
             engine.execute(f"CREATE TABLE {quoted(step.name)} AS {step.sql}")
+        if progress:
+            progress("joining the answers")
         engine.execute(f"CREATE OR REPLACE TABLE {quoted(into)} AS {plan.query}")
     finally:
         for name in (*lookups, *(step.name for step in plan.steps)):

@@ -26,6 +26,7 @@ ASSORTMENT = 32  # products that an account buys at most
 QUIET_SPELLS_PER_YEAR = 0.16
 LEAVING_PER_YEAR = 0.19  # accounts that must be replaced to keep the market's size
 
+# Draws an account; more than are used, so that a new trait leaves the others as they are.
 _UNIFORM, _NORMAL = 16, 12
 
 
@@ -91,7 +92,9 @@ class Customers:
             discount=np.clip(0.06 + 0.04 * size + 0.03 * z[4], 0, 0.3),
             lead_days=2 + np.floor(9 * u[6]),
             assortment=_assortment(streams),
-            assortment_size=np.clip(np.exp(np.log(9) + 0.4 * size + 0.4 * z[5]), 2, 32).astype(int),
+            assortment_size=np.clip(
+                np.exp(np.log(9) + 0.4 * size + 0.4 * z[5]), 2, ASSORTMENT
+            ).astype(int),
             shares=_shares(slots, streams),
             roles=_roles(streams),
             touches_a_week=np.clip(np.exp(np.log(0.55) + 0.4 * size + 0.4 * z[6]), 0.1, 3),

@@ -72,8 +72,12 @@ FILES = (*(f"{name}.parquet" for name in TABLES), "README.md")
 
 def labels(values: Sequence[str], index: Ints) -> pa.Array:
     """Texts given by their index in `values`; null where the index is negative."""
-    codes = pa.array(index.astype(np.int32), mask=index < 0)
-    return pa.DictionaryArray.from_arrays(codes, pa.array(values, pa.string()))
+    # PyArrow 25 writes a dictionary that repeats a value with a tail of unset memory, so that the
+    # bytes of the file differ from run to run.
+    distinct = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    code_of = np.array([distinct[value] for value in values], dtype=np.int32)
+    codes = pa.array(code_of[index], mask=index < 0)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(list(distinct), pa.string()))
 
 
 def money(cents: Ints) -> pa.Array:

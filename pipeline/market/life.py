@@ -29,7 +29,7 @@ class Lives:
 
     bond, commitment: the hidden state at the beginning of the week. left: first week without the
     account, the number of weeks where it stays. because: a `Cause`, -1 where it stays.
-    placed: when, in weeks since the origin, `NEVER` where no order. willing: commitment then.
+    placed: when, in weeks since the origin, `NEVER` where no order. commitment_then: when placed.
     """
 
     bond: Floats

@@ -16,7 +16,7 @@ from pipeline.market.arrays import Floats, Ints, at_most
 from pipeline.market.calendar import NEVER, NO_STAMP, Calendar
 from pipeline.market.catalogue import CATEGORIES, Catalogue, category_of
 from pipeline.market.chance import Streams, position
-from pipeline.market.customers import Customers
+from pipeline.market.customers import ASSORTMENT, Customers
 from pipeline.market.files import ORDERS, labels, money, stamps, table
 from pipeline.market.late import known
 from pipeline.market.life import Lives
@@ -50,7 +50,7 @@ def order_lines(
     u, z = streams.uniform_rows(lines_of, _UNIFORM), streams.normal_rows(lines_of, _NORMAL)
 
     liked = np.ceil(customers.assortment_size[account] * given)
-    product = customers.assortment[account, at_most(liked * u[:, 0] ** 1.6, 31)]
+    product = customers.assortment[account, at_most(liked * u[:, 0] ** 1.6, ASSORTMENT - 1)]
     first_product = np.zeros(lives.placed.shape, dtype=np.int64)
     first_product[account[line == 0], order[line == 0]] = product[line == 0]
 

@@ -16,6 +16,7 @@ import yaml
 from pipeline.market import simulate
 
 AS_OF = date(2026, 1, 1)
+FIRST_LIST = "2025-12-19"  # scored first in the shared project, so no list lies before it
 DEFECTION = Path(sys.executable).with_name("defection")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -88,11 +89,12 @@ def project(tmp_path: Path, market: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
-    """A project with a champion; tests may score in it, with dates of their own."""
+    """A project with a champion and a first list; tests may score in it, dates of their own."""
     project = make_project(tmp_path_factory.mktemp("trained"), market)
     for arguments in (
         ("train",),
         ("promote", "--version", "1", "--by", "a test", "--reason", "the first version"),
+        ("score", "--as-of", FIRST_LIST),
     ):
         done = project.defection(*arguments)
         assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ An event exactly at the snapshot is excluded, whether it happens or is known the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import pandas as pd
@@ -16,11 +17,12 @@ from worlds import Row, World, midnight
 from features.contract import TABLES
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
+from features.values import Value
 from pipeline.engine import Engine
 
 pytestmark = pytest.mark.parametrize("family", FAMILIES)
 
-AS_OF = date(2024, 3, 1)
+AS_OF, LATER = date(2024, 3, 1), date(2024, 4, 1)
 NOW = midnight(AS_OF)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
@@ -33,14 +35,13 @@ EXAMPLES: dict[str, Row] = {
 
 
 def test_an_event_exactly_at_the_snapshot_is_excluded(family: str, engine: Engine) -> None:
-    nothing, happens, known, just_before = side_by_side(
+    nothing, happens, known, just_before = _at_snapshot(
         engine,
         values_of(FAMILIES[family]),
-        [AS_OF],
-        [{}],
-        [_events(family, NOW, NOW - DAY)],
-        [_events(family, NOW - DAY, NOW)],
-        [_events(family, NOW - SECOND, NOW - SECOND)],
+        {},
+        _events(family, NOW, NOW - DAY),
+        _events(family, NOW - DAY, NOW),
+        _events(family, NOW - SECOND, NOW - SECOND),
     )
     assert_identical(nothing, happens, "happening at the snapshot:")
     assert_identical(nothing, known, "known at the snapshot:")
@@ -58,16 +59,21 @@ def test_a_window_begins_exactly_so_many_days_before(
         if {aggregate.within for aggregate in value.aggregates()} == {window}
     }
     begin = NOW - window * DAY
-    nothing, too_old, oldest, younger = side_by_side(
+    nothing, too_old, oldest, younger = _at_snapshot(
         engine,
         in_window,
-        [AS_OF],
-        [{}],
-        *([_events(family, moment, moment)] for moment in (begin - SECOND, begin, begin + SECOND)),
+        {},
+        *(_events(family, moment, moment) for moment in (begin - SECOND, begin, begin + SECOND)),
     )
     assert_identical(nothing, too_old, "a second before the window:")
     assert _moved(nothing, oldest)
     assert _moved(nothing, oldest) == _moved(nothing, younger)
+
+
+def _at_snapshot(engine: Engine, values: Mapping[str, Value], *worlds: World) -> list[pd.DataFrame]:
+    """A table per world; a later snapshot is there too, so that nothing can be left out early."""
+    tables = side_by_side(engine, values, [AS_OF, LATER], *([world] for world in worlds))
+    return [table[[as_of == AS_OF for _, as_of in table.index]] for table in tables]
 
 
 def _events(family: str, occurred: datetime, known: datetime) -> World:

@@ -6,6 +6,7 @@ import pytest
 from feature_tables import assert_answers, from_world, grid, tables_of, values_of
 from generated import Batch, batches, law
 from hypothesis import given
+from hypothesis import strategies as st
 from reference import REFERENCES, reference
 from worlds import ACCOUNTS, named, together
 
@@ -19,14 +20,14 @@ def test_engine_agrees_with_the_reference(family: str, engine: Engine) -> None:
     definition = FAMILIES[family]
 
     @law()
-    @given(batches(tables_of(definition)))
-    def agrees(batch: Batch) -> None:
+    @given(batches(tables_of(definition)), st.sampled_from([DEFAULT_WINDOWS, (1, 182, 400)]))
+    def agrees(batch: Batch, windows: tuple[int, ...]) -> None:
         answers = {}
         worlds = [named(world, f"{number}|") for number, world in enumerate(batch.worlds)]
         for number, world in enumerate(worlds):
             rows = grid([f"{number}|{account}" for account in ACCOUNTS], batch.as_ofs)
-            answers |= reference(family, world, rows, DEFAULT_WINDOWS)
-        table = from_world(engine, values_of(definition), together(worlds), answers)
+            answers |= reference(family, world, rows, windows)
+        table = from_world(engine, values_of(definition, windows), together(worlds), answers)
         assert_answers(table, answers)
 
     agrees()

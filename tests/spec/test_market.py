@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import CannotWrite, UsageError
 from pipeline.market import simulate
 from pipeline.market.calendar import Calendar, months_before
-from pipeline.market.files import FILES, TABLES
+from pipeline.market.files import FILES, TABLES, labels
 from pipeline.market.wear import Cause
 
 END = pd.Timestamp("2026-01-01", tz="UTC")
@@ -63,13 +63,19 @@ def digest(folder: Path) -> dict[str, str]:
 
 
 def test_the_same_arguments_give_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
-    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+    for name, seed in (("a", 3), ("other", 4), ("b", 3), ("c", 3)):
         simulate(tmp_path / name, accounts=60, months=6, seed=seed)
-    first, again, other = (digest(tmp_path / name) for name in "abc")
-    assert first == again
+    first, other, again, once_more = (digest(tmp_path / name) for name in ("a", "other", "b", "c"))
+    assert first == again == once_more
     for name in FILES:
-        if name != "reps.parquet":  # two representatives, who may have stayed in both markets
+        if name != "reps.parquet":  # few representatives, who may have stayed in both markets
             assert first[name] != other[name], name
+
+
+def test_a_repeated_label_is_written_once() -> None:
+    written = labels(["x", "y", "x"], np.array([0, 1, 2, -1]))
+    assert written.dictionary.to_pylist() == ["x", "y"]
+    assert written.to_pylist() == ["x", "y", "x", None]
 
 
 def test_an_account_lives_the_same_life_in_a_larger_market(tmp_path: Path) -> None:

@@ -19,17 +19,17 @@ def test_orders_lines_days_and_money(spec: Spec) -> None:
             o2    | 1    |  -5 16:30 |  30.50 |  -0.25 | chairs
         """,
         expect="""
-            feature               | A     | B
-            ----------------------+-------+-----
-            orders_count_30d      | 2     | 0
-            order_days_count_30d  | 2     | 0
-            order_lines_count_30d | 3     | 0
-            spend_30d             | 180   | 0
-            margin_30d            | 40    | 0
-            order_value_mean_30d  | 90    | null
-            products_count_30d    | 2     | 0
-            return_lines_count_30d| 0     | 0
-            returns_share_30d     | 0     | null
+            feature                | A   | B
+            -----------------------+-----+-----
+            orders_count_30d       | 2   | 0
+            order_days_count_30d   | 2   | 0
+            order_lines_count_30d  | 3   | 0
+            spend_30d              | 180 | 0
+            margin_30d             | 40  | 0
+            order_value_mean_30d   | 90  | null
+            products_count_30d     | 2   | 0
+            return_lines_count_30d | 0   | 0
+            returns_share_30d      | 0   | null
         """,
     )
 
@@ -45,7 +45,7 @@ def test_several_orders_on_one_day_are_one_order_day(spec: Spec) -> None:
         """,
         expect="""
             feature              | A
-            ---------------------+---
+            ---------------------+--
             orders_count_30d     | 3
             order_days_count_30d | 1
         """,
@@ -65,7 +65,7 @@ def test_returns_and_free_goods_are_no_orders(spec: Spec) -> None:
         """,
         expect="""
             feature                | A
-            -----------------------+------
+            -----------------------+-----
             orders_count_30d       | 1
             order_days_count_30d   | 1
             order_lines_count_30d  | 1
@@ -134,7 +134,7 @@ def test_windows_include_their_first_moment(spec: Spec) -> None:
         """,
         expect="""
             feature                | A
-            -----------------------+----
+            -----------------------+--------------
             orders_count_30d       | 2
             orders_count_90d       | 4
             orders_count_180d      | 6
@@ -145,7 +145,7 @@ def test_windows_include_their_first_moment(spec: Spec) -> None:
             spend_365d             | 255
             products_count_180d    | 6
             days_since_first_order | 365 + 1/86400
-        """.replace("365 + 1/86400", "31536001/86400"),
+        """,
     )
 
 
@@ -163,7 +163,7 @@ def test_products_lapsed(spec: Spec) -> None:
         """,
         expect="""
             feature              | A | B
-            ---------------------+---+---
+            ---------------------+---+--
             products_count_365d  | 3 | 0
             products_lapsed_30d  | 3 | 0
             products_lapsed_90d  | 2 | 0
@@ -207,7 +207,7 @@ def test_an_order_with_lines_in_both_windows_is_an_order_of_the_last(spec: Spec)
         """,
         expect="""
             feature           | A
-            ------------------+---
+            ------------------+--
             orders_count_30d  | 1
             orders_count_90d  | 1
             orders_change_30d | 1
@@ -220,14 +220,14 @@ def test_days_since_the_first_and_the_last(spec: Spec) -> None:
     """However long ago; B has only returned goods, C has only ordered, D is new."""
     spec(
         orders="""
-            account | order | day        | amount
-            --------+-------+------------+-------
-            A       | o1    | -900       |  10.00
-            A       | o2    | -400 06:00 |  10.00
-            A       | r1    | -399       | -10.00
-            B       | r2    |   -7       | -10.00
-            C       | o3    |  -12 18:00 |  10.00
-            D       | o4    |   -1 23:59:59 | 10.00
+            account | order | day           | amount
+            --------+-------+---------------+-------
+            A       | o1    | -900          |  10.00
+            A       | o2    | -400 06:00    |  10.00
+            A       | r1    | -399          | -10.00
+            B       | r2    |   -7          | -10.00
+            C       | o3    |  -12 18:00    |  10.00
+            D       | o4    |   -1 23:59:59 |  10.00
         """,
         expect="""
             feature                | A      | B    | C     | D
@@ -247,7 +247,7 @@ def test_rhythm_is_the_median_gap_between_order_days(spec: Spec) -> None:
     spec(
         orders="""
             account | order | day
-            --------+-------+------------
+            --------+-------+-----------
             A       | a1    | -100
             A       | a2    |  -90 23:00
             A       | a3    |  -90 08:00
@@ -261,9 +261,9 @@ def test_rhythm_is_the_median_gap_between_order_days(spec: Spec) -> None:
             D       | d2    |   -3
         """,
         expect="""
-            feature                | A   | B        | C    | D    | E
-            -----------------------+-----+----------+------+------+-----
-            usual_order_gap        | 20  | 5        | null | null | null
-            silence_over_usual_gap | 1.5 | 359.5/5  | null | null | null
-        """.replace("359.5/5 ", "719/10   "),
+            feature                | A   | B       | C    | D    | E
+            -----------------------+-----+---------+------+------+-----
+            usual_order_gap        | 20  | 5       | null | null | null
+            silence_over_usual_gap | 1.5 | 359.5/5 | null | null | null
+        """,
     )

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -24,7 +25,14 @@ from models.calibration import LogitCalibrator
 from models.dataset import Dataset
 from models.risk_model import RiskModel, load
 from models.settings import ModelSettings
-from pipeline.errors import CheckFailed, ConfigError, DataError, TryAgain, UsageError
+from pipeline.errors import (
+    CheckFailed,
+    ConfigError,
+    DataError,
+    MissingInput,
+    TryAgain,
+    UsageError,
+)
 from pipeline.locks import exclusive
 from pipeline.registry import Registry
 from pipeline.tracking import Tracking
@@ -211,7 +219,7 @@ def test_the_stored_model_is_text_and_says_what_it_needs(tracking: Tracking, sto
     assert [(c.name, c.type.name) for c in signature.outputs.inputs] == [("risk", "double")]
 
 
-def test_damaged_files_are_refused_before_they_are_parsed(
+def test_damaged_and_lost_files_are_refused_before_they_are_parsed(
     tracking: Tracking, model_folder: Path, tmp_path: Path
 ) -> None:
     registry = model_of(tracking, "damaged", model_folder, versions=1)
@@ -224,6 +232,11 @@ def test_damaged_files_are_refused_before_they_are_parsed(
     assert refused.value.exit_code == 65
     assert "model.json" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+    shutil.rmtree(booster.parent)
+    with pytest.raises(MissingInput, match="cannot be fetched from file:///") as gone:
+        registry.download(1, tmp_path)
+    assert gone.value.exit_code == 66
 
 
 def test_a_version_of_another_program_is_not_loaded(tracking: Tracking, tmp_path: Path) -> None:

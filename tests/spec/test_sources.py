@@ -256,6 +256,22 @@ def test_naive_times_of_another_zone_are_converted_but_days_are_not(load):
     ]
 
 
+def test_declared_formats_are_tried_in_turn(load):
+    head = "account_id,contact_id,rep_id,occurred_at\n"
+    text = head + "A,1,R,05.01.24\nA,2,R,05.01.24 20:00\nA,3,R,05.01.24 20:00 +0100\n"
+    loaded = load(
+        "touches: {path: t.csv, timezone: America/New_York, "
+        "datetime_format: ['%d.%m.%y', '%d.%m.%y %H:%M', '%d.%m.%y %H:%M %z']}",
+        {"t.csv": text},
+        timezone="Europe/Berlin",
+    )
+    assert loaded.rows("SELECT occurred_at FROM touches ORDER BY contact_id") == [
+        (datetime(2024, 1, 5),),
+        (datetime(2024, 1, 6, 2),),
+        (datetime(2024, 1, 5, 20),),
+    ]
+
+
 def test_parquet_stamps_of_all_kinds(load, tmp_path):
     moment = datetime(2024, 1, 5, 10, 0, 0, 999_000)
     for kind, expected in [
@@ -300,6 +316,23 @@ def test_stages_are_known_when_they_happen_unless_said_otherwise(load):
     assert table.complete_until == datetime(2024, 1, 9)
 
 
+def test_when_a_stage_was_known_says_nothing_without_the_stage(load):
+    text = "complaint_id,account_id,opened_at,resolved_known_at\nC1,A,2024-01-05,2024-01-09\n"
+    loaded = load("complaints: {path: c.csv}", {"c.csv": text})
+    assert loaded.rows("SELECT resolved_known_at, resolved_recorded FROM complaints") == [
+        (None, False)
+    ]
+    table = loaded.sources.tables["complaints"]
+    assert not {"resolved_known_at", "resolved_recorded"} & table.provided
+    assert table.complete_until == datetime(2024, 1, 5)
+
+
+def test_a_stage_dated_at_the_end_of_time_says_nothing_about_the_source(load):
+    text = "complaint_id,account_id,opened_at,resolved_at\nC1,A,2024-01-05,9999-12-31\n"
+    loaded = load("complaints: {path: c.csv}", {"c.csv": text})
+    assert loaded.sources.tables["complaints"].complete_until == datetime(2024, 1, 5)
+
+
 def test_a_row_may_say_that_its_stages_were_not_recorded(load):
     text = "complaint_id,account_id,opened_at,resolved_at,stages_recorded\n"
     text += "C1,A,2024-01-05,,false\nC2,A,2024-01-05,,\nC3,A,2024-01-05,,yes\n"
@@ -314,6 +347,7 @@ C1,A1,2024-01-05,2024-01-05,low,
 C1,A1,2024-01-05,2024-01-05,low,
 C1,A1,2024-01-05,2024-02-10,high,
 C1,A1,2024-01-05,2024-03-01,high,true
+C2,A1,2024-01-05,2024-02-01,low,
 C2,A1,2024-01-05,2024-01-06,low,
 """
 
@@ -327,25 +361,44 @@ def test_a_version_counts_until_the_next_one_is_known(load):
         ("C1", "low", datetime(2024, 1, 5), datetime(2024, 2, 10), False),
         ("C1", "high", datetime(2024, 2, 10), datetime(2024, 3, 1), False),
         ("C1", "high", datetime(2024, 3, 1), None, True),
-        ("C2", "low", datetime(2024, 1, 6), None, False),
+        ("C2", "low", datetime(2024, 1, 6), datetime(2024, 2, 1), False),
+        ("C2", "low", datetime(2024, 2, 1), None, False),
+    ]
+
+
+def test_a_version_that_withdraws_its_key_needs_no_more_than_its_moment(load):
+    text = "complaint_id,account_id,opened_at,known_at,deleted\n" + "".join(
+        f"C{n},A,2024-01-05,2024-01-05,\n" for n in range(40)
+    )
+    loaded = load("complaints: {path: c.csv}", {"c.csv": text + "C1,,,2024-02-01,1\nC2,,,,1\n"})
+    assert loaded.rows("SELECT complaint_id FROM complaints WHERE superseded_at IS NOT NULL") == [
+        ("C1",)
+    ]
+    assert loaded.rows("SELECT reason, row FROM quarantine_complaints") == [
+        ("deleted, but not when", 43)
     ]
 
 
 def test_before_a_day_only_what_was_known_before_it_exists(load):
     loaded = load("complaints: {path: c.csv}", {"c.csv": VERSIONS}, date(2024, 2, 10))
-    assert loaded.rows(
-        "SELECT complaint_id, severity, superseded_at FROM complaints ORDER BY 1"
-    ) == [
-        ("C1", "low", None),
-        ("C2", "low", None),
+    current = "SELECT complaint_id, severity, known_at FROM complaints WHERE superseded_at IS NULL"
+    assert sorted(loaded.rows(current)) == [
+        ("C1", "low", datetime(2024, 1, 5)),
+        ("C2", "low", datetime(2024, 2, 1)),
     ]
+    assert loaded.sources.tables["complaints"].rows == 3
     assert loaded.sources.tables["complaints"].complete_until == datetime(2024, 2, 10)
     loaded = load("complaints: {path: c.csv}", {"c.csv": VERSIONS}, date(2024, 2, 11))
-    assert loaded.rows("SELECT severity, superseded_at FROM complaints ORDER BY ALL") == [
-        ("high", None),
-        ("low", datetime(2024, 2, 10)),
-        ("low", None),
+    assert sorted(loaded.rows(current)) == [
+        ("C1", "high", datetime(2024, 2, 10)),
+        ("C2", "low", datetime(2024, 2, 1)),
     ]
+
+
+def test_a_day_after_the_end_of_a_source_does_not_make_it_more_complete(load):
+    loaded = load("orders: {path: o.csv}", {"o.csv": ORDERS}, date(2024, 5, 1))
+    assert loaded.sources.tables["orders"].complete_until == datetime(2024, 1, 6)
+    assert loaded.sources.tables["orders"].rows == 2
 
 
 def test_before_a_day_a_stage_known_later_has_not_happened(load):
@@ -447,7 +500,7 @@ def test_a_folder_or_a_pattern_is_one_table(load, place):
     other = "amount,occurred_at,order_id,account_id\n7,2024-01-08,O3,A3\n"
     loaded = load(
         f'orders: {{path: "{place}"}}',
-        {"parts/part-1.csv": ORDERS, "parts/part-2.csv": other, "parts/_SUCCESS": ""},
+        {"parts/part-1.csv": ORDERS, "parts/part-2.csv": other, "parts/README": "no rows"},
     )
     assert loaded.rows("SELECT order_id, amount_cents FROM orders ORDER BY 1") == [
         ("O1", 1250),
@@ -456,6 +509,12 @@ def test_a_folder_or_a_pattern_is_one_table(load, place):
     ]
     files = [file.path for file in loaded.sources.tables["orders"].lineage]
     assert files == ["parts/part-1.csv", "parts/part-2.csv"]
+
+
+def test_what_a_writer_leaves_in_a_folder_is_not_read(load):
+    leavings = {"parts/_SUCCESS.csv": "", "parts/.part-2.csv.crc": "x", "parts/.part-2.csv": "x"}
+    loaded = load("orders: {path: parts}", {"parts/part-1.csv": ORDERS, **leavings})
+    assert [f.path for f in loaded.sources.tables["orders"].lineage] == ["parts/part-1.csv"]
 
 
 def test_bad_rows_are_set_aside_with_their_reasons(load):
@@ -483,6 +542,26 @@ def test_bad_rows_are_set_aside_with_their_reasons(load):
             "after complete_until, 2024-06-01 00:00:00",
             *("c.csv", 105, "B3", "A1", "2024-06-02", None),
         ),
+    ]
+
+
+def test_planned_orders_and_circular_merges_are_set_aside(load):
+    planned = "".join(f"A,O{n},2024-01-05,2024-01-05,1\n" for n in range(40))
+    planned = f"account_id,order_id,occurred_at,known_at,amount\n{planned}"
+    merges = "from_id,into_id,known_at\n" + "".join(f"A{n},B,2024-01-05\n" for n in range(40))
+    loaded = load(
+        "orders: {path: o.csv, complete_until: 2024-02-01}\naccount_merges: {path: m.csv}",
+        {
+            "o.csv": planned + "A,O,2024-02-02,2024-01-05,1\nA,P,2024-02-01,2024-02-01,1\n",
+            "m.csv": merges + "C,C,2024-01-05\nD,B,2300-01-01\n",
+        },
+    )
+    assert loaded.rows("SELECT reason, order_id FROM quarantine_orders") == [
+        ("after complete_until, 2024-02-01 00:00:00", "O")
+    ]
+    assert loaded.rows("SELECT reason, from_id FROM quarantine_account_merges") == [
+        ("merged into itself", "C"),
+        ("known_at before 1900-01-01 or after 2200-01-01", "D"),
     ]
 
 
@@ -553,7 +632,8 @@ def test_the_published_invoices_give_the_reference_rows(load, monkeypatch):
             "occurred_at, Quantity * Price AS amount FROM invoices "
             f"WHERE {goods} AND Invoice NOT LIKE 'C%' AND Quantity > 0 AND Price > 0",
             "complaints.sql": 'SELECT DISTINCT Invoice AS complaint_id, "Customer ID" '
-            "AS account_id, min(InvoiceDate) OVER (PARTITION BY Invoice) AS opened_at FROM invoices "
+            "AS account_id, min(InvoiceDate) OVER (PARTITION BY Invoice) AS opened_at "
+            "FROM invoices "
             f"WHERE {goods} AND Invoice LIKE 'C%' AND Quantity < 0",
         },
         inputs='{invoices: {path: "${DATA}"}}',

@@ -286,7 +286,7 @@ def test_a_server_that_does_not_answer(
     away = Tracking(tmp_path, "defection", "defection-risk")
     assert away.uri == f"http://127.0.0.1:{port}"
     for use in (away.connect, away.registry.history):
-        assert_unavailable(use, away.uri)
+        assert_unavailable(use, f"{away.uri} does not answer (Connection refused)")
     assert not (tmp_path / "mlflow.db").exists()
 
 
@@ -297,6 +297,27 @@ def test_a_database_that_does_not_answer(
     (tmp_path / "a_folder" / "mlflow.db").mkdir(parents=True)
     away = Tracking(tmp_path / "locks", "defection", "defection-risk")
     assert_unavailable(away.connect, "a_folder/mlflow.db")
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("mlruns", "maintenance mode"),
+        ("gopher://u:hunter2@store", r"cannot be used, gopher://store \(.*unsupported URI"),
+    ],
+)
+def test_a_store_of_a_kind_that_cannot_be_used(
+    tracking: Tracking,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(ConfigError, match=says) as refused:
+        Tracking(tmp_path, "defection", "defection-risk").connect()
+    assert "hunter2" not in str(refused.value)
+    assert "unset it to use the local store" in str(refused.value)
 
 
 def assert_unavailable(use: Callable[[], object], names: str) -> None:

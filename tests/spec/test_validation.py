@@ -54,7 +54,7 @@ def test_everything_is_told_at_once_over_all_tables(check):
     report = check(
         "orders: {path: o.csv}\ntouches: {path: t.csv}\ncomplaints: {path: c.csv}",
         {
-            "o.csv": "customer_id,order_id,occurred_at,amount\nA,O1,03/04/2025,ten\nA,O2,,5\n",
+            "o.csv": "acount_id,order_id,occurred_at,amount\nA,O1,03/04/2025,ten\nA,O2,,5\n",
             "t.csv": "account_id,contact_id,rep_id,occurred_at\n",
             "c.csv": "complaint_id,account_id,opened_at,known_at,severity\n"
             "C1,A,2024-01-05,2024-01-05,low\nC1,A,2024-01-05,2024-01-05,high\n",
@@ -62,8 +62,8 @@ def test_everything_is_told_at_once_over_all_tables(check):
     )
     assert finding_lines(report.errors) == [
         "error: orders.account_id, o.csv: the required column is missing: there is no column "
-        "'account_id'; the nearest is 'customer_id'",
-        "    -> map it in the config: `columns: {account_id: customer_id}`",
+        "'account_id'; the nearest is 'acount_id'",
+        "    -> map it in the config: `columns: {account_id: acount_id}`",
         "error: orders.occurred_at, o.csv: 1 value: not a time; expected YYYY-MM-DD or YYYY-MM-DD "
         "HH:MM:SS, with Z or +HH:MM behind it where it is zoned",
         "    row 2: '03/04/2025'",
@@ -154,8 +154,8 @@ def test_decimal_commas_are_never_guessed(check):
         ),
         (
             HEAD.encode("utf-16-le"),
-            "byte 1 is NUL, which text does not hold",
-            "set `encoding: utf-16-le` if it was saved as Unicode text, or export it again",
+            "byte 1 is NUL, which text does not begin with",
+            "set `encoding: utf-16-le` if it was saved as Unicode text",
         ),
         (b"\x1f\x8b\x08\0abc", "is not CSV text: it is compressed", "decompress it"),
         (
@@ -212,6 +212,15 @@ def test_a_quote_that_never_ends(check):
     said = orders(check, HEAD + GOOD + '"A,O2,2024-01-05,1\n')
     assert said[0].endswith("1 row: a quote that does not end where its value ends")
     assert said[1].startswith("    line 3: ")
+
+
+def test_mixed_line_ends(check):
+    text = (HEAD + GOOD).replace("\n", "\r\n") + GOOD * 2
+    assert orders(check, text) == [
+        "error: orders, o.csv: lines end in different ways (line feed, carriage return or both)",
+        "    line 3: A1,O1,2024-01-05,10\\n",
+        "    -> export it again with one kind of line end; quote values that hold any",
+    ]
 
 
 def test_values_are_examples_with_rows_and_an_exact_count(check):
@@ -319,6 +328,19 @@ def test_files_of_one_source_have_the_same_columns(check):
         "error: orders.line_id, o1.csv: other files of this source have the column, this one does "
         "not",
         "    -> export all files with the same columns",
+    ]
+
+
+def test_a_mapped_column_that_one_file_lacks_is_told_once(check):
+    report = check(
+        'orders: {path: "o*.csv", columns: {line_id: Zeile}}',
+        {"o1.csv": HEAD + GOOD, "o2.csv": HEAD.strip() + ",Zeile\nA1,O2,2024-01-05,1,1\n"},
+    )
+    assert [(f.file, f.column, f.what) for f in report.errors] == [
+        (
+            *("o1.csv", "line_id"),
+            "there is no column 'Zeile'; there are account_id, order_id, occurred_at, amount",
+        )
     ]
 
 

@@ -1,7 +1,8 @@
 """Golden tables: events and expected features drawn as text, for people to read and check.
 
 Days count from the snapshot, which is day 0: `-30` is the midnight 30 days before it, `-30 14:00`
-that afternoon. An empty cell is a null. Expected numbers may be written as fractions: `1/3`.
+that afternoon. An empty cell is a null. Expected numbers may be fractions and sums: `1/3`,
+`30 + 1/86400`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,16 @@ def day(cell: str) -> datetime:
 def cents(cell: str) -> int:
     """Units of the currency as cents."""
     return int(Decimal(cell) * 100)
+
+
+def number(cell: str) -> Fraction:
+    """An expected number, exactly.
+
+    >>> number("30 + 1/2")
+    Fraction(61, 2)
+    """
+    quotients = (term.split("/") for term in cell.split("+"))
+    return sum((Fraction(q[0].strip()) / Fraction((*q, "1")[1]) for q in quotients), Fraction())
 
 
 # Per drawn table: the names of the columns as drawn, what they stand for, and how a cell reads.
@@ -128,7 +139,7 @@ class Spec:
             for family in {feature.family for feature in features.values()}
         }
         for (name, key), cell in cells.items():
-            expected = None if cell == "null" else Fraction(cell)
+            expected = None if cell == "null" else number(cell)
             engine = table.loc[key, name]
             by_reference = judged[features[name].family][key][name]
             assert _is(engine, expected), f"{name} of {key}: engine {engine}, drawn {cell}"
@@ -138,9 +149,9 @@ class Spec:
 def read_rows(table: str, text: str) -> list[Row]:
     """The rows of a drawn table; columns not drawn take the values of UNDRAWN."""
     rows = []
-    for number, drawn in enumerate(grid_of(text), start=1):
+    for count, drawn in enumerate(grid_of(text), start=1):
         row: Row = {
-            column: value.format(n=number) if isinstance(value, str) else value
+            column: value.format(n=count) if isinstance(value, str) else value
             for column, value in UNDRAWN[table].items()
         }
         for header, cell in drawn.items():

@@ -1,0 +1,72 @@
+"""From sources to the training table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from pipeline.config import Config
+from pipeline.console import Steps
+from pipeline.engine import Engine
+from pipeline.errors import DataError
+from pipeline.identity import make_identity_table
+from pipeline.snapshots import snapshot_dates
+from pipeline.sources import Sources, load_sources, readable_paths
+from pipeline.table import TrainingTable, maturity, training_table
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The training table of a config, where it comes from, and the snapshots too young for it."""
+
+    table: TrainingTable
+    sources: Sources
+    immature: tuple[date, ...]
+
+
+def open_engine(config: Config) -> Engine:
+    """The engine with the config's limits, able to read the config's inputs."""
+    return Engine(
+        readable_paths(config),
+        threads=config.engine.threads,
+        memory_share=config.engine.memory_share,
+        spill_folder=config.engine.spill_folder,
+    )
+
+
+def prepare(config: Config, steps: Steps, until: date | None = None) -> Prepared:
+    """Read the sources and build the training table over all mature snapshots.
+
+    until: use only what was known before this date, as if it were today.
+    """
+    with open_engine(config) as engine:
+        steps.begin("Reading the sources")
+        sources = load_sources(config, engine, known_before=until)
+        make_identity_table(engine)
+        wanted = snapshot_dates(
+            config.snapshots.first, config.snapshots.last, config.snapshots.every
+        )
+        if "orders" not in sources.tables:
+            raise DataError(
+                f"{config.path}: no `sources.orders`; nothing can be learned without orders, "
+                "because defection is their absence. Map them, or use `features` only."
+            )
+        complete_until = sources.tables["orders"].complete_until
+        mature, immature = maturity(config).split(wanted, complete_until)
+        if not mature:
+            raise DataError(
+                f"No snapshot has a complete label: the first is {wanted[0]}, its label is "
+                f"complete on {maturity(config).label_complete(wanted[0])}, and the orders are "
+                f"complete until {complete_until:%Y-%m-%d %H:%M}. Choose earlier snapshots in "
+                "`snapshots`, a shorter `label.horizon_days`, or a newer extract."
+            )
+        steps.begin(f"Building features and labels at {len(mature)} snapshots")
+        table = training_table(
+            engine, config, sources, mature, steps.detail("Building features and labels")
+        )
+    if table.frame.empty:
+        raise DataError(
+            f"No account has an order in the {config.cohort.days} days before any snapshot from "
+            f"{mature[0]} to {mature[-1]}. Check `snapshots` and `cohort.days` against the orders."
+        )
+    return Prepared(table, sources, tuple(immature))

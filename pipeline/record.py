@@ -1,0 +1,172 @@
+"""Records a training in MLflow: one run with everything a reviewer needs, and a new version."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.catalogue import catalogue
+from features.families import FAMILIES
+from models.out_of_time import OutOfTime
+from models.risk_model import RiskModel
+from pipeline import evaluation as evaluations
+from pipeline import plots
+from pipeline.config import Config
+from pipeline.evaluation import MODEL, RIVAL, Evaluation
+from pipeline.preparation import Prepared
+from pipeline.tracking import Run, Tracking
+from pipeline.version import code_version
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model and what was measured on the way to it."""
+
+    prepared: Prepared
+    tests: tuple[date, ...]
+    out_of_time: OutOfTime
+    evaluation: Evaluation
+    model: RiskModel
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A training with the version it was registered as."""
+
+    version: int
+    run_id: str
+    trained: Trained
+
+
+def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
+    """Log one run and register its model as the challenger."""
+    name = f"{config.name} {config.label.definition} {config.label.horizon_days}d"
+    headline = _headline(config, trained.evaluation)
+    tags = {
+        "code_version": code_version(),
+        "config_sha256": config.digest(),
+        "label": config.label.definition,
+        "horizon_days": str(config.label.horizon_days),
+        "label_end": str(trained.model.label_end),
+    }
+    with tracking.run(name, tags=tags, description=headline) as run:
+        _log(run, config, trained)
+        with tempfile.TemporaryDirectory(prefix="defection-") as folder:
+            trained.model.save(Path(folder))
+            version = run.register(
+                Path(folder), trained.model.names, description=headline, tags=tags
+            )
+    return Registered(version, run.id, trained)
+
+
+def _headline(config: Config, evaluation: Evaluation) -> str:
+    """Markdown: the figures that a version is known by."""
+    rows = "\n".join(
+        f"| {report.as_of} | {report.rows:,} | {report.base_rate:.1%} "
+        f"| {report.measures['auc']['recency']:.4f} | {report.measures['auc'][RIVAL]:.4f} "
+        f"| {report.measures['auc'][MODEL]:.4f} "
+        f"| {report.gain.difference:+.4f} ({report.gain.low:+.4f} to {report.gain.high:+.4f}) |"
+        for report in evaluation.snapshots
+    )
+    return (
+        f"Risk that an account of `{config.name}` places no order within "
+        f"{config.label.horizon_days} days, as a calibrated probability.\n\n"
+        "Out of time, each test snapshot by a model that could have existed then:\n\n"
+        "| test snapshot | accounts | defected | AUC recency | AUC logistic | AUC model "
+        "| gain over logistic (95 %) |\n|---|---|---|---|---|---|---|\n" + rows + "\n"
+    )
+
+
+def _log(run: Run, config: Config, trained: Trained) -> None:
+    prepared, evaluation = trained.prepared, trained.evaluation
+    table = prepared.table
+    run.params(config.flat())
+    run.params(
+        {
+            "data.rows": len(table.frame),
+            "data.accounts": table.frame["account_id"].nunique(),
+            "data.features": len(table.selection.features),
+            "data.label_end": str(trained.model.label_end),
+            "data.immature_snapshots": len(prepared.immature),
+        }
+    )
+    for report in evaluation.snapshots:
+        run.metrics(_metrics(report))
+    run.metrics(
+        {
+            "mean/auc": evaluation.mean("auc", MODEL),
+            **{f"mean/auc_{name}": evaluation.mean("auc", name) for name in ("recency", RIVAL)},
+            "mean/calibration_error": evaluation.mean("calibration_error", MODEL),
+            "mean/brier": evaluation.mean("brier", MODEL),
+            f"all/auc_gain_over_{RIVAL}": evaluation.pooled_gain.difference,
+            f"all/auc_gain_over_{RIVAL}_low": evaluation.pooled_gain.low,
+            f"all/auc_gain_over_{RIVAL}_high": evaluation.pooled_gain.high,
+        }
+    )
+    for name, loaded in prepared.sources.tables.items():
+        for file in loaded.lineage:
+            run.dataset(name, file.path, file.sha256, loaded.rows)
+    run.json("lineage.json", prepared.sources.lineage())
+    run.json("features_left_out.json", dict(table.selection.left_out))
+    families = [FAMILIES[name] for name in config.features.families]
+    run.text("feature_catalogue.md", catalogue(families, config.features.windows_days))
+    run.file(config.path, "config")
+    run.text("evaluation.txt", "\n".join(evaluations.table(evaluation)) + "\n")
+    for name, figure in _plots(config, trained).items():
+        run.figure(f"plots/{name}.png", figure)
+
+
+def _metrics(report: evaluations.SnapshotReport) -> dict[str, float | None]:
+    group = str(report.as_of)
+    found: dict[str, float | None] = {
+        f"{group}/accounts": report.rows,
+        f"{group}/base_rate": report.base_rate,
+        f"{group}/mean_risk": report.mean_risk,
+        f"{group}/training_rows": report.training_rows,
+        f"{group}/auc_gain_over_{RIVAL}": report.gain.difference,
+        f"{group}/auc_gain_over_{RIVAL}_low": report.gain.low,
+        f"{group}/auc_gain_over_{RIVAL}_high": report.gain.high,
+    }
+    for measure, scorers in report.measures.items():
+        for scorer, value in scorers.items():
+            found[f"{group}/{measure}" + ("" if scorer == MODEL else f"_{scorer}")] = value
+    return found
+
+
+def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
+    """The last test snapshot's curves, what the registered model uses, and AUC over time."""
+    test, evaluation = trained.tests[-1], trained.evaluation
+    last = trained.out_of_time.at(test)
+    subtitle = (
+        f"{config.name}, test snapshot {test}, {len(last.label):,} accounts, "
+        f"{config.label.definition} {config.label.horizon_days} days"
+    )
+    curves = {
+        name: (last.label, score) for name, score in {MODEL: last.risk, **last.baselines}.items()
+    }
+    families = {
+        feature.name: feature.family for feature in trained.prepared.table.selection.features
+    }
+    return {
+        "roc": plots.roc(curves, subtitle),
+        "precision_recall": plots.precision_recall(curves, subtitle),
+        "calibration": plots.calibration(last.label, last.risk, subtitle),
+        "gain": plots.gain(curves, config.scoring.call_capacity, subtitle),
+        "importance": plots.importance(
+            trained.model.booster.importance(), families, f"{config.name}, the registered model"
+        ),
+        "backtest": plots.backtest(
+            {
+                name: [report.measures["auc"][name] for report in evaluation.snapshots]
+                for name in evaluation.snapshots[0].measures["auc"]
+            },
+            list(trained.tests),
+            f"{config.name}, {config.label.definition} {config.label.horizon_days} days",
+        ),
+    }
