@@ -187,7 +187,7 @@ def catalogue() -> None:
 @app.command(epilog="Example: `defection ui --config configs/demo.yaml`")
 def ui(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Open the MLflow UI over the runs and models, on this machine only."""
-    from pipeline.tracking_ui import serve_ui
+    from pipeline.tracking.ui import serve_ui
 
     raise typer.Exit(serve_ui(_config(config).tracking.folder, console.say))
 

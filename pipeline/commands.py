@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 from pipeline import console
 from pipeline.config import Config
 from pipeline.errors import DataError
-from pipeline.identity import make_identity_table
 from pipeline.output_files import short, write_parquet, write_text
-from pipeline.preparation import open_engine, prepare
-from pipeline.publication import Publication
-from pipeline.record import Registered
+from pipeline.scoring.publication import Publication
 from pipeline.sources import load_sources
-from pipeline.table import selected_features, snapshot_features
-from pipeline.training import open_tracking, train
-from pipeline.validation import report_lines, validate
+from pipeline.sources.validation import report_lines, validate
+from pipeline.tables.identity import make_identity_table
+from pipeline.tables.training_table import selected_features, snapshot_features
+from pipeline.training.preparation import open_engine, prepare
+from pipeline.training.record import Registered
+from pipeline.training.train import open_tracking, train
 
 _SHOWN = 10  # accounts of a list that the terminal shows
 
@@ -93,7 +93,7 @@ def run_features(config: Config, as_of: date, out: Path | None, *, whole_cohort:
 
 def run_train(config: Config, until: date | None) -> Registered:
     """Train and register a challenger; print what was measured."""
-    from pipeline import evaluation
+    from pipeline.training import evaluation
 
     with console.steps() as steps:
         registered = train(config, steps, until)
@@ -142,7 +142,7 @@ def run_history(config: Config) -> None:
 
 def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publication:
     """Score a snapshot, publish, and print the top of the list."""
-    from pipeline.scoring import score
+    from pipeline.scoring.score import score
 
     with console.steps() as steps:
         publication = score(config, steps, as_of, model, replay=replay)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from pipeline import cli, commands, console
 from pipeline.config import load_config
-from pipeline.evaluation import MODEL, RIVAL
 from pipeline.output_files import short
-from pipeline.publication import Publication
-from pipeline.record import Registered
+from pipeline.scoring.publication import Publication
+from pipeline.training.evaluation import MODEL, RIVAL
+from pipeline.training.record import Registered
 
 SIMULATED_UNTIL = date(2026, 1, 1)
 MARKET = Path("var/demo/market")

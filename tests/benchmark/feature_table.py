@@ -17,9 +17,9 @@ import pandas as pd
 
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
-from pipeline.cohort import make_active_cohort
 from pipeline.engine import Engine
-from pipeline.values_table import make_values_table
+from pipeline.tables.cohort import make_active_cohort
+from pipeline.tables.values_table import make_values_table
 
 ACCOUNTS_PER_LINE = 1 / 400
 LINES_PER_ORDER = 8

@@ -10,8 +10,8 @@ from generated import Fork, forks, law
 from hypothesis import given
 from worlds import World, named, together
 
-from pipeline.cohort import make_active_cohort, make_whole_cohort
 from pipeline.engine import Engine
+from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 
 TABLES = frozenset({"orders", "touches", "complaints"})
 

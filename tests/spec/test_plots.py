@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from pipeline import plots
+from pipeline.tracking import plots
 
 SUBTITLE = "A drawn example, test snapshot 2011-09-01, 400 accounts, no order in 90 days"
 LABEL = np.array([1, 1, 0, 1, 0, 0, 0, 0])

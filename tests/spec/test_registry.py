@@ -34,8 +34,8 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.locks import exclusive
-from pipeline.registry import Registry
-from pipeline.tracking import Tracking
+from pipeline.tracking.registry import Registry
+from pipeline.tracking.runs import Tracking
 
 NAMES = ("days_since_last_order", "orders_count_90d", "complaints_open")
 NAME = "defection-risk"
@@ -325,7 +325,7 @@ def test_a_version_with_a_measure_that_is_not_a_number_stays_out(
 def test_a_promotion_waits_for_no_holder_for_ever(
     tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.registry._LOCK_SECONDS", 0)
+    monkeypatch.setattr("pipeline.tracking.registry._LOCK_SECONDS", 0)
     lock = tracking._store.folder / ".promotion.lock"
     with (
         exclusive(lock, "promoting a model"),

@@ -20,8 +20,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.errors import CannotWrite, ConfigError, ServiceUnavailable
-from pipeline.mlflow_store import without_credentials
-from pipeline.tracking import Run, Tracking
+from pipeline.tracking.runs import Run, Tracking
+from pipeline.tracking.store import without_credentials
 
 CANARY = "canary-person"
 
@@ -48,8 +48,8 @@ def stored(tracking: Tracking, run_id: str) -> Any:
 
 def test_importing_and_opening_neither_imports_mlflow_nor_writes(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from pipeline.tracking import Tracking;"
-        "import pipeline.tracking_ui;"
+        "import sys; from pathlib import Path; from pipeline.tracking.runs import Tracking;"
+        "import pipeline.tracking.ui;"
         "Tracking(Path(sys.argv[1]), 'defection', 'defection-risk');"
         "assert not {'mlflow', 'matplotlib', 'sqlalchemy'} & set(sys.modules)"
     )

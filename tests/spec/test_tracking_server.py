@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.tracking import Tracking
-from pipeline.tracking_ui import serve_ui, ui_command
+from pipeline.tracking.runs import Tracking
+from pipeline.tracking.ui import serve_ui, ui_command
 
 UI = """
 import sys
 from pathlib import Path
-from pipeline.tracking_ui import serve_ui
+from pipeline.tracking.ui import serve_ui
 sys.exit(serve_ui(Path(sys.argv[1]), lambda line: print(line, flush=True)))
 """
 

@@ -13,9 +13,9 @@ import pytest
 from pipeline.config import Config, load_config
 from pipeline.engine import Engine
 from pipeline.errors import DataError, MissingInput
-from pipeline.findings import Report, Severity, finding_lines
 from pipeline.sources import load_sources, readable_paths
-from pipeline.validation import report_lines, validate
+from pipeline.sources.findings import Report, Severity, finding_lines
+from pipeline.sources.validation import report_lines, validate
 
 HEAD = "account_id,order_id,occurred_at,amount\n"
 GOOD = "A1,O1,2024-01-05,10\n"

@@ -29,10 +29,10 @@ def test_an_event_is_seen_from_the_snapshot_after_it(spec: Spec) -> None:
 def test_an_event_is_seen_once_it_is_known(spec: Spec) -> None:
     """It counts from the day it happened, not from the day it was known.
 
-        day          -10         0         5        20        21
-                      |          |         |         |         |
-        the order     happens    |         known     |         |
-        30 days       not known  not known           inside    left
+    day          -10         0         5        20        21
+                  |          |         |         |         |
+    the order     happens    |         known     |         |
+    30 days       not known  not known           inside    left
     """
     spec(
         orders="""

@@ -15,8 +15,8 @@ from worlds import ACCOUNTS, EVENT_TABLES, World, arrow, named, together
 from features.definition import DEFAULT_WINDOWS, Family
 from features.values import Value, columns_of
 from pipeline.engine import Engine
-from pipeline.identity import make_identity_table
-from pipeline.values_table import IDENTITY, make_values_table
+from pipeline.tables.identity import make_identity_table
+from pipeline.tables.values_table import IDENTITY, make_values_table
 
 RELATIVE = 1e-9
 LAW_WINDOWS = (90, 365)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config import FileOptions
 from pipeline.errors import TryAgain
-from pipeline.findings import FileLineage, Finding, Severity
+from pipeline.sources.findings import FileLineage, Finding, Severity
 from pipeline.wording import listed, shortened
 
 FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}

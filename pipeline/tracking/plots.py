@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from models import measures
-from pipeline.plot_style import (
+from pipeline.tracking.plot_style import (
     FAINT,
     FAMILIES,
     INK,

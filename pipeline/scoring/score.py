@@ -18,18 +18,18 @@ from features.contact_breadth import touches
 from features.values import Last
 from models import risk_model
 from models.risk_model import RiskModel
-from pipeline.call_list import write_call_list
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engine import Engine
 from pipeline.errors import ConfigError, DataError
-from pipeline.identity import make_identity_table
-from pipeline.preparation import open_engine
-from pipeline.publication import Publication, newest_before, publish
-from pipeline.score_table import score_table, shown_values
+from pipeline.scoring.call_list import write_call_list
+from pipeline.scoring.publication import Publication, newest_before, publish
+from pipeline.scoring.score_table import score_table, shown_values
 from pipeline.sources import Sources, load_sources
-from pipeline.table import selected_features, snapshot_features
-from pipeline.training import open_tracking
+from pipeline.tables.identity import make_identity_table
+from pipeline.tables.training_table import selected_features, snapshot_features
+from pipeline.training.preparation import open_engine
+from pipeline.training.train import open_tracking
 from pipeline.version import code_version
 
 

@@ -16,15 +16,15 @@ from features.contract import TABLES
 from features.families import FAMILIES
 from pipeline.config import Config
 from pipeline.engine import Engine
-from pipeline.findings import (
+from pipeline.sources.findings import (
     FileLineage,
     Finding,
     LoadedTable,
     Report,
     Severity,
 )
-from pipeline.loading import load_table
-from pipeline.reading import Reader, readable_paths
+from pipeline.sources.one_table import load_table
+from pipeline.sources.reading import Reader, readable_paths
 from pipeline.wording import listed
 
 __all__ = ["FileLineage", "LoadedTable", "Sources", "load_sources", "read_all", "readable_paths"]

@@ -13,13 +13,13 @@ from features.definition import Selection, select
 from features.families import FAMILIES
 from features.values import Value
 from models.dataset import Dataset
-from pipeline.cohort import make_active_cohort, make_whole_cohort
 from pipeline.config import Config
 from pipeline.engine import Engine
-from pipeline.labels import make_labels
-from pipeline.snapshots import Maturity
 from pipeline.sources import Sources
-from pipeline.values_table import make_values_table
+from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
+from pipeline.tables.labels import make_labels
+from pipeline.tables.snapshots import Maturity
+from pipeline.tables.values_table import make_values_table
 
 KEYS = ("account_id", "as_of")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from features.contract import UNDATED, Table
-from pipeline.casts import LATEST, Reading
 from pipeline.config import Config, SourceConfig
 from pipeline.engine import Engine, QueryError, literal, quoted
-from pipeline.findings import Example, Finding, LoadedTable, Severity
-from pipeline.mapping import map_columns
-from pipeline.reading import Origin, Reader
-from pipeline.staging import Staged, Staging, provided
-from pipeline.versions import (
+from pipeline.sources.casts import LATEST, Reading
+from pipeline.sources.findings import Example, Finding, LoadedTable, Severity
+from pipeline.sources.mapping import map_columns
+from pipeline.sources.reading import Origin, Reader
+from pipeline.sources.staging import Staged, Staging, provided
+from pipeline.sources.versions import (
     Versions,
     count_repeats,
     cut,

@@ -9,10 +9,10 @@ from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engine import Engine
 from pipeline.errors import DataError
-from pipeline.identity import make_identity_table
-from pipeline.snapshots import snapshot_dates
 from pipeline.sources import Sources, load_sources, readable_paths
-from pipeline.table import TrainingTable, maturity, training_table
+from pipeline.tables.identity import make_identity_table
+from pipeline.tables.snapshots import snapshot_dates
+from pipeline.tables.training_table import TrainingTable, maturity, training_table
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from pipeline.config import Config, FileOptions
 from pipeline.engine import Engine, QueryError, literal, quoted
 from pipeline.errors import ConfigError
-from pipeline.files import SourceFile, Unusable, find, inspect, matches
-from pipeline.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
+from pipeline.sources.files import SourceFile, Unusable, find, inspect, matches
+from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
 from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"

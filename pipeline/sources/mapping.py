@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from features.contract import Table
-from pipeline.findings import Finding, Severity
-from pipeline.reading import Origin, Part
-from pipeline.staging import MappedPart
+from pipeline.sources.findings import Finding, Severity
+from pipeline.sources.reading import Origin, Part
+from pipeline.sources.staging import MappedPart
 from pipeline.wording import counted, listed, nearest
 
 

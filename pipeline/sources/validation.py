@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipeline.config import Config
 from pipeline.engine import Engine
 from pipeline.errors import MissingInput
-from pipeline.findings import Report, report_lines
-from pipeline.sources import Progress, read_all
+from pipeline.sources.findings import Report, report_lines
+from pipeline.sources.load import Progress, read_all
 
 __all__ = ["Report", "report_lines", "validate"]
 

@@ -10,8 +10,8 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from pipeline.mlflow_store import Store
-from pipeline.registry import CHALLENGER, NATIVE, SHA256_TAG, file_hashes
+from pipeline.tracking.registry import CHALLENGER, NATIVE, SHA256_TAG, file_hashes
+from pipeline.tracking.store import Store
 
 _SERVICE = Path(__file__).with_name("serving") / "model.py"
 _SERVED_WITH = ("lightgbm", "mlflow", "numpy", "pandas", "scikit-learn")

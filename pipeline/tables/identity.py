@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from features.visibility import second
 from pipeline.engine import Engine
-from pipeline.values_table import IDENTITY
+from pipeline.tables.values_table import IDENTITY
 
 _ALWAYS = -(2**40)  # a second before every stamp
 

@@ -14,8 +14,8 @@ from datetime import date
 from features.order_history import order_lines
 from features.values import Count, Value, difference
 from pipeline.engine import Engine, quoted
-from pipeline.snapshots import Maturity
-from pipeline.values_table import IDENTITY, make_values_table
+from pipeline.tables.snapshots import Maturity
+from pipeline.tables.values_table import IDENTITY, make_values_table
 
 
 def make_labels(

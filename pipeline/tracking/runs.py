@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError
 from pipeline.locks import exclusive
-from pipeline.mlflow_store import Store, without_credentials
-from pipeline.registration import register
-from pipeline.registry import NOT_FINITE_TAG, Registry
+from pipeline.tracking.registration import register
+from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
+from pipeline.tracking.store import Store, without_credentials
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from pipeline.errors import ConfigError, ServiceUnavailable
-from pipeline.mlflow_store import QUIET_ENVIRONMENT, Store
+from pipeline.tracking.store import QUIET_ENVIRONMENT, Store
 
 _HOST = "127.0.0.1"
 _USUAL_PORT = 5000

@@ -8,7 +8,7 @@ from datetime import date
 from features.order_history import order_lines
 from features.values import Count, Population
 from pipeline.engine import Engine, quoted
-from pipeline.values_table import make_values_table
+from pipeline.tables.values_table import make_values_table
 
 _SEEN_IN = (
     order_lines,

@@ -28,8 +28,7 @@ from pydantic import (
 from features.contract import TABLES
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
-from pipeline.config_errors import config_mistakes, dotted
-from pipeline.config_values import (
+from pipeline.config.kinds import (
     Count,
     Currency,
     Days,
@@ -48,8 +47,9 @@ from pipeline.config_values import (
     Windows,
     Zone,
 )
+from pipeline.config.mistakes import config_mistakes, dotted
+from pipeline.config.strict_yaml import Form, KeyPath, read_form
 from pipeline.errors import ConfigError, MissingInput
-from pipeline.strict_yaml import Form, KeyPath, read_form
 from pipeline.wording import counted, unknown
 
 

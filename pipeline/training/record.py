@@ -12,12 +12,12 @@ from features.catalogue import catalogue
 from features.families import FAMILIES
 from models.out_of_time import OutOfTime
 from models.risk_model import RiskModel
-from pipeline import evaluation as evaluations
-from pipeline import plots
 from pipeline.config import Config
-from pipeline.evaluation import MODEL, RIVAL, Evaluation
-from pipeline.preparation import Prepared
-from pipeline.tracking import Run, Tracking
+from pipeline.tracking import plots
+from pipeline.tracking.runs import Run, Tracking
+from pipeline.training import evaluation as evaluations
+from pipeline.training.evaluation import MODEL, RIVAL, Evaluation
+from pipeline.training.preparation import Prepared
 from pipeline.version import code_version
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.strict_yaml import KeyPath
+from pipeline.config.strict_yaml import KeyPath
 from pipeline.wording import nearest, shortened
 
 

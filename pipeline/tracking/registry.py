@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.errors import CheckFailed, ConfigError, DataError, MissingInput, UsageError
 from pipeline.locks import exclusive
-from pipeline.mlflow_store import Store
+from pipeline.tracking.store import Store
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

@@ -11,14 +11,14 @@ from models.recipe import Recipe
 from models.risk_model import fit_final
 from models.screening import too_good
 from models.settings import ModelSettings
-from pipeline import evaluation as evaluations
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.errors import CheckFailed, ConfigError, DataError
-from pipeline.evaluation import RIVAL
-from pipeline.preparation import prepare
-from pipeline.record import Registered, Trained, record
-from pipeline.tracking import Tracking
+from pipeline.tracking.runs import Tracking
+from pipeline.training import evaluation as evaluations
+from pipeline.training.evaluation import RIVAL
+from pipeline.training.preparation import prepare
+from pipeline.training.record import Registered, Trained, record
 
 
 def train(config: Config, steps: Steps, until: date | None = None) -> Registered:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from features.contract import Table
 from pipeline.engine import Engine, literal, quoted
-from pipeline.findings import MOST_EXAMPLES
+from pipeline.sources.findings import MOST_EXAMPLES
 
 
 @dataclass(frozen=True)

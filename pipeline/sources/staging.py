@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from features.contract import UNDATED, Table
-from pipeline.casts import Check, Reading, cast, empty, in_range, raw_name, raw_value
 from pipeline.engine import Engine, literal, quoted
-from pipeline.findings import MOST_EXAMPLES, Example, Finding, Severity
-from pipeline.reading import Origin, Part
+from pipeline.sources.casts import Check, Reading, cast, empty, in_range, raw_name, raw_value
+from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
+from pipeline.sources.reading import Origin, Part
 from pipeline.wording import counted
 
 _FAULTY = "_faulty"

@@ -1,0 +1,1 @@
+"""Snapshots, cohort, features and labels put together into tables."""

@@ -1,0 +1,1 @@
+"""From the training table to a measured, recorded and registered model."""
