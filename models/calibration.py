@@ -1,4 +1,10 @@
-"""From raw scores to risks that mean what they say."""
+"""From raw scores to risks that mean what they say.
+
+Out of time, a model's level is wrong for two reasons: a bias that lasts, and the season, which
+turns. The level of each past snapshot shows their sum. The lasting part is worth correcting; to
+carry last quarter's season into the next one does harm. So the slope is fitted within snapshots,
+and the intercept is used only when it stands out from how much it differs between snapshots.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +14,29 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.sparse import csr_array, hstack
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from models.dataset import FloatArray
+from models.dataset import BoolArray, DateArray, FloatArray
 from models.errors import DamagedModel
 
 FEWEST_OF_A_CLASS = 30
-"""Below this many rows of either class a slope would be noise: only the intercept is fitted."""
+"""With fewer rows of either class what is fitted would be noise."""
 
-SMALLEST_RISK = 1e-12
-"""Risks and raw probabilities are kept this far from 0 and 1, so that their logits are finite."""
+STANDARD_ERRORS = 2.0
+"""An intercept nearer to 0 than this many of its standard errors is taken for season or chance."""
+
+SMALLEST, LARGEST = float(np.finfo(np.float64).tiny), 1 - float(np.finfo(np.float64).epsneg)
+"""Raw probabilities and risks are kept within these, next to 0 and 1: their logits are finite."""
 
 
 @dataclass(frozen=True)
 class LogitCalibrator:
     """risk = expit(slope x logit(raw) + intercept): Platt scaling on the logit (Platt 1999).
 
-    slope is above 0, so the calibrated risks rank as the raw ones do. method says how it came
-    about: `slope and intercept`, `intercept only` (too few rows of a class, or a slope that was
-    not positive), or `identity` (no rows, or only one class).
+    slope is above 0, so calibrated risks rank as the raw ones do. method says what was fitted:
+    `slope and intercept`, `slope only` (intercept 0) or `identity` (slope 1, intercept 0).
     """
 
     slope: float
@@ -46,7 +54,7 @@ class LogitCalibrator:
     def apply(self, raw: FloatArray) -> FloatArray:
         """Return the calibrated risk, in (0, 1), of raw probabilities (n,); NaN stays NaN."""
         risk = expit(self.slope * _logit(raw) + self.intercept)
-        return np.asarray(np.clip(risk, SMALLEST_RISK, 1 - SMALLEST_RISK), dtype=np.float64)
+        return np.asarray(np.clip(risk, SMALLEST, LARGEST), dtype=np.float64)
 
     def to_dict(self) -> dict[str, float | str]:
         """Return plain values that `from_dict` reads back without loss."""
@@ -63,31 +71,51 @@ class LogitCalibrator:
             raise DamagedModel(f"the stored calibrator cannot be read: {error}") from error
 
 
-def fit_calibrator(label: NDArray[Any], raw: FloatArray) -> LogitCalibrator:
-    """Fit on predictions (n,) whose labels (n,) the model had not seen.
+def fit_calibrator(
+    label: NDArray[Any], raw: FloatArray, as_of: DateArray, label_complete: DateArray
+) -> LogitCalibrator:
+    """Fit on out-of-time predictions, (n,) each; see `Dataset` for label, as_of, label_complete.
 
     Only out-of-time predictions will do: on its own training rows a model looks better than it is.
+    Snapshots where all labels are the same say nothing and are left out. With too few rows, or
+    scores that do not rank the labels at all, the result is the identity.
     """
     label = np.asarray(label) == 1
-    positives, rows = int(label.sum()), len(label)
-    if positives == 0 or positives == rows:
-        return LogitCalibrator(1.0, 0.0, "identity")
-    score = _logit(raw)
-    if min(positives, rows - positives) >= FEWEST_OF_A_CLASS:
-        # Newton steps to the maximum of the likelihood; C is so large that nothing is shrunk.
-        fitted = LogisticRegression(C=1e10, solver="newton-cholesky", tol=1e-10)
-        fitted.fit(score[:, None], label)
-        slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-        if slope > 0 and np.isfinite([slope, intercept]).all():
+    mixed = _both_classes(label, as_of)
+    label, score = label[mixed], _logit(raw[mixed])
+    as_of, label_complete = as_of[mixed], label_complete[mixed]
+    identity = LogitCalibrator(1.0, 0.0, "identity")
+    if min(label.sum(), (~label).sum()) < FEWEST_OF_A_CLASS:
+        return identity
+
+    snapshots, codes = np.unique(as_of, return_inverse=True)
+    levels_of = csr_array((np.ones(len(codes)), (np.arange(len(codes)), codes)))
+    # C is so large that nothing is shrunk.
+    regression = LogisticRegression(C=1e6, fit_intercept=False, solver="newton-cg", tol=1e-8)
+    regression.fit(hstack([csr_array(score[:, None]), levels_of], format="csr"), label)
+    slope, levels = float(regression.coef_[0, 0]), regression.coef_[0, 1:]
+    if not (slope > 0 and np.isfinite(slope)):
+        return identity
+
+    # Snapshots whose horizons overlap share their outcomes, and mostly their season.
+    horizon = np.median((label_complete - as_of).astype(np.int64))
+    covered = (label_complete.max() - as_of.min()).astype(np.int64)
+    independent = min(len(snapshots), covered / horizon)
+    intercept = float(np.mean(levels))
+    if len(levels) > 1:
+        error = float(np.std(levels, ddof=1) / np.sqrt(independent))
+        if abs(intercept) > STANDARD_ERRORS * error:
             return LogitCalibrator(slope, intercept, "slope and intercept")
-    # The shift at which the mean risk equals the share of defectors; it lies within these ends.
-    wanted = positives / rows
-    low = float(logit(wanted) - score.max()) - 1
-    high = float(logit(wanted) - score.min()) + 1
-    shift = brentq(lambda b: float(np.mean(expit(score + b))) - wanted, low, high, xtol=1e-12)
-    return LogitCalibrator(1.0, float(shift), "intercept only")
+    return LogitCalibrator(slope, 0.0, "slope only")
+
+
+def _both_classes(label: BoolArray, as_of: DateArray) -> BoolArray:
+    """Return which rows belong to a snapshot with both classes."""
+    _, codes = np.unique(as_of, return_inverse=True)
+    rows, positives = np.bincount(codes), np.bincount(codes, label)
+    return np.asarray(((positives > 0) & (positives < rows))[codes], dtype=np.bool_)
 
 
 def _logit(raw: FloatArray) -> FloatArray:
     raw = np.asarray(raw, dtype=np.float64)
-    return np.asarray(logit(np.clip(raw, SMALLEST_RISK, 1 - SMALLEST_RISK)), dtype=np.float64)
+    return np.asarray(logit(np.clip(raw, SMALLEST, LARGEST)), dtype=np.float64)

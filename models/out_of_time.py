@@ -121,7 +121,9 @@ def rolling(
         calibrator = None
         if past.any():
             require_known_labels(dataset.rows(past), snapshot)
-            calibrator = fit_calibrator(dataset.label[past], raw[past])
+            calibrator = fit_calibrator(
+                dataset.label[past], raw[past], dataset.as_of[past], dataset.label_complete[past]
+            )
             risk[now] = calibrator.apply(raw[now])
         splits.append(
             Split(

@@ -103,7 +103,9 @@ def fit_final(
     """Refit on all rows; the calibrator is fitted on all out-of-time predictions."""
     return RiskModel(
         booster_text=fit(dataset, settings),
-        calibrator=fit_calibrator(out_of_time.label, out_of_time.raw),
+        calibrator=fit_calibrator(
+            out_of_time.label, out_of_time.raw, out_of_time.as_of, out_of_time.label_complete
+        ),
         names=dataset.names,
         label_end=latest_day(dataset.label_complete),
         settings=settings,

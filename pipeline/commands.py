@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,14 +15,16 @@ from pipeline import console
 from pipeline.config import Config
 from pipeline.errors import DataError
 from pipeline.output_files import short, write_parquet, write_text
-from pipeline.scoring.publication import Publication
 from pipeline.sources import load_sources
 from pipeline.sources.validation import report_lines, validate
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.training_table import selected_features, snapshot_features
+from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
-from pipeline.training.record import Registered
-from pipeline.training.train import open_tracking, train
+
+if TYPE_CHECKING:
+    from pipeline.scoring.publication import Publication
+    from pipeline.training.record import Registered
 
 _SHOWN = 10  # accounts of a list that the terminal shows
 
@@ -94,6 +97,7 @@ def run_features(config: Config, as_of: date, out: Path | None, *, whole_cohort:
 def run_train(config: Config, until: date | None) -> Registered:
     """Train and register a challenger; print what was measured."""
     from pipeline.training import evaluation
+    from pipeline.training.train import train
 
     with console.steps() as steps:
         registered = train(config, steps, until)

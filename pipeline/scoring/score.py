@@ -28,8 +28,8 @@ from pipeline.scoring.score_table import score_table, shown_values
 from pipeline.sources import Sources, load_sources
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.training_table import selected_features, snapshot_features
+from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine
-from pipeline.training.train import open_tracking
 from pipeline.version import code_version
 
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.locks import exclusive
 from pipeline.tracking.registration import register
@@ -109,6 +110,12 @@ class Tracking:
                 "tracking.folder to a new one."
             )
         return str(found.experiment_id)
+
+
+def open_tracking(config: Config) -> Tracking:
+    """The config's store; nothing is read or written until it is used."""
+    settings = config.tracking
+    return Tracking(settings.folder, settings.experiment, settings.model_name)
 
 
 class Run:

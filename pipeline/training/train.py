@@ -14,7 +14,7 @@ from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.errors import CheckFailed, ConfigError, DataError
-from pipeline.tracking.runs import Tracking
+from pipeline.tracking.runs import open_tracking
 from pipeline.training import evaluation as evaluations
 from pipeline.training.evaluation import RIVAL
 from pipeline.training.preparation import prepare
@@ -48,12 +48,6 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     steps.begin("Logging to MLflow")
     trained = Trained(prepared, tuple(tests), out_of_time, evaluation, model)
     return record(open_tracking(config), config, trained)
-
-
-def open_tracking(config: Config) -> Tracking:
-    """The config's MLflow store."""
-    settings = config.tracking
-    return Tracking(settings.folder, settings.experiment, settings.model_name)
 
 
 def _baselines(config: Config) -> dict[str, Recipe]:

@@ -35,8 +35,8 @@ def test_11_the_cohort_at_a_snapshot_knows_no_future(
         make_cohort(engine, as_ofs)
         return engine.rows("SELECT account_id, as_of FROM cohort ORDER BY ALL")
 
-    @law()
-    @given(forks(TABLES))
+    @law(share=0.4, per_batch=4)
+    @given(forks(TABLES, size=4))
     def holds(fork: Fork) -> None:
         as_ofs = [as_of for as_of in fork.as_ofs if as_of <= fork.moment]
         assert cohort(fork.worlds, as_ofs) == cohort(fork.others, as_ofs)

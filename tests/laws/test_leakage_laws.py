@@ -20,7 +20,7 @@ from feature_tables import (
     tables_of,
     values_of,
 )
-from generated import Batch, Fork, batches, forks, law
+from generated import FORKS_PER_BATCH, Batch, Fork, batches, forks, law
 from hypothesis import given
 from hypothesis import strategies as st
 from worlds import ACCOUNTS, World, cut, midnight, named, together
@@ -55,7 +55,7 @@ def test_poison(family: str, engine: Engine) -> None:
     """Two futures of the same past, however wild, give the same features at T."""
     values, tables = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
 
-    @law()
+    @law(per_batch=FORKS_PER_BATCH)
     @given(forks(tables))
     def holds(fork: Fork) -> None:
         as_ofs = [as_of for as_of in fork.as_ofs if as_of <= fork.moment]

@@ -24,6 +24,7 @@ from features.definition import DEFAULT_WINDOWS
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 WORLDS_PER_BATCH = 15
+FORKS_PER_BATCH = 9  # hypothesis limits how much one example may draw, and a fork draws twice
 
 Times = st.SearchStrategy[datetime]
 
@@ -36,11 +37,11 @@ class Batch:
     worlds: list[World]
 
 
-def law(share: float = 1.0) -> settings:
+def law(share: float = 1.0, per_batch: int = WORLDS_PER_BATCH) -> settings:
     """Fixed examples: about 60 worlds times `share`, or as many as LAWS_EXAMPLES says."""
     worlds = share * int(os.environ.get("LAWS_EXAMPLES", "60"))
     return settings(
-        max_examples=1 + math.ceil(worlds / WORLDS_PER_BATCH),  # the first example is always bare
+        max_examples=1 + math.ceil(worlds / per_batch),  # the first example is always bare
         derandomize=True,
         database=None,
         deadline=None,
@@ -221,9 +222,9 @@ class Fork:
 
 
 @st.composite
-def forks(draw: st.DrawFn, tables: frozenset[str]) -> Fork:
+def forks(draw: st.DrawFn, tables: frozenset[str], size: int = FORKS_PER_BATCH) -> Fork:
     """A batch, one of its snapshots, and a second future from there for each world."""
-    batch = draw(batches(tables))
+    batch = draw(batches(tables, size))
     moment = draw(st.sampled_from(batch.as_ofs))
     pasts = [cut(world, midnight(moment)) for world in batch.worlds]
     others = [draw(futures(past, tables, batch.as_ofs, midnight(moment))) for past in pasts]
@@ -284,9 +285,9 @@ def _newest(table: str, rows: list[Row]) -> list[Row]:
 
 
 @st.composite
-def batches(draw: st.DrawFn, tables: frozenset[str]) -> Batch:
-    """About fifteen worlds and the snapshots to look at them from."""
+def batches(draw: st.DrawFn, tables: frozenset[str], size: int = WORLDS_PER_BATCH) -> Batch:
+    """About `size` worlds and the snapshots to look at them from."""
     as_ofs = draw(snapshots())
     merging = draw(st.booleans())
     one = worlds(tables, as_ofs, merging=merging)
-    return Batch(as_ofs, draw(st.lists(one, min_size=12, max_size=18)))
+    return Batch(as_ofs, draw(st.lists(one, min_size=size - 2, max_size=size + 2)))

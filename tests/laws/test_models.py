@@ -1,0 +1,252 @@
+"""Laws of measures, calibration and the rolling scheme, on generated data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from models import gradient_boosting, measures, risk_model
+from models.baselines import rfm_logistic
+from models.calibration import LogitCalibrator, fit_calibrator
+from models.dataset import Dataset, FloatArray
+from models.out_of_time import rolling
+from models.settings import ModelSettings
+
+SETTINGS = ModelSettings(
+    trees=10,
+    leaves=6,
+    learning_rate=0.1,
+    min_leaf_rows=30,
+    feature_share=0.7,
+    row_share=0.8,
+    l2=1.0,
+    seed=3,
+    threads=1,
+    minimum_snapshots=1,
+)
+MEASURES: dict[str, Callable[..., float]] = {
+    "auc": measures.auc,
+    "average precision": measures.average_precision,
+    "brier": measures.brier,
+    "log loss": measures.log_loss,
+    "calibration error": measures.calibration_error,
+    "precision at 7": lambda label, score: measures.precision_at(label, score, 7),
+    "lift at 7": lambda label, score: measures.lift_at(label, score, 7),
+}
+scored = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(1, 19).map(lambda tenth: tenth / 20)),
+    min_size=1,
+    max_size=60,
+)
+
+
+def columns(rows: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and scores; scores are few, so that ties are many."""
+    label, score = zip(*rows, strict=True)
+    return np.array(label), np.array(score)
+
+
+def market(
+    seed: int, accounts: int = 80, snapshots: int = 8, lags: list[int] | None = None
+) -> Dataset:
+    """Return accounts x monthly snapshots from 2020-01; labels take `lags[i]` days (90)."""
+    random = np.random.default_rng(seed)
+    rows = accounts * snapshots
+    number = np.tile(np.arange(snapshots), accounts)
+    as_of = (np.datetime64("2020-01") + number).astype("datetime64[D]")
+    features = random.gamma(2.0, 20.0, (rows, 4))
+    return Dataset(
+        features=features,
+        names=("days_silent", "orders", "spend", "noise"),
+        label=(random.random(rows) < expit((features[:, 0] - features[:, 1]) / 20)).astype(np.int8),
+        account=np.repeat([f"A{i}" for i in range(accounts)], snapshots).astype(object),
+        as_of=as_of,
+        label_complete=as_of + np.array(lags or [90] * snapshots)[number],
+    )
+
+
+# --- measures -------------------------------------------------------------------------------
+
+
+@given(scored, st.randoms(use_true_random=False))
+def test_no_measure_depends_on_the_order_of_rows(
+    rows: list[tuple[int, float]], random: Random
+) -> None:
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    for name, measure in MEASURES.items():
+        value = measure(*columns(rows))
+        assert measure(*columns(shuffled)) == pytest.approx(value, abs=1e-12, nan_ok=True), name
+
+
+@given(scored)
+def test_auc_depends_on_the_ranking_alone(rows: list[tuple[int, float]]) -> None:
+    label, score = columns(rows)
+    assume(0 < label.sum() < len(label))
+    area = measures.auc(label, score)
+    for same_ranking in (np.log(score), score**3, 100 * score - 7, expit(score)):
+        assert measures.auc(label, same_ranking) == pytest.approx(area, abs=1e-12)
+    assert measures.auc(label, -score) == pytest.approx(1 - area, abs=1e-12)
+    assert measures.auc(1 - label, score) == pytest.approx(1 - area, abs=1e-12)
+    assert 0 <= area <= 1
+
+
+@given(scored)
+def test_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[int, float]]) -> None:
+    label, score = columns(rows)
+    assume(0 < label.sum() < len(label))
+    gap = score[label == 1][:, None] - score[label == 0][None, :]
+    assert measures.auc(label, score) == pytest.approx(np.mean((np.sign(gap) + 1) / 2), abs=1e-12)
+
+
+@given(scored)
+def test_bins_add_up_to_the_whole(rows: list[tuple[int, float]]) -> None:
+    label, score = columns(rows)
+    bins = measures.calibration_bins(label, score)
+    assert bins.predicted.mean() == pytest.approx(score.mean())
+    assert bins.observed.mean() == pytest.approx(label.mean())
+    assert (np.diff(bins.predicted) > -1e-9).all()
+    # No bin can be better than the whole: the triangle inequality.
+    whole = abs(score.mean() - label.mean())
+    assert measures.calibration_error(label, score) >= whole - 1e-12
+
+
+@given(scored)
+def test_calling_everybody_finds_the_base_rate(rows: list[tuple[int, float]]) -> None:
+    label, score = columns(rows)
+    assert measures.precision_at(label, score, len(label)) == pytest.approx(label.mean())
+    if label.any():
+        assert measures.lift_at(label, score, len(label)) == pytest.approx(1)
+
+
+# --- calibration ----------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.integers(1, 999), min_size=2, max_size=50, unique=True),
+    st.floats(0.1, 4),
+    st.floats(-4, 4),
+)
+def test_calibration_keeps_the_ranking(raw: list[int], slope: float, intercept: float) -> None:
+    calibrator = LogitCalibrator(slope, intercept, "slope and intercept")
+    risk = calibrator.apply(np.sort(np.array(raw)) / 1000)
+    assert (np.diff(risk) > 0).all()
+    # Down to where numbers end, risks stay in order and short of certainty.
+    extreme = calibrator.apply(np.array([0, 1e-300, 1e-9, 0.5, 1 - 1e-9, 1]))
+    assert (np.diff(extreme) >= 0).all()
+    assert ((extreme > 0) & (extreme < 1)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 5), st.floats(-3, 3), st.floats(0, 1))
+def test_whatever_it_was_fitted_on_a_calibrator_keeps_the_ranking(
+    seed: int, snapshots: int, level: float, noise: float
+) -> None:
+    random = np.random.default_rng(seed)
+    score = random.normal(size=100 * snapshots)
+    label = (random.normal(level, 0.1 + noise, len(score)) + (1 - noise) * score > 0).astype(int)
+    as_of = np.datetime64("2020-01-01") + np.repeat(np.arange(snapshots), 100) * 30
+    found = fit_calibrator(label, expit(score), as_of, as_of + 90)
+    assert found.slope > 0
+    assert (np.diff(found.apply(expit(np.linspace(-4, 4, 50)))) >= 0).all()
+    assert LogitCalibrator.from_dict(found.to_dict()) == found
+
+
+# --- the rolling scheme ---------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 200), min_size=8, max_size=8), st.integers(1, 3))
+def test_no_model_is_handed_a_label_before_it_was_complete(lags: list[int], needed: int) -> None:
+    dataset = market(1, accounts=12, lags=lags)
+    handed: list[Dataset] = []
+
+    def watching(training: Dataset, features: FloatArray) -> FloatArray:
+        handed.append(training)
+        return np.full(len(features), 0.5)
+
+    few = ModelSettings(**{**SETTINGS.__dict__, "minimum_snapshots": needed})
+    found = rolling(dataset, [], few, {"watching": watching}, model=watching)
+    assert len(handed) == 2 * len(found.splits)  # each model is fitted once, baselines likewise
+    for split, (model_rows, baseline_rows) in zip(
+        found.splits, zip(handed[::2], handed[1::2], strict=True), strict=True
+    ):
+        now = np.datetime64(split.snapshot)
+        assert (model_rows.label_complete <= now).all()
+        # Nothing that could be used is left out, and the baseline gets the very same rows.
+        assert len(model_rows) == int((dataset.label_complete <= now).sum()) == split.training_rows
+        assert model_rows is baseline_rows
+    predicted = {split.snapshot for split in found.splits}
+    for snapshot in dataset.snapshots():
+        known = dataset.label_complete <= np.datetime64(snapshot)
+        enough = len(np.unique(dataset.as_of[known])) >= needed
+        assert (snapshot in predicted) == enough
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 1000), st.integers(5, 8))
+def test_labels_that_were_not_complete_cannot_be_felt(seed: int, month: int) -> None:
+    dataset = market(seed)
+    test = date(2020, month, 1)
+    random = np.random.default_rng(seed)
+    unknown = dataset.label_complete > np.datetime64(test)
+    poisoned = dataset.label.copy()
+    poisoned[unknown] = random.integers(0, 2, unknown.sum())
+    assume((poisoned != dataset.label).any())
+    logistic = rfm_logistic(recency="days_silent", frequency="orders", spend="spend")
+
+    def at_test(label: np.ndarray) -> list[list[float]]:
+        changed = Dataset(**{**dataset.__dict__, "label": label})
+        found = rolling(changed, [test], SETTINGS, {"logistic": logistic}).at(test)
+        return [v.tolist() for v in (found.raw, found.risk, found.baselines["logistic"])]
+
+    clean = at_test(dataset.label)
+    assert np.array_equal(clean, at_test(poisoned), equal_nan=True)
+    # The law would hold of anything that ignores labels: those known by then are felt.
+    assert clean[0] != at_test(np.where(unknown, dataset.label, 1 - dataset.label))[0]
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 1000))
+def test_the_order_of_rows_changes_nothing(seed: int) -> None:
+    dataset = market(seed)
+    shuffled = dataset.rows(np.random.default_rng(seed).permutation(len(dataset)))
+    one, two = (rolling(d, [date(2020, 8, 1)], SETTINGS, {}) for d in (dataset, shuffled))
+    assert (one.account == two.account).all()
+    assert np.array_equal(one.risk, two.risk, equal_nan=True)
+    models = [risk_model.fit_final(d, one, SETTINGS) for d in (dataset, shuffled)]
+    assert models[0].booster_text == models[1].booster_text
+
+
+def test_an_account_alone_gets_the_risk_it_gets_among_others() -> None:
+    dataset = market(5)
+    text = gradient_boosting.fit(dataset, SETTINGS)
+    booster = gradient_boosting.Booster(text, threads=1)
+    together = booster.predict(dataset.features)
+    assert [float(booster.predict(row[None])[0]) for row in dataset.features[:50]] == list(
+        together[:50]
+    )
+
+
+def test_nonsense_labels_are_not_predicted() -> None:
+    # Shuffled within each snapshot, the labels have nothing to do with the features any more.
+    dataset = market(6, accounts=400, snapshots=6)
+    areas = []
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        label = dataset.label.copy()
+        for snapshot in np.unique(dataset.as_of):
+            here = np.flatnonzero(dataset.as_of == snapshot)
+            label[here] = label[random.permutation(here)]
+        nonsense = Dataset(**{**dataset.__dict__, "label": label})
+        found = rolling(nonsense, [], SETTINGS, {})
+        parts = [found.at(split.snapshot) for split in found.splits]
+        areas += [measures.auc(part.label, part.raw) for part in parts]
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.01)

@@ -1,0 +1,470 @@
+"""The model, its calibration, baselines, rolling scheme and files, on small drawn tables."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from models import gradient_boosting, measures, risk_model, screening
+from models.baselines import RfmLogistic, recency_rule, recency_score, rfm_logistic
+from models.calibration import LogitCalibrator, fit_calibrator
+from models.dataset import Dataset
+from models.errors import DamagedModel, FeatureMismatch, LeakageFound, TooLittleHistory
+from models.out_of_time import OutOfTime, require_known_labels, rolling
+from models.settings import ModelSettings
+
+SETTINGS = ModelSettings(
+    trees=20,
+    leaves=8,
+    learning_rate=0.1,
+    min_leaf_rows=50,
+    feature_share=0.7,
+    row_share=0.8,
+    l2=1.0,
+    seed=7,
+    threads=1,
+    minimum_snapshots=2,
+)
+NAMES = ("days_silent", "orders_count_365d", "spend_365d", "noise")
+BASELINES = {
+    "recency": recency_rule("days_silent"),
+    "logistic": rfm_logistic(
+        recency="days_silent", frequency="orders_count_365d", spend="spend_365d"
+    ),
+}
+
+
+def months(*names: str) -> np.ndarray:
+    """Return the first day of each month, given as 2020-01."""
+    return np.array([f"{name}-01" for name in names], dtype="datetime64[D]")
+
+
+def market(accounts: int = 120, snapshots: int = 7, seed: int = 1) -> Dataset:
+    """Return accounts x monthly snapshots from 2020-01; labels take three months."""
+    random = np.random.default_rng(seed)
+    rows = accounts * snapshots
+    silent = random.exponential(40, rows)
+    orders = random.poisson(5, rows).astype(float)
+    features = np.column_stack(
+        [silent, orders, orders * random.normal(100, 60, rows), random.normal(size=rows)]
+    )
+    features[random.random((rows, 4)) < 0.05] = np.nan
+    month = np.datetime64("2020-01") + np.tile(np.arange(snapshots), accounts)
+    return Dataset(
+        features=features,
+        names=NAMES,
+        label=(random.random(rows) < expit(silent / 30 - orders / 4)).astype(np.int8),
+        account=np.repeat([f"A{i:03d}" for i in range(accounts)], snapshots).astype(object),
+        as_of=month.astype("datetime64[D]"),
+        label_complete=(month + 3).astype("datetime64[D]"),
+    )
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return market()
+
+
+@pytest.fixture(scope="module")
+def out_of_time(dataset: Dataset) -> OutOfTime:
+    return rolling(dataset, [date(2020, 7, 1)], SETTINGS, BASELINES)
+
+
+@pytest.fixture(scope="module")
+def model(dataset: Dataset, out_of_time: OutOfTime) -> risk_model.RiskModel:
+    return risk_model.fit_final(dataset, out_of_time, SETTINGS, {"label": "inactivity"})
+
+
+# --- the table ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"features": np.zeros((2, 2), np.float32)}, "float64 matrix"),
+        ({"features": np.array([[1.0, np.inf], [0, 0]])}, r"infinite values in \['b'\]"),
+        ({"names": ("a",)}, "2 feature columns but 1 names"),
+        ({"names": ("a", "a")}, r"unique identifiers; not so: \['a'\]"),
+        ({"names": ("a", "b: c")}, r"not so: \['b: c'\]"),
+        ({"label": np.array([0, 1, 1], np.int8)}, r"label has shape \(3,\); features have 2 rows"),
+        ({"label": np.array([0, 2], np.int8)}, "only 0 .stayed. and 1 .defected."),
+        ({"as_of": np.array(["2020-01-01", "NaT"], "datetime64[D]")}, "as_of must be datetime64"),
+        ({"label_complete": months("2020-01", "2020-04")}, "1 rows have label_complete on or"),
+        ({"account": np.array(["x", "x"], object)}, r"1 rows repeat an \(account, as_of\)"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(change: dict[str, object], says: str) -> None:
+    fields: dict[str, object] = {
+        "features": np.zeros((2, 2)),
+        "names": ("a", "b"),
+        "label": np.array([0, 1], np.int8),
+        "account": np.array(["x", "y"], object),
+        "as_of": months("2020-01", "2020-01"),
+        "label_complete": months("2020-04", "2020-04"),
+    }
+    Dataset(**fields)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=says):
+        Dataset(**{**fields, **change})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"trees": 0}, "trees is 0; it must be at least 1"),
+        ({"l2": math.nan}, "l2 is nan"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0; it must be above 0"),
+        ({"row_share": 1.5}, "row_share is 1.5; it must be above 0, at most 1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change: dict[str, float], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        ModelSettings(**{**asdict(SETTINGS), **change})
+
+
+# --- trees ----------------------------------------------------------------------------------
+
+
+def test_the_same_rows_in_any_order_give_the_same_bytes(dataset: Dataset) -> None:
+    text = gradient_boosting.fit(dataset, SETTINGS)
+    shuffled = dataset.rows(np.random.default_rng(0).permutation(len(dataset)))
+    assert gradient_boosting.fit(shuffled, SETTINGS) == text
+    assert gradient_boosting.fit(dataset, replace(SETTINGS, seed=8)) != text
+
+
+def test_trees_find_what_the_label_depends_on(dataset: Dataset) -> None:
+    booster = gradient_boosting.Booster(gradient_boosting.fit(dataset, SETTINGS), threads=1)
+    assert booster.names == NAMES
+    gain = booster.importance()
+    assert next(iter(gain)) == "days_silent"
+    assert list(gain.values()) == sorted(gain.values(), reverse=True)
+    assert gain["days_silent"] > 3 * gain["noise"]
+
+
+def test_a_small_history_is_still_learned_from(dataset: Dataset) -> None:
+    # With a leaf of 5,000 rows on 840 no tree could split: the score would be one number for all.
+    wide = replace(SETTINGS, min_leaf_rows=5000)
+    raw = gradient_boosting.recipe(wide)(dataset, dataset.features)
+    assert measures.auc(dataset.label, raw) > 0.75
+
+
+def test_one_class_only_is_explained(dataset: Dataset) -> None:
+    stayed = dataset.rows(dataset.label == 0)
+    with pytest.raises(TooLittleHistory, match=r"all \d+ training rows have the same label"):
+        gradient_boosting.fit(stayed, SETTINGS)
+    with pytest.raises(TooLittleHistory, match="the logistic baseline needs"):
+        BASELINES["logistic"](stayed, stayed.features)
+
+
+def test_a_missing_library_says_what_to_install() -> None:
+    program = """
+import sys
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "lightgbm":
+            raise self.error
+broken = Broken()
+sys.meta_path.insert(0, broken)
+from models.errors import ModelLibraryMissing
+for broken.error in (OSError("libgomp.so.1: cannot open"), ImportError("No module named it")):
+    try:
+        import models.gradient_boosting
+    except ModelLibraryMissing as error:
+        print(error)
+"""
+    root = Path(gradient_boosting.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
+    )
+    without_openmp, without_lightgbm = done.stdout.splitlines()
+    assert "libgomp.so.1: cannot open" in without_openmp
+    assert "apt-get install libgomp1" in without_openmp
+    assert "make setup" in without_lightgbm
+
+
+# --- baselines ------------------------------------------------------------------------------
+
+
+def test_recency_rule_ranks_by_silence_and_puts_no_order_last() -> None:
+    assert recency_score(np.array([3.0, np.nan, 10.0])).tolist() == [3.0, 11.0, 10.0]
+    assert recency_score(np.array([np.nan])).tolist() == [0.0]
+
+
+def test_logistic_baseline_on_missing_and_negative_values() -> None:
+    random = np.random.default_rng(2)
+    recency, frequency = random.exponential(40, 500), random.poisson(5, 500).astype(float)
+    spend = frequency * random.uniform(50, 150, 500)
+    label = (random.random(500) < expit(recency / 30 - frequency / 4)).astype(np.int8)
+    fitted = RfmLogistic().fit(recency, frequency, spend, label)
+    risk = fitted.predict(recency, frequency, spend)
+    assert measures.auc(label, risk) > 0.7
+    assert abs(risk.mean() - label.mean()) < 0.01  # a probability, not only a ranking
+
+    def one(*values: float) -> float:
+        return float(fitted.predict(*(np.array([value]) for value in values))[0])
+
+    assert one(90, 2, 200) > one(10, 2, 200)
+    assert one(90, 2, -50) == one(90, 2, 0) == one(90, 2, np.nan)
+    assert one(np.nan, 2, 200) == one(float(recency.max()), 2, 200)
+    assert one(90, np.nan, 200) == one(90, 0, 200)
+
+
+# --- calibration ----------------------------------------------------------------------------
+
+
+def predictions(
+    levels: list[float], slope: float = 1.0, rows: int = 4000, apart: int = 90
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return label, raw, as_of, label_complete with this level at each snapshot, `apart` days."""
+    random = np.random.default_rng(3)
+    score = random.normal(-0.5, 1.2, rows * len(levels))
+    codes = np.repeat(np.arange(len(levels)), rows)
+    label = random.random(len(score)) < expit(slope * score + np.array(levels)[codes])
+    as_of = np.datetime64("2020-01-01") + codes * apart
+    return label.astype(np.int8), expit(score), as_of, as_of + 90
+
+
+def test_a_slope_and_a_lasting_bias_are_found() -> None:
+    found = fit_calibrator(*predictions([0.5, 0.4, 0.6, 0.5], slope=0.7))
+    assert found.method == "slope and intercept"
+    assert found.slope == pytest.approx(0.7, abs=0.05)
+    assert found.intercept == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_season_is_not_taken_for_a_bias() -> None:
+    found = fit_calibrator(*predictions([0.9, 0.1, -0.4, 0.6], slope=0.7))
+    assert (found.method, found.intercept) == ("slope only", 0.0)
+    assert found.slope == pytest.approx(0.7, abs=0.05)
+
+
+def test_overlapping_horizons_are_not_independent_evidence() -> None:
+    levels = [0.1, 0.2, 0.6, 0.7, 0.9, 0.3]
+    assert fit_calibrator(*predictions(levels, apart=90)).method == "slope and intercept"
+    assert fit_calibrator(*predictions(levels, apart=7)).method == "slope only"
+
+
+def test_a_single_snapshot_gives_no_intercept() -> None:
+    assert fit_calibrator(*predictions([0.8])).method == "slope only"
+
+
+@pytest.mark.parametrize("case", ["no rows", "one class", "few rows", "ranked the wrong way"])
+def test_without_evidence_the_calibrator_is_the_identity(case: str) -> None:
+    label, raw, as_of, complete = predictions([0.0, 0.0], rows=200)
+    rows = np.arange(len(label))
+    if case == "no rows":
+        rows = rows[:0]
+    elif case == "one class":
+        rows = np.flatnonzero(label == 1)
+    elif case == "few rows":
+        rows = rows[:40]
+    else:
+        raw = 1 - raw
+    found = fit_calibrator(label[rows], raw[rows], as_of[rows], complete[rows])
+    assert found == LogitCalibrator(1.0, 0.0, "identity")
+    assert found.apply(np.array([0.25, np.nan])) == pytest.approx([0.25, np.nan], nan_ok=True)
+
+
+def test_calibrated_risk_by_hand_and_never_certain() -> None:
+    calibrator = LogitCalibrator(2.0, math.log(3), "slope and intercept")
+    # Odds 1 become 1 squared x 3; odds 1/2 become 1/4 x 3.
+    assert calibrator.apply(np.array([1 / 2, 1 / 3])) == pytest.approx([3 / 4, 3 / 7])
+    extreme = calibrator.apply(np.array([0.0, 1.0]))
+    assert 0 < extreme[0] < extreme[1] < 1
+
+
+def test_a_calibrator_that_would_turn_the_ranking_is_refused() -> None:
+    with pytest.raises(ValueError, match="slope above 0"):
+        LogitCalibrator(-1.0, 0.0, "slope only")
+    with pytest.raises(DamagedModel, match="'slope'"):
+        LogitCalibrator.from_dict({"intercept": 0.0})
+
+
+# --- the rolling scheme ---------------------------------------------------------------------
+
+
+def test_each_snapshot_learns_only_from_complete_labels(out_of_time: OutOfTime) -> None:
+    # Labels take three months: at 05-01 those of 01-01 and 02-01 are complete, the least needed.
+    # The calibrator at 08-01 would be the first to see a prediction, that of 05-01.
+    assert [
+        (split.snapshot.month, [s.month for s in split.training_snapshots], split.training_rows)
+        for split in out_of_time.splits
+    ] == [(5, [1, 2], 240), (6, [1, 2, 3], 360), (7, [1, 2, 3, 4], 480)]
+    assert [split.is_test for split in out_of_time.splits] == [False, False, True]
+    assert all(split.latest_label_complete == split.snapshot for split in out_of_time.splits)
+    assert {split.calibrated_on for split in out_of_time.splits} == {0}
+    assert np.isnan(out_of_time.risk).all()
+    assert not np.isnan(out_of_time.raw).any()
+
+
+def test_the_calibrator_sees_only_predictions_whose_label_was_complete() -> None:
+    seen: list[tuple[int, int, date]] = []
+    longer = market(snapshots=10)
+    found = rolling(
+        longer, [date(2020, 10, 1)], SETTINGS, BASELINES, lambda *step: seen.append(step)
+    )
+    assert seen == [(i, 6, date(2020, 4 + i, 1)) for i in range(1, 7)]
+    assert [s.calibrated_on for s in found.splits] == [0, 0, 0, 120, 240, 360]
+    last = found.at(date(2020, 10, 1))
+    past = found.at(date(2020, 5, 1), date(2020, 6, 1), date(2020, 7, 1))
+    calibrator = fit_calibrator(past.label, past.raw, past.as_of, past.label_complete)
+    assert last.splits[0].calibrator == calibrator
+    assert last.risk.tolist() == calibrator.apply(last.raw).tolist()
+    assert len(last) == 120
+    assert set(last.baselines) == {"recency", "logistic"}
+    at = longer.rows(longer.as_of == np.datetime64("2020-10-01"))
+    known = longer.rows(longer.label_complete <= np.datetime64("2020-10-01"))
+    assert last.baselines["logistic"] == pytest.approx(BASELINES["logistic"](known, at.features))
+
+
+def test_test_snapshots_without_history_are_explained(dataset: Dataset) -> None:
+    with pytest.raises(TooLittleHistory) as error:
+        rolling(dataset, [date(2020, 4, 1), date(2021, 1, 1)], SETTINGS, {})
+    assert "2020-04-01: 1 earlier snapshots with complete labels, 2 needed" in str(error.value)
+    assert "2021-01-01: no rows with a label at this snapshot" in str(error.value)
+    assert "Snapshots with labels: 2020-01-01 to 2020-07-01" in str(error.value)
+
+
+def test_a_split_that_knows_the_future_is_an_error(dataset: Dataset) -> None:
+    assert require_known_labels(dataset, date(2020, 10, 1)) == date(2020, 10, 1)
+    with pytest.raises(LeakageFound, match="120 rows to learn from at 2020-09-30"):
+        require_known_labels(dataset, date(2020, 9, 30))
+
+
+# --- screening ------------------------------------------------------------------------------
+
+
+def test_a_feature_that_gives_the_label_away_is_named(dataset: Dataset) -> None:
+    told = np.where(dataset.label == 1, np.nan, 5.0)
+    leaking = replace(
+        dataset,
+        features=np.column_stack([dataset.features, told, -1.0 * dataset.label]),
+        names=(*NAMES, "closed_on", "orders_next"),
+    )
+    assert screening.too_good(leaking) == {"closed_on": 1.0, "orders_next": 1.0}
+    assert screening.too_good(dataset) == {}
+    alone = screening.single_feature_auc(dataset)
+    assert list(alone)[:2] == ["days_silent", "orders_count_365d"]
+    assert all(0.5 <= area < 1 for area in alone.values())
+
+
+def test_a_missing_value_ranks_below_all_others() -> None:
+    three = Dataset(
+        features=np.array([[np.nan], [-3.0], [2.0]]),
+        names=("value",),
+        label=np.array([1, 0, 1], np.int8),
+        account=np.array(["a", "b", "c"], object),
+        as_of=months("2020-01", "2020-01", "2020-01"),
+        label_complete=months("2020-04", "2020-04", "2020-04"),
+    )
+    assert screening.single_feature_auc(three) == {"value": 0.5}
+
+
+# --- the registered model and its files -----------------------------------------------------
+
+
+def test_columns_are_taken_by_name(model: risk_model.RiskModel, dataset: Dataset) -> None:
+    risk = model.risk(dataset.features, NAMES)
+    order = [3, 0, 2, 1]
+    names = [*(NAMES[i] for i in order), "further"]
+    other = np.column_stack([dataset.features[:, order], np.ones(len(dataset))])
+    assert model.risk(other, names).tolist() == risk.tolist()
+    assert ((risk > 0) & (risk < 1)).all()
+    assert measures.auc(dataset.label, risk) > 0.75
+    assert model.risk(dataset.features[:0], NAMES).shape == (0,)
+
+
+def test_other_features_are_listed(model: risk_model.RiskModel) -> None:
+    with pytest.raises(FeatureMismatch) as error:
+        model.risk(np.zeros((1, 3)), ["noise", "days_silent", "spend_90d"])
+    assert "2 features that are not there: orders_count_365d, spend_365d" in str(error.value)
+    assert "not in the model: spend_90d" in str(error.value)
+    with pytest.raises(FeatureMismatch, match="4 names are given"):
+        model.risk(np.zeros((1, 3)), NAMES)
+
+
+def test_saved_and_loaded_it_predicts_the_same(
+    model: risk_model.RiskModel, dataset: Dataset, tmp_path: Path
+) -> None:
+    hashes = model.save(tmp_path)
+    loaded = risk_model.load(tmp_path, hashes)
+    expected = model.risk(dataset.features, NAMES)
+    assert loaded.risk(dataset.features, NAMES).tolist() == expected.tolist()
+    assert loaded.label_end == date(2020, 10, 1)
+    assert loaded.settings == SETTINGS
+    assert loaded.metadata == {"label": "inactivity"}
+    assert loaded.calibrator == model.calibrator
+    (tmp_path / "again").mkdir()
+    assert loaded.save(tmp_path / "again") == hashes
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["booster.txt", "model.json"]
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def _pickle(path: Path) -> None:
+    path.write_bytes(b"\x80\x05K\x01.")
+
+
+@pytest.mark.parametrize("damage", [_truncate, _flip, _pickle, Path.unlink])
+@pytest.mark.parametrize("file", ["booster.txt", "model.json"])
+def test_a_damaged_file_is_refused_before_it_is_parsed(
+    model: risk_model.RiskModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    damage: Callable[[Path], None],
+) -> None:
+    hashes = model.save(tmp_path)
+    damage(tmp_path / file)
+    monkeypatch.setattr(gradient_boosting.lightgbm, "Booster", pytest.fail)
+    with pytest.raises(DamagedModel, match=file):
+        risk_model.load(tmp_path, hashes)
+    if file == "booster.txt":  # its hash also stands in model.json
+        with pytest.raises(DamagedModel, match=file):
+            risk_model.load(tmp_path)
+
+
+def test_an_unknown_format_is_refused(model: risk_model.RiskModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    path = tmp_path / "model.json"
+    content = json.loads(path.read_text()) | {"format": 99}
+    path.write_text(json.dumps(content))
+    with pytest.raises(DamagedModel, match="format 99, but this program reads 1"):
+        risk_model.load(tmp_path)
+
+
+def test_trees_and_names_must_belong_together(
+    model: risk_model.RiskModel, dataset: Dataset
+) -> None:
+    renamed = replace(model, names=("other", *NAMES[1:]))
+    with pytest.raises(DamagedModel, match="name different features"):
+        renamed.risk(dataset.features, renamed.names)
+
+
+def test_the_calibrator_of_the_final_model_rests_on_all_predictions(
+    model: risk_model.RiskModel, out_of_time: OutOfTime
+) -> None:
+    every = out_of_time
+    expected = fit_calibrator(every.label, every.raw, every.as_of, every.label_complete)
+    assert model.calibrator == expected
+    assert model.calibrator.method != "identity"
+    raw = np.array([0.2, 0.7])
+    assert logit(model.calibrator.apply(raw)) == pytest.approx(
+        model.calibrator.slope * logit(raw) + model.calibrator.intercept
+    )
