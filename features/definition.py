@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from features.values import Value, columns_of
@@ -78,10 +78,13 @@ class Family:
 
 @dataclass(frozen=True)
 class Selection:
-    """The features that the sources at hand can answer, and those that they cannot, with why."""
+    """The features that the sources at hand can answer, and those that they cannot.
+
+    left_out: by feature, the tables (`touches`) or columns (`orders.margin`) that it wants.
+    """
 
     features: tuple[Feature, ...]
-    left_out: Mapping[str, str]
+    left_out: Mapping[str, tuple[str, ...]]
 
 
 def select(
@@ -95,18 +98,25 @@ def select(
     source fills would be unknown for everybody, never zero, so it is left out and named.
     """
     kept: list[Feature] = []
-    left_out: dict[str, str] = {}
+    left_out: dict[str, tuple[str, ...]] = {}
     for family in families:
         for feature in family.features(windows):
-            missing = [
-                f"{table}.{column}" if table in provided else table
-                for table, column in sorted(columns_of(feature.value))
-                if column not in provided.get(table, frozenset())
-            ]
-            if family.table not in provided:
-                missing = [family.table]
-            if missing:
-                left_out[feature.name] = "needs " + ", ".join(dict.fromkeys(missing))
+            wanting = _wanting(columns_of(feature.value) | {(family.table, "account_id")}, provided)
+            if wanting:
+                left_out[feature.name] = wanting
             else:
                 kept.append(feature)
     return Selection(tuple(kept), left_out)
+
+
+def _wanting(
+    columns: Collection[tuple[str, str]], provided: Mapping[str, frozenset[str]]
+) -> tuple[str, ...]:
+    """The absent tables, and the absent columns by the name under which a source maps them."""
+    absent: dict[str, None] = {}
+    for table, column in sorted(columns):
+        if table not in provided:
+            absent[table] = None
+        elif column not in provided[table] and not column.endswith(("_recorded", "_known_at")):
+            absent[f"{table}.{column.removesuffix('_cents')}"] = None
+    return tuple(absent)

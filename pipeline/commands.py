@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -187,9 +187,7 @@ def _say_list(folder: Path) -> None:
         )
 
 
-def _say_left_out(left_out: Mapping[str, str]) -> None:
-    reasons: dict[str, int] = {}
-    for reason in left_out.values():
-        reasons[reason] = reasons.get(reason, 0) + 1
-    for reason, count in reasons.items():
-        console.say(f"Left out: {count} features ({reason})")
+def _say_left_out(left_out: Mapping[str, Sequence[str]]) -> None:
+    if left_out:
+        wanting = sorted({name for names in left_out.values() for name in names})
+        console.say(f"Left out: {len(left_out)} features, for want of {', '.join(wanting)}")

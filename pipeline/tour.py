@@ -55,7 +55,7 @@ def summary(
     """Ten lines: how good the model is beside the baselines, where the list lies, what next."""
     evaluation = registered.trained.evaluation
     tests = [report.as_of for report in evaluation.snapshots]
-    gain = evaluation.pooled_gain
+    gain = evaluation.mean_gain
     auc, error = (
         {scorer: evaluation.mean(measure, scorer) for scorer in (MODEL, RIVAL)}
         for measure in ("auc", "calibration_error")

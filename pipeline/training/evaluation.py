@@ -44,10 +44,10 @@ class SnapshotReport:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All test snapshots, and the gain in AUC over all their rows with accounts as clusters."""
+    """All test snapshots, and the mean gain in AUC over them, with accounts as clusters."""
 
     snapshots: tuple[SnapshotReport, ...]
-    pooled_gain: AucDifference
+    mean_gain: AucDifference
 
     def mean(self, measure: str, scorer: str) -> float:
         """The mean of a measure over the test snapshots."""
@@ -63,17 +63,31 @@ def evaluate(
     of a bootstrap over accounts.
     """
     reports = [_report(out_of_time, test, capacity, repetitions) for test in tests]
-    rows = out_of_time.at(*tests)
-    pooled = measures.paired_auc_difference(
-        rows.label, rows.risk, rows.baselines[RIVAL], rows.account, repetitions=repetitions
+    return Evaluation(tuple(reports), _gain(out_of_time.at(*tests), repetitions))
+
+
+def _gain(rows: OutOfTime, repetitions: int) -> AucDifference:
+    """The model's AUC minus the rival's, within each snapshot and averaged over them."""
+    return measures.paired_auc_difference(
+        rows.label,
+        published_risk(rows),
+        rows.baselines[RIVAL],
+        rows.account,
+        repetitions=repetitions,
+        snapshot=rows.as_of,
     )
-    return Evaluation(tuple(reports), pooled)
+
+
+def published_risk(rows: OutOfTime) -> Floats:
+    """What would have been published: uncalibrated where there was nothing to calibrate on yet."""
+    return np.where(np.isnan(rows.risk), rows.raw, rows.risk)
 
 
 def _report(out_of_time: OutOfTime, test: date, capacity: int, repetitions: int) -> SnapshotReport:
     rows = out_of_time.at(test)
     split = next(split for split in out_of_time.splits if split.snapshot == test)
-    scorers: dict[str, Floats] = {MODEL: rows.risk, **rows.baselines}
+    risk = published_risk(rows)
+    scorers: dict[str, Floats] = {MODEL: risk, **rows.baselines}
     found: dict[str, dict[str, float]] = {
         "auc": {name: measures.auc(rows.label, score) for name, score in scorers.items()},
         "average_precision": {
@@ -99,11 +113,9 @@ def _report(out_of_time: OutOfTime, test: date, capacity: int, repetitions: int)
         base_rate=float(rows.label.mean()),
         training_rows=split.training_rows,
         training_snapshots=len(split.training_snapshots),
-        mean_risk=float(rows.risk.mean()),
+        mean_risk=float(risk.mean()),
         measures=found,
-        gain=measures.paired_auc_difference(
-            rows.label, rows.risk, rows.baselines[RIVAL], rows.account, repetitions=repetitions
-        ),
+        gain=_gain(rows, repetitions),
     )
 
 
@@ -121,17 +133,17 @@ def table(evaluation: Evaluation) -> list[str]:
         lines.append(
             f"{report.as_of!s:<14}{report.rows:>9,}{report.base_rate:>10.1%}"
             + "".join(f"{report.measures['auc'][name]:>10.4f}" for name in [*baselines, MODEL])
-            + f"{_gain(report.gain):>32}"
+            + f"{_said(report.gain):>32}"
             + f"{report.measures['calibration_error'][MODEL]:>13.3f}"
         )
     lines.append(
-        f"{'mean, all rows':<33}"
+        f"{'mean':<33}"
         + "".join(f"{evaluation.mean('auc', name):>10.4f}" for name in [*baselines, MODEL])
-        + f"{_gain(evaluation.pooled_gain):>32}"
+        + f"{_said(evaluation.mean_gain):>32}"
         + f"{evaluation.mean('calibration_error', MODEL):>13.3f}"
     )
     return lines
 
 
-def _gain(gain: AucDifference) -> str:
+def _said(gain: AucDifference) -> str:
     return f"{gain.difference:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"

@@ -104,9 +104,9 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
             **{f"mean/auc_{name}": evaluation.mean("auc", name) for name in ("recency", RIVAL)},
             "mean/calibration_error": evaluation.mean("calibration_error", MODEL),
             "mean/brier": evaluation.mean("brier", MODEL),
-            f"all/auc_gain_over_{RIVAL}": evaluation.pooled_gain.difference,
-            f"all/auc_gain_over_{RIVAL}_low": evaluation.pooled_gain.low,
-            f"all/auc_gain_over_{RIVAL}_high": evaluation.pooled_gain.high,
+            f"mean/auc_gain_over_{RIVAL}": evaluation.mean_gain.difference,
+            f"mean/auc_gain_over_{RIVAL}_low": evaluation.mean_gain.low,
+            f"mean/auc_gain_over_{RIVAL}_high": evaluation.mean_gain.high,
         }
     )
     for name, loaded in prepared.sources.tables.items():
@@ -147,16 +147,15 @@ def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
         f"{config.name}, test snapshot {test}, {len(last.label):,} accounts, "
         f"{config.label.definition} {config.label.horizon_days} days"
     )
-    curves = {
-        name: (last.label, score) for name, score in {MODEL: last.risk, **last.baselines}.items()
-    }
+    risk = evaluations.published_risk(last)
+    curves = {name: (last.label, score) for name, score in {MODEL: risk, **last.baselines}.items()}
     families = {
         feature.name: feature.family for feature in trained.prepared.table.selection.features
     }
     return {
         "roc": plots.roc(curves, subtitle),
         "precision_recall": plots.precision_recall(curves, subtitle),
-        "calibration": plots.calibration(last.label, last.risk, subtitle),
+        "calibration": plots.calibration(last.label, risk, subtitle),
         "gain": plots.gain(curves, config.scoring.call_capacity, subtitle),
         "importance": plots.importance(
             trained.model.booster.importance(), families, f"{config.name}, the registered model"

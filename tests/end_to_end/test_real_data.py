@@ -1,0 +1,133 @@
+"""Real data through the real configs: Online Retail II and the incident log.
+
+DEFECTION_DATA names the folder that holds them; without it these tests skip and say so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from feature_tables import assert_answers
+from project import Project
+from reference import Answers, reference
+
+from features.definition import DEFAULT_WINDOWS
+from pipeline import console
+from pipeline.config import load_config
+from pipeline.engine import Engine
+from pipeline.sources import load_sources, readable_paths
+from pipeline.training.preparation import prepare
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+pytestmark = [pytest.mark.real_data, pytest.mark.slow]
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """The data file that a test asks for, also as DATA."""
+    if not os.environ.get("DEFECTION_DATA"):
+        pytest.skip("DEFECTION_DATA does not say where the data are")
+    path = Path(os.environ["DEFECTION_DATA"]).resolve() / request.param
+    monkeypatch.setenv("DATA", str(path))
+    return path
+
+
+RETAIL = "online_retail_ii/online_retail_ii.parquet"
+INCIDENTS = "uci_incident_log/incident_events.parquet"
+
+
+@pytest.mark.parametrize("real", [RETAIL], indirect=True)
+def test_the_mapping_the_cohort_and_the_label_are_the_published_ones(real: Path) -> None:
+    """The reference rows of the data's own description."""
+    config = load_config(CONFIGS / "online_retail_ii.yaml")
+    with Engine(readable_paths(config)) as engine:
+        load_sources(config, engine)
+        orders = "SELECT COUNT(*), COUNT(DISTINCT account_id) FROM orders WHERE amount_cents > 0"
+        assert engine.rows(orders) == [(788_187, 5_852)]
+        complaints = "SELECT COUNT(*), COUNT(DISTINCT account_id) FROM complaints"
+        assert engine.rows(complaints) == [(7_282, 2_444)]
+    with console.steps() as steps:
+        frame = prepare(config, steps).table.frame
+    tests = frame[frame["as_of"] >= "2011-07-01"].groupby("as_of")["defected"]
+    assert tests.size().tolist() == [2_722, 2_766, 2_768]
+    assert tests.mean().round(3).tolist() == [0.484, 0.443, 0.393]
+    known = [
+        int((frame["label_complete"] <= as_of).sum())
+        for as_of in ("2011-07-01", "2011-08-01", "2011-09-01")
+    ]
+    assert known == [38_536, 41_583, 44_241]
+
+
+@pytest.mark.parametrize("real", [RETAIL], indirect=True)
+def test_the_model_beats_the_logistic_on_each_test_snapshot(real: Path, tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    project = Project(tmp_path)
+    (tmp_path / "configs" / "online_retail_ii.yaml").rename(project.config)
+    shutil.copytree(CONFIGS / "online_retail_ii", tmp_path / "online_retail_ii")
+    project.change(tracking={"folder": "mlflow", "model_name": "retail"}, output="out")
+    for arguments in (
+        ("train",),
+        ("promote", "--version", "1", "--by", "a test", "--reason", "to score"),
+        ("score", "--as-of", "2011-12-10"),
+    ):
+        done = project.defection(*arguments)
+        assert done.returncode == 0, done.stderr
+        if arguments == ("train",):
+            said = done.stdout
+    rows = [line.split() for line in said.splitlines() if line.startswith("2011-0")]
+    assert [row[0] for row in rows] == ["2011-07-01", "2011-08-01", "2011-09-01"]
+    for row in rows:
+        recency, logistic, model = map(float, row[3:6])
+        assert recency < logistic < model
+    assert "contact_breadth" in said or "touches" in said
+
+
+@pytest.fixture(scope="module")
+def incident_engine() -> Iterator[Engine]:
+    """An engine of its own, able to read the incident log."""
+    if not os.environ.get("DEFECTION_DATA"):
+        pytest.skip("DEFECTION_DATA does not say where the data are")
+    with Engine([Path(os.environ["DEFECTION_DATA"]).resolve() / INCIDENTS]) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("real", [INCIDENTS], indirect=True)
+def test_the_incident_log_agrees_with_the_reference(
+    real: Path, incident_engine: Engine, tmp_path: Path
+) -> None:
+    as_of = date(2016, 6, 1)
+    shutil.copytree(CONFIGS / "incident_log", tmp_path / "incident_log")
+    project = Project(tmp_path)
+    shutil.copy(CONFIGS / "incident_log.yaml", project.config)
+    done = project.defection("features", "--as-of", as_of, "--cohort", "all", "--out", "f.parquet")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(tmp_path / "f.parquet")
+    table["as_of"] = pd.to_datetime(table["as_of"]).dt.date
+    assert len(table) > 200
+
+    load_sources(load_config(project.config), incident_engine)
+    rows: dict[str, dict[str, list[dict[str, object]]]] = {
+        account: {"orders": [], "touches": [], "complaints": [], "account_merges": []}
+        for account in table["account_id"]
+    }
+    for name in ("touches", "complaints"):
+        frame = incident_engine.frame(f"SELECT * FROM {name}").astype(object)
+        for row in frame.where(frame.notna(), None).to_dict("records"):
+            if row["account_id"] in rows:
+                rows[row["account_id"]][name].append(row)
+    computed = table.set_index(["account_id", "as_of"])
+    answers = {}
+    for account in table["account_id"]:
+        everything: Answers = {}
+        for family in ("contact_breadth", "complaint_latency"):
+            answered = reference(family, rows[account], [(account, as_of)], DEFAULT_WINDOWS)
+            everything |= answered[account, as_of]
+        answers[account, as_of] = {name: everything[name] for name in computed.columns}
+    assert_answers(computed, answers)
