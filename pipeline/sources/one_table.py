@@ -150,6 +150,8 @@ def _completeness(
     known = ["known_at", *(s.known for s in table.stages if s.known and s.occurred in mapped)]
     last = f"greatest({', '.join(f'max({c}) FILTER ({c} < {_END})' for c in known)})"
     name = quoted(table.name)
+    if engine.rows(f"SELECT count(*) FROM {name}") == [(0,)]:
+        return source.complete_until or UNDATED, []
     latest = engine.rows(f"SELECT {last} FROM {name}")[0][0] or UNDATED
     late = recent = "0"
     if table.events and {"known_at", table.occurred} <= mapped:
@@ -171,7 +173,7 @@ def _completeness(
         )
     if source.complete_until is not None:
         return source.complete_until, findings
-    if table.events and rows and recent_rows < QUIET_SHARE * rows:
+    if table.events and recent_rows < QUIET_SHARE * rows:
         what = (
             f"the last known stamp is {latest}, yet only {counted(recent_rows, 'row')} of "
             f"{rows:,} lie in the {QUIET_DAYS} days before it"

@@ -8,12 +8,20 @@ from datetime import date, datetime, time, timedelta
 
 import pandas as pd
 
-_FREQUENCY = {"month": pd.DateOffset(months=1), "week": pd.DateOffset(weeks=1)}
-
 
 def snapshot_dates(first: date, last: date, every: str) -> list[date]:
-    """The dates from `first` to `last`, both included, a month or a week apart."""
-    return [stamp.date() for stamp in pd.date_range(first, last, freq=_FREQUENCY[every])]
+    """The dates from `first` to `last`, a `month` or a `week` apart, as far as they reach.
+
+    Months are counted from the first, so that one begun on the 31st is back on it after February.
+    """
+    dates: list[date] = []
+    while True:
+        count = len(dates)
+        step = pd.DateOffset(months=count) if every == "month" else pd.DateOffset(weeks=count)
+        after = pd.Timestamp(first) + step
+        if after.date() > last:
+            return dates
+        dates.append(after.date())
 
 
 @dataclass(frozen=True)

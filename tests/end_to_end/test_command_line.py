@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import typer.main
 
 from pipeline.cli import app
+from pipeline.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -199,3 +201,91 @@ def test_every_command_has_help_with_an_example() -> None:
 def test_usage_errors_exit_with_64(project) -> None:
     for arguments in (("score",), ("score", "--as-of", "yesterday"), ("scroe",)):
         assert project.defection(*arguments).returncode == 64, arguments
+
+
+ORDERS = "customer,order_id,occurred_at,amount,line_id,known_at\n"
+GOOD = "A1,O1,2025-01-05,10.50,1,2025-01-05\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "content", "said"),
+    [
+        ({}, ORDERS + GOOD, ["orders", "account_id"]),
+        ({"acount_id": "customer"}, ORDERS + GOOD, ["acount_id", "account_id"]),
+        ({"account_id": "custommer"}, ORDERS + GOOD, ["custommer", "customer"]),
+        (
+            {"account_id": "customer"},
+            ORDERS + GOOD + "A1,O2,05/01/2025,1,1,2025-01-05\n",
+            ["occurred_at", "05/01/2025", "row 3", "datetime_format"],
+        ),
+        (
+            {"account_id": "customer"},
+            ORDERS + GOOD + GOOD.replace("10.50", "99.00"),
+            ["O1", "known_at"],
+        ),
+        ({"account_id": "customer"}, "", ["0 rows"]),
+        ({"account_id": "customer"}, ORDERS, ["0 rows"]),
+    ],
+    ids=[
+        "missing column",
+        "unknown column of ours",
+        "nearest column",
+        "date without a format",
+        "conflicting versions",
+        "empty file",
+        "header only",
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(project, columns, content, said) -> None:
+    file = project.folder / "orders.csv"
+    file.write_text(content)
+    project.change(sources={"orders": {"path": "orders.csv", "columns": columns}})
+    before = project.files()
+    done = project.defection("train")
+    assert done.returncode in (65, 78), done.stderr
+    for words in said:
+        assert words in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.files() == before
+
+
+def test_validate_reports_every_violation_at_once(project) -> None:
+    bad = ORDERS + "A1,O1,soon,10.50,1,\nA2,O2,2025-01-05,ten,1,\n"
+    (project.folder / "orders.csv").write_text(bad)
+    (project.folder / "touches.csv").write_text("account_id,contact,rep_id,occurred_at\n")
+    project.change(
+        sources={
+            "orders": {"path": "orders.csv", "columns": {"account_id": "customer"}},
+            "touches": {"path": "touches.csv"},
+        }
+    )
+    done = project.defection("validate")
+    assert done.returncode == 65
+    for words in ("soon", "ten", "contact_id"):
+        assert words in done.stdout, done.stdout
+    report = json.loads((project.folder / "out/validation/validation.json").read_text())
+    assert report["errors"] >= 3
+
+
+def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
+    with sqlite3.connect(trained.folder / "mlflow" / "mlflow.db") as store:
+        metrics = {name for (name,) in store.execute("SELECT key FROM metrics")}
+        params = {name for (name,) in store.execute("SELECT key FROM params")}
+        digests = {text for (text,) in store.execute("SELECT value FROM input_tags")}
+        rows = [*store.execute("SELECT * FROM params"), *store.execute("SELECT * FROM tags")]
+    texts = "\n".join(map(str, rows))
+    measured = ("auc", "auc_logistic", "brier", "lift_at_capacity")
+    assert {f"2025-09-01/{name}" for name in measured} <= metrics
+    assert {"label.horizon_days", "model.trees", "data.label_end"} <= params
+    artifacts = {path.name for path in (trained.folder / "mlflow" / "artifacts").rglob("*.*")}
+    plots = {"roc", "precision_recall", "calibration", "gain", "importance", "backtest"}
+    assert {f"{plot}.png" for plot in plots} <= artifacts
+    assert {"config.yaml", "feature_catalogue.md", "lineage.json", "booster.txt"} <= artifacts
+    orders = Path(load_config(trained.config).sources["orders"].path).read_bytes()
+    assert hashlib.sha256(orders).hexdigest() in digests
+    people = pd.read_parquet(Path(load_config(trained.config).sources["accounts"].path))
+    for path in (trained.folder / "mlflow" / "artifacts").rglob("*"):
+        if path.is_file() and path.suffix != ".png":
+            texts += path.read_text(errors="replace")
+    for column in ("account_id", "name"):
+        assert not [value for value in people[column].unique() if f"{value}" in texts]

@@ -240,25 +240,25 @@ def test_days_since_the_first_and_the_last(spec: Spec) -> None:
 
 
 def test_rhythm_is_the_median_gap_between_order_days(spec: Spec) -> None:
-    """A orders 10, 20 and 40 days apart and has been silent for 30; hours do not matter.
+    """A orders 10, 20 and 40 days apart and has been silent for 30.
 
-    B has two order days only, C one, D two of which one is too old to count.
+    Neither the hours matter nor when we knew. B has two order days only, C one, D two of which one is too old to count.
     """
     spec(
         orders="""
-            account | order | day
-            --------+-------+-----------
-            A       | a1    | -100
-            A       | a2    |  -90 23:00
-            A       | a3    |  -90 08:00
-            A       | a4    |  -70
-            A       | a5    |  -30
-            B       | b1    | -365
-            B       | b2    | -360 12:00
-            C       | c1    |   -5
-            C       | c2    |   -5 17:00
-            D       | d1    | -366
-            D       | d2    |   -3
+            account | order | day        | known
+            --------+-------+------------+------
+            A       | a1    | -100       |
+            A       | a2    |  -90 23:00 |
+            A       | a3    |  -90 08:00 | -70
+            A       | a4    |  -70       |
+            A       | a5    |  -30       | -20
+            B       | b1    | -365       |
+            B       | b2    | -360 12:00 |
+            C       | c1    |   -5       |
+            C       | c2    |   -5 17:00 |
+            D       | d1    | -366       |
+            D       | d2    |   -3       |
         """,
         expect="""
             feature                | A   | B       | C    | D    | E

@@ -11,6 +11,7 @@ on another (a law of its own), and an engine answers a dozen worlds in the time 
 from __future__ import annotations
 
 import math
+import operator
 import os
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -186,7 +187,12 @@ def worlds(
 ) -> World:
     """One to six accounts with rows in `tables`."""
     accounts = ACCOUNTS[: draw(st.sampled_from([1, 2, 2, 3, len(ACCOUNTS)]))]
-    times = moments(as_ofs)
+    pool = draw(st.lists(moments(as_ofs), min_size=4, max_size=8))
+    times = st.builds(  # few moments for many rows, so that rows share days and seconds
+        operator.add,
+        st.sampled_from(pool),
+        st.sampled_from([timedelta(), timedelta(), SECOND, timedelta(hours=7)]),
+    )
     world: World = {}
     if "orders" in tables:
         lines = order_rows(accounts, times)

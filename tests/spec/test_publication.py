@@ -1,0 +1,164 @@
+"""Publishing: whole or not at all, once per set of inputs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import CannotWrite, TryAgain
+from pipeline.locks import exclusive
+from pipeline.scoring.call_list import write_call_list
+from pipeline.scoring.publication import newest_before, publish
+from pipeline.scoring.score_table import score_table
+
+D = date(2025, 1, 1)
+
+
+def one_file(folder: Path) -> Mapping[str, Any]:
+    (folder / "scores.txt").write_text("content")
+    return {"rows": 1}
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+
+
+def test_a_publication_is_its_files_a_manifest_and_a_pointer(tmp_path) -> None:
+    made = publish(tmp_path, D, 3, {"a": 1}, one_file)
+    place = "as_of=2025-01-01/model_version=3/revision=1"
+    assert made.new
+    assert files(tmp_path) == [
+        ".lock",
+        f"{place}/manifest.json",
+        f"{place}/scores.txt",
+        "latest.json",
+    ]
+    assert json.loads((tmp_path / "latest.json").read_text()) == {"path": place}
+
+
+def test_the_same_inputs_publish_nothing_and_others_a_revision(tmp_path) -> None:
+    first = publish(tmp_path, D, 1, {"a": 1}, one_file)
+    before = files(tmp_path)
+    again = publish(tmp_path, D, 1, {"a": 1}, one_file)
+    assert (again.new, again.folder) == (False, first.folder)
+    assert files(tmp_path) == before
+    other = publish(tmp_path, D, 1, {"a": 2}, one_file)
+    assert other.new and other.folder.name == "revision=2"
+
+
+def test_an_older_date_does_not_move_the_pointer(tmp_path) -> None:
+    publish(tmp_path, D, 1, {}, one_file)
+    publish(tmp_path, date(2024, 12, 1), 1, {}, one_file)
+    assert "2025-01-01" in (tmp_path / "latest.json").read_text()
+    assert newest_before(tmp_path, D).parent.parent.name == "as_of=2024-12-01"
+    assert newest_before(tmp_path, date(2024, 12, 1)) is None
+
+
+def test_a_failure_while_writing_leaves_nothing(tmp_path) -> None:
+    def fails(folder: Path) -> Mapping[str, Any]:
+        one_file(folder)
+        raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        publish(tmp_path, D, 1, {}, fails)
+    assert files(tmp_path) == [".lock"]
+
+
+def test_what_a_killed_job_left_is_cleared_by_the_next(tmp_path) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from datetime import date\n"
+        "from pathlib import Path\n"
+        "from pipeline.scoring.publication import publish\n"
+        "def write(folder):\n"
+        "    (folder / 'scores.txt').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "publish(Path(sys.argv[1]), date(2025, 1, 1), 1, {}, write)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not list(tmp_path.glob("as_of=*")) and not (tmp_path / "latest.json").exists()
+    made = publish(tmp_path, D, 1, {}, one_file)
+    assert made.new
+    assert [p for p in files(tmp_path) if "unfinished" in p] == []
+
+
+def test_two_at_once_the_second_is_told_who_holds_it(tmp_path) -> None:
+    with (
+        exclusive(tmp_path / ".lock", "publishing scores as of 2025-01-01"),
+        pytest.raises(TryAgain, match=rf"publishing scores.*{os.getpid()}"),
+    ):
+        publish(tmp_path, D, 1, {}, one_file)
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path) -> None:
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(CannotWrite, match="a file"):
+        publish(tmp_path / "a file" / "scores", D, 1, {}, one_file)
+
+
+def scores(names: list[str], value: list[float], risk: list[float]) -> Any:
+    frame = pd.DataFrame(
+        {
+            "account_id": [f"A{i}" for i in range(len(names))],
+            "shown_days_silent": 10.4,
+            "shown_usual_gap": [np.nan, *[7.0] * (len(names) - 1)],
+            "shown_last_order_s": datetime(2024, 12, 20).timestamp(),
+            "shown_value": value,
+            "shown_order_days": [2.0, *[5.0] * (len(names) - 1)],
+        }
+    )
+    people = pd.DataFrame({"name": names, "owner_id": None}, index=frame["account_id"])
+    return score_table(
+        frame,
+        np.array(risk),
+        as_of=D,
+        horizon_days=90,
+        bands={"high": 0.5, "medium": 0.25, "low": 0.0},
+        model_version=1,
+        previous=pd.Series({"A1": 0.2}),
+        people=people,
+    )
+
+
+def test_scores_are_ranked_by_risk_then_by_account() -> None:
+    rows = scores(["x", "y", "z"], [1, 1, 1], [0.25, 0.5, 0.5]).to_pylist()
+    assert [(r["rank"], r["account_id"], r["risk_band"]) for r in rows] == [
+        (1, "A1", "high"),
+        (2, "A2", "high"),
+        (3, "A0", "medium"),
+    ]
+    assert [r["change"] for r in rows] == [pytest.approx(0.3), None, None]
+    assert [r["thin_history"] for r in rows] == [False, False, True]
+    assert rows[2]["usual_gap"] is None
+
+
+def test_tier_a_brings_the_first_four_fifths_of_the_value() -> None:
+    value = [700.0, 150.0, 100.0, 30.0, 20.0]
+    rows = scores(list("vwxyz"), value, [0.5, 0.4, 0.3, 0.2, 0.1]).to_pylist()
+    assert [row["tier"] for row in rows] == ["A", "A", "B", "C", "C"]
+
+
+def test_the_call_list_opens_in_a_spreadsheet_without_running_anything(tmp_path) -> None:
+    names = ["=HYPERLINK(1)", "Müller", "-2+3", "@x", "a,b"]
+    listed = write_call_list(
+        tmp_path / "list.csv", scores(names, [1] * 5, [0.5, 0.4, 0.3, 0.2, 0.1]), capacity=4
+    )
+    assert listed == 4
+    raw = (tmp_path / "list.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
+    assert [row["name"] for row in rows] == ["'=HYPERLINK(1)", "Müller", "'-2+3", "'@x"]
+    assert rows[0]["risk"] == "0.500" and rows[0]["days_silent"] == "10"
