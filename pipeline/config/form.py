@@ -177,8 +177,9 @@ class ModelConfig(Section):
     row_share: Share = Field(0.5, description="share of the rows seen by each tree")
     seed: int = Field(7, strict=True, ge=0, lt=2**31, description="of all random choices")
     threads: Count = Field(
-        1, description="of training and prediction; more than idle cores are far slower than one"
+        1, description="of one fit and of prediction; more than idle cores are far slower than one"
     )
+    jobs: Count = Field(2, description="models fitted at once; jobs x threads within the cores")
     minimum_snapshots: Count = Field(2, description="training snapshots below which none is fitted")
 
 

@@ -29,6 +29,7 @@ SETTINGS = ModelSettings(
     l2=1.0,
     seed=3,
     threads=1,
+    jobs=1,
     minimum_snapshots=1,
 )
 MEASURES: dict[str, Callable[..., float]] = {

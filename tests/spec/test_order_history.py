@@ -242,7 +242,8 @@ def test_days_since_the_first_and_the_last(spec: Spec) -> None:
 def test_rhythm_is_the_median_gap_between_order_days(spec: Spec) -> None:
     """A orders 10, 20 and 40 days apart and has been silent for 30.
 
-    Neither the hours matter nor when we knew. B has two order days only, C one, D two of which one is too old to count.
+    Neither hours matter, nor when we knew. B has two order days only, C one, D two of which one
+    is too old to count.
     """
     spec(
         orders="""

@@ -70,6 +70,7 @@ def small_model() -> RiskModel:
         l2=0.0,
         seed=7,
         threads=1,
+        jobs=1,
         minimum_snapshots=1,
     )
     text = gradient_boosting.fit(data, settings)

@@ -33,6 +33,7 @@ SETTINGS = ModelSettings(
     l2=1.0,
     seed=7,
     threads=1,
+    jobs=1,
     minimum_snapshots=2,
 )
 NAMES = ("days_silent", "orders_count_365d", "spend_365d", "noise")
