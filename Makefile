@@ -9,18 +9,18 @@ AS_OF ?=
 DATA ?=
 OUT ?=
 UNTIL ?=
-VERSION ?= challenger
-BY ?=
-REASON ?=
+VERSION = challenger
+BY =
+REASON =
 ACCOUNTS ?= 2000
 MONTHS ?= 30
-N ?= 1000
-LINES ?= 2000000
+N = 1000
+BENCH_LINES = 2000000
 PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what
 # is in them, so that no value is ever read as a command.
-GIVEN := CONFIG AS_OF DATA OUT UNTIL VERSION BY REASON ACCOUNTS MONTHS N LINES
+GIVEN := CONFIG AS_OF DATA OUT UNTIL VERSION BY REASON ACCOUNTS MONTHS N BENCH_LINES
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -104,7 +104,7 @@ check: $(READY) ## style, types, boundaries, stale documents
 laws: $(READY) ## a long random run of the laws against leakage (N=examples)
 	@LAWS_EXAMPLES="$$N" $(BIN)/pytest -q tests/laws tests/parity
 
-bench: $(READY) ## time and memory of the feature table beside one plain scan (LINES=...)
+bench: $(READY) ## time and memory of the feature table beside one plain scan (BENCH_LINES=...)
 	@$(BIN)/python tests/benchmark/feature_table.py
 
 docs: $(READY) ## write the generated pages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -85,6 +86,11 @@ class Selection:
 
     features: tuple[Feature, ...]
     left_out: Mapping[str, tuple[str, ...]]
+
+    def digest(self) -> str:
+        """SHA-256 (hex) over the names and values of the features: what they compute."""
+        defined = [(feature.name, repr(feature.value)) for feature in self.features]
+        return hashlib.sha256(repr(defined).encode()).hexdigest()
 
 
 def select(

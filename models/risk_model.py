@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -34,19 +34,20 @@ class RiskModel:
     booster_text: the trees. names: the features, in the order of the trees' columns.
     label_end: the date at which the last training label was complete; scoring an earlier snapshot
     would use a model that has seen what came after it. metadata: plain values, kept as given.
+    threads: of prediction; not part of the model.
     """
 
     booster_text: str
     calibrator: LogitCalibrator
     names: tuple[str, ...]
     label_end: date
-    settings: ModelSettings
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    threads: int = 1
 
     @cached_property
     def booster(self) -> Booster:
         """The trees, parsed once."""
-        booster = Booster(self.booster_text, self.settings.threads)
+        booster = Booster(self.booster_text, self.threads)
         if booster.names != self.names:
             raise DamagedModel(
                 f"{BOOSTER_FILE} and {MODEL_FILE} name different features. Retrain the model."
@@ -83,7 +84,6 @@ class RiskModel:
             "names": list(self.names),
             "label_end": self.label_end.isoformat(),
             "calibrator": self.calibrator.to_dict(),
-            "settings": asdict(self.settings),
             "metadata": dict(self.metadata),
             "booster_sha256": sha256(booster),
         }
@@ -108,8 +108,8 @@ def fit_final(
         ),
         names=dataset.names,
         label_end=latest_day(dataset.label_complete),
-        settings=settings,
         metadata=dict(metadata or {}),
+        threads=settings.threads,
     )
 
 
@@ -134,7 +134,6 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
             calibrator=LogitCalibrator.from_dict(content["calibrator"]),
             names=tuple(content["names"]),
             label_end=date.fromisoformat(content["label_end"]),
-            settings=ModelSettings(**content["settings"]),
             metadata=content["metadata"],
         )
     except (KeyError, TypeError, ValueError) as error:

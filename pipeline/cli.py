@@ -49,7 +49,7 @@ def options(
     """Options that stand before the command."""
 
 
-def _day(text: str) -> date:
+def day(text: str) -> date:
     """A date as YYYY-MM-DD and nothing else."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         raise UsageError(f"{text!r} is not a date; write it as YYYY-MM-DD, for example 2026-01-01.")
@@ -105,7 +105,7 @@ def features(
 
     if cohort not in ("active", "all"):
         raise UsageError(f"--cohort is {cohort!r}; it can be active or all.")
-    run_features(_config(config), _day(as_of), out, whole_cohort=cohort == "all")
+    run_features(_config(config), day(as_of), out, whole_cohort=cohort == "all")
 
 
 @app.command(epilog="Example: `defection train --until 2025-12-01`")
@@ -119,7 +119,7 @@ def train(
     """Train, back-test, log to MLflow and register a challenger; never promotes."""
     from pipeline.commands import run_train
 
-    run_train(_config(config), _day(until) if until else None)
+    run_train(_config(config), day(until) if until is not None else None)
 
 
 @app.command(
@@ -157,7 +157,7 @@ def score(
     """Score the accounts of a snapshot and publish the ranked list."""
     from pipeline.commands import run_score
 
-    run_score(_config(config), _day(as_of), model, replay=replay)
+    run_score(_config(config), day(as_of), model, replay=replay)
 
 
 @app.command(

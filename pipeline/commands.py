@@ -38,6 +38,8 @@ def run_validate(config: Config) -> None:
     with open_engine(config) as engine, console.steps() as steps:
         steps.begin("Validating the sources")
         report = validate(config, engine, steps.detail("Validating the sources"))
+        for old in folder.glob("quarantine_*.parquet"):
+            old.unlink()
         for table in report.tables:
             if table.quarantined:
                 name = f"quarantine_{table.name}"
@@ -69,6 +71,7 @@ def run_table(config: Config, out: Path | None) -> None:
     console.say(
         f"{len(frame):,} rows, {len(prepared.table.selection.features)} features: {short(path)}"
     )
+    _say_left_out(prepared.table.selection.left_out)
 
 
 def run_features(config: Config, as_of: date, out: Path | None, *, whole_cohort: bool) -> None:
@@ -111,6 +114,8 @@ def run_train(config: Config, until: date | None) -> Registered:
     )
     for line in evaluation.table(trained.evaluation):
         console.say(line)
+    for warning in trained.prepared.sources.warnings:
+        console.complain("\n".join(warning.lines()))
     if trained.prepared.immature:
         dropped = ", ".join(str(day) for day in trained.prepared.immature)
         console.say(f"Dropped, because the label is not complete yet: {dropped}")
@@ -154,6 +159,7 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         console.say(f"Already published, from the same inputs: {short(publication.folder)}")
         return publication
     _say_list(publication.folder)
+    _say_left_out(publication.manifest["features_left_out"])
     console.say(
         f"{publication.manifest['rows']['scores']:,} accounts scored as of {as_of} with version "
         f"{publication.manifest['model']['version']}; "

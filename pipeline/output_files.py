@@ -21,6 +21,8 @@ _REFUSED = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "permission is denied",
     errno.EPERM: "the operation is not permitted",
+    errno.EISDIR: "it is a folder",
+    errno.ENOENT: "it is no place for a file",
     errno.ENOTDIR: "a part of the path is a file",
     errno.EEXIST: "a part of the path is a file",
 }

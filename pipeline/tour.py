@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline import cli, commands, console
 from pipeline.config import load_config
+from pipeline.errors import UsageError
 from pipeline.output_files import short
 from pipeline.scoring.publication import Publication
 from pipeline.training.evaluation import MODEL, RIVAL
@@ -27,7 +28,7 @@ SEED = 7
 def tour(path: Path, as_of: date, *, simulate: bool) -> None:
     """Simulate if asked, then validate, train, promote and score; ends with a summary."""
     if simulate:
-        accounts, months = int(os.environ["ACCOUNTS"]), int(os.environ["MONTHS"])
+        accounts, months = _whole("ACCOUNTS"), _whole("MONTHS")
         _say(
             "simulate", "--out", MARKET, "--accounts", accounts, "--months", months, "--seed", SEED
         )
@@ -79,15 +80,25 @@ def summary(
     ]
 
 
+def _whole(name: str) -> int:
+    text = os.environ[name]
+    if not text.isdecimal():
+        raise UsageError(f"{name} is {text!r}; it should be a whole number.")
+    return int(text)
+
+
 def _say(*command: object) -> None:
     console.say("\n$ defection " + " ".join(shlex.quote(str(part)) for part in command))
 
 
 def main() -> None:
     """Entry of `python -m pipeline.tour [--simulate]`."""
-    path = Path(os.environ["CONFIG"])
-    as_of = date.fromisoformat(os.environ.get("AS_OF") or str(SIMULATED_UNTIL))
-    sys.exit(cli.guarded(lambda: tour(path, as_of, simulate="--simulate" in sys.argv[1:])))
+
+    def start() -> None:
+        as_of = cli.day(os.environ.get("AS_OF") or str(SIMULATED_UNTIL))
+        tour(Path(os.environ["CONFIG"]), as_of, simulate="--simulate" in sys.argv[1:])
+
+    sys.exit(cli.guarded(start))
 
 
 if __name__ == "__main__":

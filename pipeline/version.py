@@ -7,15 +7,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
+def released_version() -> str:
+    """The version of the distribution that is installed."""
+    try:
+        return version("defection-risk")
+    except PackageNotFoundError:  # run from a source tree that nobody installed
+        return "unreleased"
+
+
 def code_version() -> str:
-    """The distribution's version, and the git commit where the code lies in a checkout of it.
+    """The released version, and the git commit where the code lies in a checkout of it.
 
     A commit with local changes ends in `-dirty`.
     """
-    try:
-        released = version("defection-risk")
-    except PackageNotFoundError:  # run from a source tree that nobody installed
-        released = "unreleased"
+    released = released_version()
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return released

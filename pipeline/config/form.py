@@ -191,7 +191,7 @@ class ScoringConfig(Section):
     )
     call_capacity: Count = Field(200, description="accounts that can be called per snapshot")
     bands: dict[Name, ShareOrNone] = Field(
-        {"high": 0.7, "medium": 0.4, "low": 0.0}, description="lowest risk of each"
+        {"high": 0.5, "medium": 0.25, "low": 0.0}, description="lowest risk of each"
     )
 
     @field_validator("bands")
@@ -214,8 +214,8 @@ class TrackingConfig(Section):
     """Where runs and models are kept; MLFLOW_TRACKING_URI goes before `folder`."""
 
     folder: Place = Field("../var/mlflow", description="of the local store", validate_default=True)
-    experiment: Name = Field("defection", description="the experiment's name")
-    model_name: Name = Field("defection-risk", description="the registered model's name")
+    experiment: Name = Field(description="the experiment's name; the config's if absent")
+    model_name: Name = Field(description="the registered model's name; the config's if absent")
 
 
 class Config(Section):
@@ -236,11 +236,22 @@ class Config(Section):
     model: ModelConfig = _defaults()
     scoring: ScoringConfig = _defaults()
     engine: EngineConfig = _defaults()
-    tracking: TrackingConfig = _defaults()
-    output: Place = Field("../var/out", description="where scores go", validate_default=True)
+    tracking: TrackingConfig
+    output: Place = Field(description="where scores go; ../var/<name> if absent")
 
     _path: Path = PrivateAttr()
     _written: dict[str, Any] = PrivateAttr()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_the_config(cls, written: Any) -> Any:
+        """Two configs do not share an experiment, a registered model or an output by accident."""
+        name = written.get("name") if isinstance(written, dict) else None
+        tracking = written.get("tracking", {}) if isinstance(written, dict) else None
+        if not isinstance(name, str) or not isinstance(tracking, dict):
+            return written
+        named = {"experiment": name, "model_name": name}
+        return {"output": f"../var/{name}", **written, "tracking": {**named, **tracking}}
 
     @field_validator("inputs")
     @classmethod
@@ -278,6 +289,16 @@ class Config(Section):
     def flat(self) -> dict[str, Any]:
         """All choices under dotted keys, as a run's parameters: `label.horizon_days`."""
         return dict(_flattened(self._written))
+
+    def meaning_of_risk(self) -> dict[str, Any]:
+        """The choices that a model's risk is a statement about; another config's is another."""
+        return {
+            "label.definition": self.label.definition,
+            "label.horizon_days": self.label.horizon_days,
+            "label.reporting_lag_days": self.label.reporting_lag_days,
+            "cohort.days": self.cohort.days,
+            "timezone": self.timezone,
+        }
 
     def digest(self) -> str:
         """SHA-256 (hex) over the choices; the same wherever the project lies."""

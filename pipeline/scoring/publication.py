@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -41,7 +42,7 @@ def publish(
     inputs: Mapping[str, Any],
     write: Callable[[Path], Mapping[str, Any]],
 ) -> Publication:
-    """Publish what `write` puts into the folder it is given, unless the same inputs already are.
+    """Publish what `write` puts into the folder it is given, unless the newest has these inputs.
 
     inputs: everything that decides the content, as plain JSON. write: fills the folder and
     returns further entries of the manifest. Errors: TryAgain while another job publishes,
@@ -54,17 +55,16 @@ def publish(
 
 def newest_before(root: Path, as_of: date) -> Path | None:
     """The last revision of the newest publication with an earlier as_of, if there is one."""
-    found = [
-        (
-            folder.parent.parent.name,
-            read_manifest(folder)["published_at"],
-            _revision(folder),
-            folder,
-        )
-        for folder in root.glob("as_of=*/model_version=*/revision=*")
-        if folder.parent.parent.name < f"as_of={as_of}"
-    ]
-    return max(found)[-1] if found else None
+    days = sorted(root.glob("as_of=????-??-??"), reverse=True)
+    for day in (day for day in days if day.name < f"as_of={as_of}"):
+        found = [
+            (read_manifest(folder)["published_at"], int(version.name.partition("=")[2]), folder)
+            for version in day.glob("model_version=*")
+            for folder in _revisions(version)[-1:]
+        ]
+        if found:
+            return max(found)[-1]
+    return None
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -83,12 +83,13 @@ def _publish(
     shutil.rmtree(unfinished, ignore_errors=True)
     fingerprint = _sha256(inputs)
     revisions = _revisions(place)
-    for folder in revisions:
-        manifest = read_manifest(folder)
-        if manifest["inputs_sha256"] == fingerprint:
-            return Publication(folder, manifest, new=False)
     unfinished.mkdir(parents=True)
     try:
+        if revisions:
+            manifest = read_manifest(revisions[-1])
+            if manifest["inputs_sha256"] == fingerprint:
+                _point_latest(root, revisions[-1])  # a job killed just before it had not
+                return Publication(revisions[-1], manifest, new=False)
         folder = Path(tempfile.mkdtemp(dir=unfinished))
         folder.chmod(0o755)
         began = datetime.now(UTC)
@@ -103,7 +104,7 @@ def _publish(
         _write_json(folder / MANIFEST, manifest)
         for file in (*folder.iterdir(), folder):
             _flush(file)
-        number = 1 + max((_revision(found) for found in revisions), default=0)
+        number = 1 + (_revision(revisions[-1]) if revisions else 0)
         target = place / f"revision={number}"
         place.mkdir(parents=True, exist_ok=True)
         folder.rename(target)
@@ -115,7 +116,13 @@ def _publish(
 
 
 def _revisions(place: Path) -> list[Path]:
-    return sorted(place.glob("revision=*"), key=_revision)
+    """The revisions there are, oldest first; whatever else lies there is not ours."""
+    found = [
+        folder
+        for folder in place.glob("revision=*")
+        if re.fullmatch(r"revision=\d+", folder.name) and (folder / MANIFEST).is_file()
+    ]
+    return sorted(found, key=_revision)
 
 
 def _revision(folder: Path) -> int:
@@ -128,7 +135,7 @@ def _point_latest(root: Path, target: Path) -> None:
     place = target.relative_to(root)
     if latest.exists():
         current = json.loads(latest.read_text(encoding="utf-8"))["path"]
-        if current.split("/")[0] > place.parts[0]:
+        if current.split("/")[0] > place.parts[0] or current == place.as_posix():
             return
     beside = root / UNFINISHED / "latest.json"
     _write_json(beside, {"path": place.as_posix()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +23,25 @@ from pipeline.console import Steps
 from pipeline.engine import Engine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.call_list import write_call_list
-from pipeline.scoring.publication import Publication, newest_before, publish
+from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
 from pipeline.scoring.score_table import score_table, shown_values
 from pipeline.sources import Sources, load_sources
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
-from pipeline.training.preparation import open_engine
-from pipeline.version import code_version
+from pipeline.training.preparation import open_engine, refuse_stale, require_orders
+from pipeline.version import code_version, released_version
 
 
 @dataclass(frozen=True)
 class Request:
-    """Everything that decides what is published."""
+    """What is to be scored, with which model, and which publication came before."""
 
     config: Config
     as_of: date
     version: int
     model: RiskModel
-    inputs: Mapping[str, Any]
+    previous: Path | None
 
 
 def score(
@@ -59,56 +59,54 @@ def score(
     with tempfile.TemporaryDirectory(prefix="defection-") as folder:
         files = registry.download(version, Path(folder))
         loaded = risk_model.load(files, expected_sha256=version.sha256)
+    _refuse_other_meaning(config, loaded, version.version)
     if as_of < loaded.label_end and not replay:
         raise ConfigError(
             f"Model version {version.version} learned from what happened until "
             f"{loaded.label_end}; scoring {as_of} with it would use the future. "
-            "Score a later date, or pass --replay to rebuild an old list knowingly."
+            "Score a later date, or pass --replay to see knowingly what it says of the past."
         )
+    root = config.output / ("scores" if as_of >= loaded.label_end else "replays")
     with open_engine(config) as engine:
         steps.begin("Reading the sources")
         sources = load_sources(config, engine)
-        _refuse_stale(config, sources, as_of)
+        require_orders(config, sources)
+        refuse_stale(config, sources, as_of)
         make_identity_table(engine)
-        request = Request(
-            config,
-            as_of,
-            version.version,
-            loaded,
-            {
-                "as_of": str(as_of),
-                "config_sha256": config.digest(),
-                "model_version": version.version,
-                "model_sha256": dict(version.sha256),
-                "sources": sources.lineage(),
-            },
-        )
+        previous = newest_before(root, as_of)
+        request = Request(config, as_of, version.version, loaded, previous)
+        inputs = {
+            "as_of": str(as_of),
+            "config_sha256": config.digest(),
+            "features_sha256": selected_features(config, sources).digest(),
+            "model_version": version.version,
+            "model_sha256": dict(version.sha256),
+            "previous_sha256": read_manifest(previous)["inputs_sha256"] if previous else None,
+            "program": released_version(),
+            "sources": sources.lineage(),
+        }
         steps.begin("Scoring and publishing")
         return publish(
-            config.output / "scores",
+            root,
             as_of,
             version.version,
-            request.inputs,
+            inputs,
             lambda folder: _write(folder, engine, sources, request),
         )
 
 
-def _refuse_stale(config: Config, sources: Sources, as_of: date) -> None:
-    """A silence model takes an extract that ends early for accounts that fell silent."""
-    limit = timedelta(days=config.scoring.max_staleness_days)
-    midnight = datetime.combine(as_of, time())
-    stale = [
-        f"{name} is complete until {table.complete_until:%Y-%m-%d %H:%M}"
-        for name, table in sources.tables.items()
-        if table.is_event and midnight - table.complete_until > limit
+def _refuse_other_meaning(config: Config, model: RiskModel, version: int) -> None:
+    """A risk speaks of one label, horizon and cohort; it is not passed off as another."""
+    meant = config.meaning_of_risk()
+    other = [
+        f"{name} was {model.metadata.get(name)}, the config says {value}"
+        for name, value in meant.items()
+        if model.metadata.get(name) != value
     ]
-    if stale:
-        raise DataError(
-            f"The sources are too old to score {as_of}: {'; '.join(stale)}; at most "
-            f"{config.scoring.max_staleness_days} days are allowed "
-            "(`scoring.max_staleness_days`). In a stale extract every account looks lost. "
-            "Extract the data again, or say with `complete_until` how far a source that simply "
-            "had no newer rows is complete."
+    if other:
+        raise ConfigError(
+            f"Model version {version} was trained for something else: {'; '.join(other)}. "
+            f"Score with the config it was trained with, or train with {config.path}."
         )
 
 
@@ -125,7 +123,6 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         )
     names = [feature.name for feature in selection.features]
     risk = request.model.risk(frame[names].to_numpy(dtype=np.float64), names)
-    previous, previous_path = _previous_risk(config, as_of)
     scores = score_table(
         frame,
         risk,
@@ -133,7 +130,8 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         horizon_days=config.label.horizon_days,
         bands=config.scoring.bands,
         model_version=request.version,
-        previous=previous,
+        previous=_published_risk(request.previous),
+        currency=sources.currency,
         people=_people(engine, as_of),
     )
     pq.write_table(scores, folder / "scores.parquet")
@@ -148,7 +146,10 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         "complete_until": {
             name: str(table.complete_until) for name, table in sources.tables.items()
         },
-        "previous": previous_path,
+        "previous_as_of": request.previous.parent.parent.name if request.previous else None,
+        "label_end": str(request.model.label_end),
+        "replay": as_of < request.model.label_end,
+        "quarantined": {name: table.quarantined for name, table in sources.tables.items()},
         "features_left_out": dict(selection.left_out),
         "columns_without_data": [
             name for name in scores.column_names if scores[name].null_count == scores.num_rows
@@ -157,14 +158,13 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
     }
 
 
-def _previous_risk(config: Config, as_of: date) -> tuple[pd.Series, str | None]:
-    """The risks published last before `as_of`, by account_id, and where they lie."""
-    root = config.output / "scores"
-    folder = newest_before(root, as_of)
+def _published_risk(folder: Path | None) -> pd.Series:
+    """The risks of a publication, by account_id."""
     if folder is None:
-        return pd.Series(dtype="float64"), None
+        return pd.Series(dtype="float64")
     table = pq.read_table(folder / "scores.parquet", columns=["account_id", "risk"]).to_pandas()
-    return table.set_index("account_id")["risk"], folder.relative_to(root).as_posix()
+    risk: pd.Series = table.set_index("account_id")["risk"]
+    return risk
 
 
 def _people(engine: Engine, as_of: date) -> pd.DataFrame:

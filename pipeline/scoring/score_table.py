@@ -25,10 +25,15 @@ SCHEMA = pa.schema(
         ("as_of", pa.date32()),
         ("horizon_days", pa.int32()),
         ("risk", pa.float64()),
+        ("risk_30", pa.float64()),
+        ("risk_90", pa.float64()),
+        ("risk_180", pa.float64()),
         ("risk_band", pa.string()),
         ("previous_risk", pa.float64()),
         ("change", pa.float64()),
+        ("currency", pa.string()),
         ("tier", pa.string()),
+        ("key_account", pa.bool_()),
         ("days_silent", pa.float64()),
         ("usual_gap", pa.float64()),
         ("last_order_at", pa.timestamp("s")),
@@ -62,6 +67,7 @@ def score_table(
     bands: Mapping[str, float],
     model_version: int,
     previous: pd.Series,
+    currency: str | None,
     people: pd.DataFrame,
 ) -> pa.Table:
     """Put together and rank the published columns.
@@ -81,11 +87,15 @@ def score_table(
         "as_of": as_of,
         "horizon_days": horizon_days,
         "risk": risk,
+        # One horizon is trained so far; the others, and key accounts, are unknown, not zero.
+        **{f"risk_{days}": risk if days == horizon_days else np.nan for days in (30, 90, 180)},
         "risk_band": np.select(
             [risk >= least for _, least in ordered], [name for name, _ in ordered], ordered[-1][0]
         ),
         "previous_risk": before,
         "change": risk - before,
+        "currency": currency,
+        "key_account": None,
         "tier": _tiers(frame["shown_value"]),
         "days_silent": frame["shown_days_silent"],
         "usual_gap": frame["shown_usual_gap"],

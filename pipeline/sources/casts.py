@@ -45,7 +45,7 @@ class Check:
     """A condition on a row, true where the row is bad.
 
     refuses: the data cannot be used; else the row alone is set aside. what: said of the values,
-    or of the row.
+    or of the row. expected: set aside because the config asks for it, no sign of bad data.
     """
 
     column: str
@@ -53,6 +53,7 @@ class Check:
     what: str
     advice: str
     refuses: bool
+    expected: bool = False
 
 
 @dataclass(frozen=True)

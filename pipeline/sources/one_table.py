@@ -24,8 +24,8 @@ from pipeline.wording import counted
 
 LATE_DAYS = 30
 LATE_SHARE = 0.05
-QUIET_DAYS = 366
-QUIET_SHARE = 0.001
+QUIET_DAYS = 30
+QUIET_SHARE = 0.05
 
 _END = f"TIMESTAMP '{LATEST}'"  # a stage dated 9999 means never, and says nothing about the source
 
@@ -95,13 +95,13 @@ def _too_few(table: Table, origin: Origin, source: SourceConfig, staged: Staged)
             f"{advice}, or take `sources.{table.name}` out of the config",
             0,
         )
-    if staged.quarantined > source.max_quarantined_share * staged.rows:
-        share = staged.quarantined / staged.rows
+    if staged.bad > source.max_quarantined_share * staged.rows:
+        share = staged.bad / staged.rows
         return finding(
-            f"{staged.quarantined:,} of {counted(staged.rows, 'row')} ({share:.1%}) are "
+            f"{staged.bad:,} of {counted(staged.rows, 'row')} ({share:.1%}) are "
             f"quarantined; at most {source.max_quarantined_share:.1%} may be",
             f"correct them, or raise `sources.{table.name}.max_quarantined_share`",
-            staged.quarantined,
+            staged.bad,
         )
     return []
 
@@ -153,14 +153,18 @@ def _completeness(
     if engine.rows(f"SELECT count(*) FROM {name}") == [(0,)]:
         return source.complete_until or UNDATED, []
     latest = engine.rows(f"SELECT {last} FROM {name}")[0][0] or UNDATED
-    late = recent = "0"
+    late = recent = earlier = "0"
     if table.events and {"known_at", table.occurred} <= mapped:
         late = f"count_if(known_at > {table.occurred} + INTERVAL {LATE_DAYS} DAY)"
     if table.events:
-        recent = (
-            f"count_if(known_at > TIMESTAMP {literal(str(latest))} - INTERVAL {QUIET_DAYS} DAY)"
-        )
-    rows, late_rows, recent_rows = engine.rows(f"SELECT count(*), {late}, {recent} FROM {name}")[0]
+        quiet = f"TIMESTAMP {literal(str(latest))} - INTERVAL {QUIET_DAYS} DAY"
+        recent = f"count_if(known_at > {quiet})"
+        before = f"FILTER (known_at <= {quiet})"
+        span = f"date_diff('day', min(known_at), max(known_at) {before})"
+        earlier = f"coalesce(count(*) {before} * {QUIET_DAYS} / greatest({QUIET_DAYS}, {span}), 0)"
+    rows, late_rows, recent_rows, usual_rows = engine.rows(
+        f"SELECT count(*), {late}, {recent}, {earlier} FROM {name}"
+    )[0]
     findings = []
     if late_rows > LATE_SHARE * rows:
         what = (
@@ -173,14 +177,19 @@ def _completeness(
         )
     if source.complete_until is not None:
         return source.complete_until, findings
-    if table.events and recent_rows < QUIET_SHARE * rows:
+    if table.events and recent_rows < QUIET_SHARE * usual_rows:
+        # Labels ripen and staleness is judged by this stamp of the orders, so it is not guessed.
+        severity = Severity.ERROR if table.name == "orders" else Severity.WARNING
         what = (
-            f"the last known stamp is {latest}, yet only {counted(recent_rows, 'row')} of "
-            f"{rows:,} lie in the {QUIET_DAYS} days before it"
+            f"the last known stamp is {latest}, yet only {counted(recent_rows, 'row')} lie in the "
+            f"{QUIET_DAYS} days before it, of {usual_rows:,.0f} in as many days usually"
         )
-        advice = "a mistyped date? the source counts as complete until then; set `complete_until`"
+        advice = (
+            "a mistyped date? correct it, or say with `complete_until` how far the source is "
+            "complete"
+        )
         findings.append(
-            Finding(Severity.WARNING, what, table.name, "", "known_at", recent_rows, advice=advice)
+            Finding(severity, what, table.name, "", "known_at", recent_rows, advice=advice)
         )
     return latest, findings
 

@@ -30,10 +30,14 @@ class MappedPart:
 
 @dataclass(frozen=True)
 class Staged:
-    """How many rows were read, how many of them were set aside, and what was wrong with them."""
+    """How many rows were read, how many of them were set aside, and what was wrong with them.
+
+    bad: the rows set aside for what they are, and not because the config says how far to read.
+    """
 
     rows: int
     quarantined: int
+    bad: int
     findings: tuple[Finding, ...]
 
 
@@ -69,19 +73,19 @@ class Staging:
         masks = engine.rows(
             f"SELECT _faults, count(*) FROM {name} WHERE _faults <> 0 GROUP BY _faults"
         )
-        quarantined = 0
+        quarantined = bad = 0
         findings: tuple[Finding, ...] = ()
         if masks:
             engine.execute(
                 f"CREATE OR REPLACE TEMP TABLE {_FAULTY} AS "
                 f"SELECT * FROM ({self._query(located=True)}) WHERE _faults <> 0"
             )
-            quarantined = self._quarantine(engine)
+            quarantined, bad = self._quarantine(engine)
             findings = tuple(self._findings(engine, dict(masks)))
             engine.execute(f"DROP TABLE {_FAULTY}")
             engine.execute(f"DELETE FROM {name} WHERE _faults <> 0")
         engine.execute(f"ALTER TABLE {name} DROP COLUMN _faults")
-        return Staged(rows, quarantined, findings)
+        return Staged(rows, quarantined, bad, findings)
 
     def _query(self, *, located: bool = False) -> str:
         """All rows as canonical columns and `_faults`; located: as raw text, `_file`, `_row`."""
@@ -194,13 +198,14 @@ class Staging:
                 f"after complete_until, {self._complete_until}",
                 "such rows are set aside; correct `complete_until` if the source goes further",
                 refuses=False,
+                expected=True,
             )
 
     @property
     def _shown(self) -> list[str]:
         return [name for name in self._table.names if name in self.mapped]
 
-    def _quarantine(self, engine: Engine) -> int:
+    def _quarantine(self, engine: Engine) -> tuple[int, int]:
         """Keep the rows that are set aside, as the source has them, with their reasons."""
         bits = [(1 << bit, c) for bit, c in enumerate(self._checks) if not c.refuses]
         reasons = ", ".join(
@@ -211,14 +216,18 @@ class Staging:
         raw = "".join(f", {quoted(raw_name(name))} AS {quoted(name)}" for name in self._shown)
         wanted = sum(bit for bit, _ in bits)
         target = quoted(f"quarantine_{self._table.name}")
-        count = engine.rows(f"SELECT count(*) FROM {_FAULTY} WHERE (_faults & {wanted}) <> 0")[0][0]
+        faults = sum(bit for bit, check in bits if not check.expected)
+        count, bad = engine.rows(
+            f"SELECT count_if((_faults & {wanted}) <> 0), count_if((_faults & {faults}) <> 0) "
+            f"FROM {_FAULTY}"
+        )[0]
         if count:
             engine.execute(
                 f"CREATE OR REPLACE TABLE {target} AS SELECT concat_ws('; ', {reasons}) AS reason, "
                 f'{file} AS file, CAST(_row AS BIGINT) AS "row"{raw} FROM {_FAULTY} '
                 f"WHERE (_faults & {wanted}) <> 0 ORDER BY _file, _row"
             )
-        return int(count)
+        return int(count), int(bad)
 
     def _findings(self, engine: Engine, masks: Mapping[int, int]) -> Iterator[Finding]:
         for bit, check in enumerate(self._checks):

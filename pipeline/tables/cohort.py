@@ -8,6 +8,7 @@ from datetime import date
 from features.order_history import order_lines
 from features.values import Count, Population
 from pipeline.engine import Engine, quoted
+from pipeline.errors import DataError
 from pipeline.tables.values_table import make_values_table
 
 _SEEN_IN = (
@@ -20,6 +21,11 @@ _SEEN_IN = (
 
 def make_active_cohort(engine: Engine, into: str, as_ofs: Sequence[date], days: int) -> None:
     """Create `into` (account_id, as_of): accounts with an order visible in the last `days` days."""
+    if not engine.has_table(order_lines.table):
+        raise DataError(
+            "The active cohort is who ordered lately, and there are no `sources.orders`. Map them, "
+            "or ask for everybody with --cohort all."
+        )
     _keep_positive(engine, into, {"orders": Count(order_lines, days)}, as_ofs)
 
 

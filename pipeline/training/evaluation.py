@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models import measures
-from models.measures import AucDifference
+from models.measures import AucDifference, Interval
 from models.out_of_time import OutOfTime
 
 MODEL = "model"
@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 _PROBABILITY_MEASURES = {
     "brier": measures.brier,
+    "log_loss": measures.log_loss,
     "calibration_error": measures.calibration_error,
 }
 
@@ -29,7 +30,7 @@ class SnapshotReport:
     """One test snapshot: measures by name and scorer, and the paired gain in AUC over the rival.
 
     measures: `auc`, `average_precision`, `precision_at_capacity`, `lift_at_capacity` of every
-    scorer; `brier` and `calibration_error` of those that give probabilities.
+    scorer; `brier`, `log_loss` and `calibration_error` of those that give probabilities.
     """
 
     as_of: date
@@ -39,6 +40,7 @@ class SnapshotReport:
     training_snapshots: int
     mean_risk: float
     measures: Mapping[str, Mapping[str, float]]
+    auc_interval: Interval
     gain: AucDifference
 
 
@@ -115,6 +117,9 @@ def _report(out_of_time: OutOfTime, test: date, capacity: int, repetitions: int)
         training_snapshots=len(split.training_snapshots),
         mean_risk=float(risk.mean()),
         measures=found,
+        auc_interval=measures.clustered_interval(
+            measures.auc, rows.label, risk, rows.account, repetitions=repetitions
+        ),
         gain=_gain(rows, repetitions),
     )
 
@@ -126,21 +131,23 @@ def table(evaluation: Evaluation) -> list[str]:
     head = (
         f"{'test snapshot':<14}{'accounts':>9}{'defected':>10}"
         + "".join(f"{name:>10}" for name in [*baselines, MODEL])
-        + f"{'gain over ' + RIVAL + ' (95 %)':>32}{'calibration':>13}"
+        + f"{'gain over ' + RIVAL + ' (95 %)':>31}{RIVAL:>12}{MODEL:>8}"
     )
-    lines = [f"{'':<33}{'AUC':>10}", head]
+    lines = [f"{'':<33}{'AUC':>10}{'':>51}{'calibration error':>20}", head]
     for report in evaluation.snapshots:
         lines.append(
             f"{report.as_of!s:<14}{report.rows:>9,}{report.base_rate:>10.1%}"
             + "".join(f"{report.measures['auc'][name]:>10.4f}" for name in [*baselines, MODEL])
-            + f"{_said(report.gain):>32}"
-            + f"{report.measures['calibration_error'][MODEL]:>13.3f}"
+            + f"{_said(report.gain):>31}"
+            + f"{report.measures['calibration_error'][RIVAL]:>12.3f}"
+            + f"{report.measures['calibration_error'][MODEL]:>8.3f}"
         )
     lines.append(
         f"{'mean':<33}"
         + "".join(f"{evaluation.mean('auc', name):>10.4f}" for name in [*baselines, MODEL])
-        + f"{_said(evaluation.mean_gain):>32}"
-        + f"{evaluation.mean('calibration_error', MODEL):>13.3f}"
+        + f"{_said(evaluation.mean_gain):>31}"
+        + f"{evaluation.mean('calibration_error', RIVAL):>12.3f}"
+        + f"{evaluation.mean('calibration_error', MODEL):>8.3f}"
     )
     return lines
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 
 from pipeline.config import Config
 from pipeline.console import Steps
@@ -22,6 +22,7 @@ class Prepared:
     table: TrainingTable
     sources: Sources
     immature: tuple[date, ...]
+    until: date | None
 
 
 def open_engine(config: Config) -> Engine:
@@ -46,11 +47,7 @@ def prepare(config: Config, steps: Steps, until: date | None = None) -> Prepared
         wanted = snapshot_dates(
             config.snapshots.first, config.snapshots.last, config.snapshots.every
         )
-        if "orders" not in sources.tables:
-            raise DataError(
-                f"{config.path}: no `sources.orders`; nothing can be learned without orders, "
-                "because defection is their absence. Map them, or use `features` only."
-            )
+        require_orders(config, sources)
         complete_until = sources.tables["orders"].complete_until
         mature, immature = maturity(config).split(wanted, complete_until)
         if not mature:
@@ -60,6 +57,7 @@ def prepare(config: Config, steps: Steps, until: date | None = None) -> Prepared
                 f"complete until {complete_until:%Y-%m-%d %H:%M}. Choose earlier snapshots in "
                 "`snapshots`, a shorter `label.horizon_days`, or a newer extract."
             )
+        refuse_stale(config, sources, mature[-1])
         steps.begin(f"Building features and labels at {len(mature)} snapshots")
         table = training_table(
             engine, config, sources, mature, steps.detail("Building features and labels")
@@ -69,4 +67,32 @@ def prepare(config: Config, steps: Steps, until: date | None = None) -> Prepared
             f"No account has an order in the {config.cohort.days} days before any snapshot from "
             f"{mature[0]} to {mature[-1]}. Check `snapshots` and `cohort.days` against the orders."
         )
-    return Prepared(table, sources, tuple(immature))
+    return Prepared(table, sources, tuple(immature), until)
+
+
+def require_orders(config: Config, sources: Sources) -> None:
+    """Defection is the absence of orders: without them there is nothing to learn or score."""
+    if "orders" not in sources.tables:
+        raise DataError(
+            f"{config.path}: no `sources.orders`; defection is their absence, so nothing can be "
+            "learned or scored without them. Map them, or use `features --cohort all`."
+        )
+
+
+def refuse_stale(config: Config, sources: Sources, as_of: date) -> None:
+    """A silence model takes an extract that ends early for accounts that fell silent."""
+    limit = timedelta(days=config.scoring.max_staleness_days)
+    midnight = datetime.combine(as_of, time())
+    stale = [
+        f"{name} is complete until {table.complete_until:%Y-%m-%d %H:%M}"
+        for name, table in sources.tables.items()
+        if table.is_event and midnight - table.complete_until > limit
+    ]
+    if stale:
+        raise DataError(
+            f"The sources are too old for a snapshot at {as_of}: {'; '.join(stale)}; at most "
+            f"{config.scoring.max_staleness_days} days are allowed "
+            "(`scoring.max_staleness_days`). In a stale extract every account looks lost. "
+            "Extract the data again, or say with `complete_until` how far a source that simply "
+            "had no newer rows is complete."
+        )

@@ -94,6 +94,16 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
             "data.features": len(table.selection.features),
             "data.label_end": str(trained.model.label_end),
             "data.immature_snapshots": len(prepared.immature),
+            "data.until": prepared.until or "everything known",
+            **{
+                f"data.{name}.{fact}": value
+                for name, loaded in prepared.sources.tables.items()
+                for fact, value in (
+                    ("rows", loaded.rows),
+                    ("quarantined", loaded.quarantined),
+                    ("complete_until", loaded.complete_until),
+                )
+            },
         }
     )
     for report in evaluation.snapshots:
@@ -112,11 +122,13 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
     for name, loaded in prepared.sources.tables.items():
         for file in loaded.lineage:
             run.dataset(name, file.path, file.sha256, loaded.rows)
+    run.json("validation.json", prepared.sources.report.to_json())
     run.json("lineage.json", prepared.sources.lineage())
     run.json("features_left_out.json", dict(table.selection.left_out))
     families = [FAMILIES[name] for name in config.features.families]
     run.text("feature_catalogue.md", catalogue(families, config.features.windows_days))
-    run.file(config.path, "config")
+    for path in (config.path, *(s.sql for s in config.sources.values() if s.sql)):
+        run.file(path, "config")
     run.text("evaluation.txt", "\n".join(evaluations.table(evaluation)) + "\n")
     for name, figure in _plots(config, trained).items():
         run.figure(f"plots/{name}.png", figure)
@@ -129,6 +141,8 @@ def _metrics(report: evaluations.SnapshotReport) -> dict[str, float | None]:
         f"{group}/base_rate": report.base_rate,
         f"{group}/mean_risk": report.mean_risk,
         f"{group}/training_rows": report.training_rows,
+        f"{group}/auc_low": report.auc_interval.low,
+        f"{group}/auc_high": report.auc_interval.high,
         f"{group}/auc_gain_over_{RIVAL}": report.gain.difference,
         f"{group}/auc_gain_over_{RIVAL}_low": report.gain.low,
         f"{group}/auc_gain_over_{RIVAL}_high": report.gain.high,
@@ -167,5 +181,6 @@ def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
             },
             list(trained.tests),
             f"{config.name}, {config.label.definition} {config.label.horizon_days} days",
+            [(r.auc_interval.low, r.auc_interval.high) for r in evaluation.snapshots],
         ),
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
+
 from models.baselines import recency_rule, rfm_logistic
 from models.dataset import Dataset
 from models.out_of_time import rolling
@@ -14,6 +16,7 @@ from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.errors import CheckFailed, ConfigError, DataError
+from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tracking.runs import open_tracking
 from pipeline.training import evaluation as evaluations
 from pipeline.training.evaluation import RIVAL
@@ -32,6 +35,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     dataset = prepared.table.dataset()
     _refuse_nonsense(dataset)
     tests = _tests(config, dataset)
+    tracking = open_tracking(config)
+    tracking.connect()  # a store that cannot be used is said before the long work, not after it
     settings = ModelSettings(**config.model.model_dump())
     steps.begin("Fitting the models of the back-test")
 
@@ -44,10 +49,10 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     steps.begin("Measuring")
     evaluation = evaluations.evaluate(out_of_time, tests, config.scoring.call_capacity)
     steps.begin("Fitting the final model")
-    model = fit_final(dataset, out_of_time, settings)
+    model = fit_final(dataset, out_of_time, settings, metadata=config.meaning_of_risk())
     steps.begin("Logging to MLflow")
     trained = Trained(prepared, tuple(tests), out_of_time, evaluation, model)
-    return record(open_tracking(config), config, trained)
+    return record(tracking, config, trained)
 
 
 def _baselines(config: Config) -> dict[str, Recipe]:
@@ -82,8 +87,15 @@ def _refuse_nonsense(dataset: Dataset) -> None:
 
 def _tests(config: Config, dataset: Dataset) -> list[date]:
     """The configured test snapshots for which there are rows."""
-    present = sorted({day.item() for day in dataset.as_of})
+    present = dataset.snapshots()
     if config.backtest.test_snapshots:
+        settings = config.snapshots
+        taken = snapshot_dates(settings.first, settings.last, settings.every)
+        if between := [str(day) for day in config.backtest.test_snapshots if day not in taken]:
+            raise ConfigError(
+                f"{config.path}: no snapshot is taken on backtest.test_snapshots "
+                f"{', '.join(between)}; they are a {settings.every} apart from {settings.first}."
+            )
         tests = [day for day in config.backtest.test_snapshots if day in present]
     else:
         tests = present[-(config.backtest.last or 0) :]
@@ -93,4 +105,12 @@ def _tests(config: Config, dataset: Dataset) -> list[date]:
             f"the mature snapshots reach from {present[0]} to {present[-1]}. "
             "Choose `backtest.test_snapshots` among them."
         )
+    for day in tests:
+        labels = dataset.label[dataset.as_of == np.datetime64(day, "D")]
+        if len(np.unique(labels)) < 2:
+            raise DataError(
+                f"The test snapshot {day} cannot measure a model: of its {len(labels):,} accounts "
+                f"{int(labels.sum()):,} defected. Choose other test snapshots, a longer cohort or "
+                "another horizon."
+            )
     return tests

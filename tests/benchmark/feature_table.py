@@ -1,4 +1,4 @@
-"""Times the whole feature table on generated events: `make bench LINES=2000000`.
+"""Times the whole feature table on generated events: `make bench BENCH_LINES=2000000`.
 
 Skewed account sizes, 5 % of the order lines known late, 36 months, 24 monthly snapshots, all three
 families, four windows. Beside it the floor: one scan of the order lines with a group-by.
@@ -82,7 +82,7 @@ def generate(engine: Engine, lines: int) -> None:
 
 def main() -> None:
     """Generate, time, print a table and write it as JSON."""
-    lines = int(os.environ.get("LINES") or 2_000_000)
+    lines = int(os.environ.get("BENCH_LINES") or 2_000_000)
     values = {
         feature.name: feature.value
         for family in FAMILIES.values()

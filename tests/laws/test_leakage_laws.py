@@ -18,6 +18,7 @@ from feature_tables import (
     grid,
     side_by_side,
     tables_of,
+    up_to,
     values_of,
 )
 from generated import FORKS_PER_BATCH, Batch, Fork, batches, forks, law
@@ -39,37 +40,38 @@ def two_threads() -> Iterator[Engine]:
 
 def test_truncation(family: str, engine: Engine) -> None:
     """Data cut to what was known before T give the features at T that all data give."""
-    values, tables = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
 
     @law()
-    @given(batches(tables), st.integers(0, 5))
+    @given(batches(reads), st.integers(0, 5))
     def holds(batch: Batch, number: int) -> None:
-        as_ofs = batch.as_ofs[: number % len(batch.as_ofs) + 1]
-        known = [cut(world, midnight(as_ofs[-1])) for world in batch.worlds]
-        assert_identical(*side_by_side(engine, values, as_ofs, batch.worlds, known))
+        moment = batch.as_ofs[number % len(batch.as_ofs)]
+        known = [cut(world, midnight(moment)) for world in batch.worlds]
+        tables = side_by_side(engine, values, batch.as_ofs, batch.worlds, known)
+        assert_identical(*(up_to(moment, table) for table in tables))
 
     holds()
 
 
 def test_poison(family: str, engine: Engine) -> None:
     """Two futures of the same past, however wild, give the same features at T."""
-    values, tables = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
 
     @law(per_batch=FORKS_PER_BATCH)
-    @given(forks(tables))
+    @given(forks(reads))
     def holds(fork: Fork) -> None:
-        as_ofs = [as_of for as_of in fork.as_ofs if as_of <= fork.moment]
-        assert_identical(*side_by_side(engine, values, as_ofs, fork.worlds, fork.others))
+        tables = side_by_side(engine, values, fork.as_ofs, fork.worlds, fork.others)
+        assert_identical(*(up_to(fork.moment, table) for table in tables))
 
     holds()
 
 
 def test_batch_of_one(family: str, engine: Engine, two_threads: Engine) -> None:
     """An account's row is the same in any company: alone, at its snapshot alone, in any order."""
-    values, tables = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
 
     @law(share=0.5)
-    @given(batches(tables), st.integers(0, 99), st.integers(0, 5), st.sampled_from(ACCOUNTS))
+    @given(batches(reads), st.integers(0, 99), st.integers(0, 5), st.sampled_from(ACCOUNTS))
     def holds(batch: Batch, number: int, snapshot: int, letter: str) -> None:
         worlds = [named(world, f"{place}|") for place, world in enumerate(batch.worlds)]
         loaded = together(worlds)

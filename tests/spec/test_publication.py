@@ -129,6 +129,7 @@ def scores(names: list[str], value: list[float], risk: list[float]) -> Any:
         bands={"high": 0.5, "medium": 0.25, "low": 0.0},
         model_version=1,
         previous=pd.Series({"A1": 0.2}),
+        currency="EUR",
         people=people,
     )
 

@@ -75,7 +75,7 @@ def small_model() -> RiskModel:
     )
     text = gradient_boosting.fit(data, settings)
     calibrator = LogitCalibrator(0.8, -0.3, "slope and intercept")
-    return RiskModel(text, calibrator, NAMES, date(2011, 10, 1), settings)
+    return RiskModel(text, calibrator, NAMES, date(2011, 10, 1))
 
 
 @pytest.fixture(scope="module")

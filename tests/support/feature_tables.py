@@ -87,6 +87,11 @@ def side_by_side(
     return [table.loc[of_variant] for of_variant in rows]
 
 
+def up_to(moment: date, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the snapshots up to and including `moment`."""
+    return table[[as_of <= moment for _, as_of in table.index]]
+
+
 def assert_identical(left: pd.DataFrame, right: pd.DataFrame, what: str = "") -> None:
     """Bit for bit the same values in the same order; the index is not compared."""
     assert list(left.columns) == list(right.columns)
