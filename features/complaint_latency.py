@@ -23,6 +23,7 @@ from features.values import (
     difference,
     ratio,
     total_age,
+    where_recorded,
 )
 
 KNOWN = ("opened_at", "known_at")
@@ -43,6 +44,7 @@ def _population(
 
 
 complaints = _population("complaints")
+categorised = _population("categorised", where="category IS NOT NULL")
 response_recorded = _population("response_recorded", where="first_response_recorded")
 resolution_recorded = _population("resolution_recorded", where="resolved_recorded")
 
@@ -78,12 +80,9 @@ def complaint_count(within: int | None) -> Count:
     return Count(complaints, within)
 
 
-def _where_recorded(value: Value, recorded: Population) -> Expression:
+def _where_stage_recorded(value: Value, recorded: Population) -> Expression:
     """The value; null where the account has complaints, but none with the stage recorded."""
-    return Expression(
-        "CASE WHEN {1} > 0 OR {2} = 0 THEN {0} END",
-        (value, Count(recorded), Count(complaints)),
-    )
+    return where_recorded(value, Count(recorded), Count(complaints))
 
 
 def _mean_days_so_far(
@@ -127,10 +126,13 @@ FAMILY = Family(
             "complaints_repeated",
             says="Complaints of the last {window} days beyond the first in their category.",
             unit="complaints",
-            null_means="never null; no complaint is 0",
-            value=lambda within: difference(
-                Count(_population("categorised", where="category IS NOT NULL"), within),
-                Distinct(complaints, within, key="category"),
+            null_means="complaints in the window, but no category recorded",
+            value=lambda within: where_recorded(
+                difference(
+                    Count(categorised, within), Distinct(complaints, within, key="category")
+                ),
+                Count(categorised, within),
+                complaint_count(within),
             ),
         ),
         Definition(
@@ -179,7 +181,7 @@ FAMILY = Family(
             says="Complaints without a first response known before the snapshot.",
             unit="complaints",
             null_means="complaints exist, but responses are not recorded",
-            value=_where_recorded(Count(unanswered), response_recorded),
+            value=_where_stage_recorded(Count(unanswered), response_recorded),
         ),
         Definition(
             "oldest_unanswered_days",
@@ -193,7 +195,7 @@ FAMILY = Family(
             says="Complaints open at the snapshot: not resolved, or reopened since.",
             unit="complaints",
             null_means="complaints exist, but resolutions are not recorded",
-            value=_where_recorded(
+            value=_where_stage_recorded(
                 Expression("({0} + {1})", (Count(unresolved), Count(unresolved_again))),
                 resolution_recorded,
             ),
@@ -210,7 +212,7 @@ FAMILY = Family(
             says="Summed age of the complaints never resolved.",
             unit="days",
             null_means="complaints exist, but resolutions are not recorded",
-            value=_where_recorded(
+            value=_where_stage_recorded(
                 days(total_age(Count(unresolved), Total(unresolved, measure=OPENED_SECOND))),
                 resolution_recorded,
             ),
@@ -220,7 +222,7 @@ FAMILY = Family(
             says="Complaints unresolved at the snapshot whose due time has passed.",
             unit="complaints",
             null_means="complaints exist, but resolutions are not recorded",
-            value=_where_recorded(Count(overdue), resolution_recorded),
+            value=_where_stage_recorded(Count(overdue), resolution_recorded),
         ),
         Definition(
             "days_since_last_complaint",

@@ -9,6 +9,7 @@ from features.values import (
     Busiest,
     Count,
     Distinct,
+    Expression,
     First,
     Last,
     MedianGap,
@@ -17,6 +18,7 @@ from features.values import (
     change,
     lapsed,
     ratio,
+    where_recorded,
 )
 
 touches = Population("touches", "touches")
@@ -42,6 +44,12 @@ def contacts(within: int | None) -> Distinct:
 def representatives(within: int | None) -> Distinct:
     """Distinct representatives of ours in touches within the window."""
     return Distinct(touches, within, key="rep_id")
+
+
+def _recorded(column: str, within: int) -> Expression:
+    """Distinct values of a column; null where there are touches, but none of them records it."""
+    found = Distinct(touches, within, key=column)
+    return where_recorded(found, found, touch_count(within))
 
 
 FAMILY = Family(
@@ -74,15 +82,15 @@ FAMILY = Family(
             "roles_count",
             says="Distinct roles among the contacts touched in the last {window} days.",
             unit="roles",
-            null_means="never null; no touch is 0",
-            value=lambda within: Distinct(touches, within, key="role"),
+            null_means="touches in the window, but no role recorded",
+            value=lambda within: _recorded("role", within),
         ),
         Definition(
             "departments_count",
             says="Distinct departments among the contacts touched in the last {window} days.",
             unit="departments",
-            null_means="never null; no touch is 0",
-            value=lambda within: Distinct(touches, within, key="department"),
+            null_means="touches in the window, but no department recorded",
+            value=lambda within: _recorded("department", within),
         ),
         Definition(
             "reps_count",

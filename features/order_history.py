@@ -7,6 +7,7 @@ from features.values import (
     DAYS_PER_YEAR,
     Count,
     Distinct,
+    Expression,
     First,
     Last,
     MedianGap,
@@ -17,9 +18,13 @@ from features.values import (
     lapsed,
     money,
     ratio,
+    where_recorded,
 )
 
 order_lines = Population("order_lines", "orders", where="amount_cents > 0")
+margin_lines = Population(
+    "margin_lines", "orders", where="amount_cents > 0 AND margin_cents IS NOT NULL"
+)
 return_lines = Population("return_lines", "orders", where="amount_cents < 0")
 
 usual_gap = MedianGap(order_lines, DAYS_PER_YEAR)
@@ -39,6 +44,14 @@ def products(within: int | None) -> Distinct:
 def spend(within: int | None) -> Total:
     """Cents ordered within the window, returns not deducted."""
     return Total(order_lines, within, measure="amount_cents")
+
+
+def lapsed_products(within: int) -> Expression | None:
+    """Products of the last year that the window lacks; null where no product is recorded."""
+    gone = lapsed(products, within)
+    if gone is None:
+        return None
+    return where_recorded(gone, products(DAYS_PER_YEAR), Count(order_lines, DAYS_PER_YEAR))
 
 
 FAMILY = Family(
@@ -78,8 +91,12 @@ FAMILY = Family(
             "margin",
             says="Margin on what was ordered in the last {window} days.",
             unit="currency",
-            null_means="never null; no order is 0",
-            value=lambda within: money(Total(order_lines, within, measure="margin_cents")),
+            null_means="orders in the window, but no margin recorded",
+            value=lambda within: where_recorded(
+                money(Total(order_lines, within, measure="margin_cents")),
+                Count(margin_lines, within),
+                Count(order_lines, within),
+            ),
         ),
         Definition(
             "order_value_mean",
@@ -92,15 +109,17 @@ FAMILY = Family(
             "products_count",
             says="Distinct products ordered in the last {window} days.",
             unit="products",
-            null_means="never null; no order is 0",
-            value=products,
+            null_means="orders in the window, but no product recorded",
+            value=lambda within: where_recorded(
+                products(within), products(within), Count(order_lines, within)
+            ),
         ),
         Definition(
             "products_lapsed",
             says="Products ordered in the last 365 days, but not in the last {window}.",
             unit="products",
-            null_means="never null; no order is 0",
-            value=lambda within: lapsed(products, within),
+            null_means="orders in the last 365 days, but no product recorded",
+            value=lapsed_products,
         ),
         Definition(
             "orders_change",

@@ -183,6 +183,11 @@ def lapsed(of: Callable[[int], Value], within: int) -> Expression | None:
     return difference(of(DAYS_PER_YEAR), of(within)) if within < DAYS_PER_YEAR else None
 
 
+def where_recorded(value: Value, recorded: Value, rows: Value) -> Expression:
+    """The value; null where there are `rows`, but none of them records what it needs."""
+    return Expression("CASE WHEN {1} > 0 OR {2} = 0 THEN {0} END", (value, recorded, rows))
+
+
 def columns_of(value: Value) -> frozenset[tuple[str, str]]:
     """The (table, column) pairs that a value reads."""
     found: set[tuple[str, str]] = set()

@@ -247,3 +247,21 @@ def test_what_nobody_recorded_is_unknown_not_zero(spec: Spec) -> None:
             days_since_last_complaint  | 20   | 12   | null
         """,
     )
+
+
+def test_repetition_is_unknown_where_no_category_is_recorded(spec: Spec) -> None:
+    spec(
+        complaints="""
+            opened | category
+            -------+---------
+            -60    | late
+            -50    | late
+            -10    |
+        """,
+        expect="""
+            feature                 | A    | B
+            ------------------------+------+--
+            complaints_repeated_30d | null | 0
+            complaints_repeated_90d | 1    | 0
+        """,
+    )

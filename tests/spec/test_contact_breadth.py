@@ -226,3 +226,22 @@ def test_rhythm_is_the_median_gap_between_days_with_a_touch(spec: Spec) -> None:
             silence_over_usual_touch_gap | 1.5 | 350/7.5 | null | null
         """,
     )
+
+
+def test_roles_and_departments_that_nobody_records_are_unknown(spec: Spec) -> None:
+    spec(
+        touches="""
+            contact | day | role  | department
+            --------+-----+-------+-----------
+            Ann     | -60 | buyer | purchasing
+            Ann     | -10 |       |
+        """,
+        expect="""
+            feature               | A    | B
+            ----------------------+------+--
+            roles_count_30d       | null | 0
+            roles_count_90d       | 1    | 0
+            departments_count_30d | null | 0
+            departments_count_90d | 1    | 0
+        """,
+    )

@@ -268,3 +268,36 @@ def test_rhythm_is_the_median_gap_between_order_days(spec: Spec) -> None:
             silence_over_usual_gap | 1.5 | 359.5/5 | null | null | null
         """,
     )
+
+
+def test_what_no_line_records_is_unknown_not_zero(spec: Spec) -> None:
+    """The last 30 days record neither margin nor product; the 60 days before them do."""
+    spec(
+        orders="""
+            order | day | amount | margin | product
+            ------+-----+--------+--------+--------
+            o1    | -60 |  20.00 |   5.00 | chairs
+            o2    | -10 |  80.00 |        |
+        """,
+        expect="""
+            feature             | A    | B
+            --------------------+------+--
+            margin_30d          | null | 0
+            margin_90d          | 5    | 0
+            products_count_30d  | null | 0
+            products_count_90d  | 1    | 0
+            products_lapsed_30d | 1    | 0
+        """,
+    )
+    spec(
+        orders="""
+            order | day | amount
+            ------+-----+-------
+            o1    | -60 |  20.00
+        """,
+        expect="""
+            feature             | A
+            --------------------+-----
+            products_lapsed_30d | null
+        """,
+    )

@@ -516,11 +516,16 @@ def test_a_lonely_last_touch_is_warned_of(check):
     head = "account_id,contact_id,rep_id,occurred_at\n"
     rows = "".join("A,c,r,2024-01-05\n" for _ in range(2000))
     found = check("touches: {path: t.csv}", {"t.csv": head + rows + "A,c,r,2024-03-05\n"})
-    assert (
-        [f.what[:23] for f in found.warnings] == ["the last known stamp is"]
-        if hasattr(found, "warnings")
-        else True
-    )
+    told = [str(f.severity) for f in found.findings if f.what.startswith("the last known stamp")]
+    assert told == ["warning"]
+
+
+def test_rows_after_complete_until_are_set_aside_however_many(check):
+    rows = "".join(f"A,O{n},2024-0{n % 9 + 1}-05,1\n" for n in range(900))
+    options = ", complete_until: 2024-02-01, max_quarantined_share: 0"
+    said = orders(check, HEAD + rows, options)
+    assert [line for line in said if line.startswith("error")] == []
+    assert "800 rows quarantined: after complete_until" in said[0]
 
 
 def test_the_report_as_json_and_as_text(check):

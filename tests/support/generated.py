@@ -87,31 +87,44 @@ def delays() -> st.SearchStrategy[timedelta]:
 
 def order_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:
     """One order line; few order ids, so that orders have several lines, on several days too."""
-    return st.fixed_dictionaries(
-        {
-            "account_id": st.sampled_from(accounts),
-            "order_id": st.sampled_from(["o1", "o2", "o3", "o4", "o5"]),
-            "occurred_at": times,
-            "amount_cents": st.sampled_from([1, 1999, 10_000, 10_000, 7, 0, -1999, -10_000]),
-            "margin_cents": st.sampled_from([None, 0, 333, -20]),
-            "product_id": st.sampled_from([None, "p1", "p1", "p2"]),
-        }
+    return st.builds(
+        lambda account, order, occurred, amount, goods: {
+            "account_id": account,
+            "order_id": order,
+            "occurred_at": occurred,
+            "amount_cents": amount,
+            "product_id": goods[0],
+            "margin_cents": goods[1],
+        },
+        st.sampled_from(accounts),
+        st.sampled_from(["o1", "o2", "o3", "o4", "o5"]),
+        times,
+        st.sampled_from([1, 1999, 10_000, 10_000, 7, 0, -1999, -10_000]),
+        st.sampled_from([("p1", 333), ("p1", -20), ("p2", None), ("p2", 0), (None, 50)]),
     )
+
+
+PEOPLE = (
+    {"contact_id": "c1", "role": "buyer", "department": "purchasing", "seniority": "manager"},
+    {"contact_id": "c1", "role": "engineer", "department": None, "seniority": None},
+    {"contact_id": "c2", "role": "buyer", "department": "plant", "seniority": "Director"},
+    {"contact_id": "c2", "role": None, "department": "plant", "seniority": "staff"},
+    {"contact_id": "c3", "role": None, "department": None, "seniority": None},
+)
 
 
 def touch_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:
     """One touch."""
-    return st.fixed_dictionaries(
-        {
-            "account_id": st.sampled_from(accounts),
-            "contact_id": st.sampled_from(["c1", "c2", "c3"]),
-            "rep_id": st.sampled_from(["r1", "r2"]),
-            "occurred_at": times,
-            "role": st.sampled_from([None, "buyer", "engineer"]),
-            "department": st.sampled_from([None, "purchasing", "plant"]),
-            "seniority": st.sampled_from([None, "staff", "manager", "Director"]),
-            "initiated_by": st.sampled_from([None, "account", "us"]),
-        }
+    return st.builds(
+        lambda account, person, rep, occurred, by: (
+            {"account_id": account, "rep_id": rep, "occurred_at": occurred, "initiated_by": by}
+            | person
+        ),
+        st.sampled_from(accounts),
+        st.sampled_from(PEOPLE),
+        st.sampled_from(["r1", "r2"]),
+        times,
+        st.sampled_from([None, "account", "us"]),
     )
 
 

@@ -8,7 +8,7 @@ ranges, no definition imported. A count is an `int`, a span of time a `timedelta
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -102,7 +102,7 @@ def order_history(seen: Seen, windows: Sequence[int]) -> Answers:
         recent = seen.last(days, lines)
         orders, products = _different(recent, "order_id"), _different(recent, "product_id")
         spend = sum(row["amount_cents"] for row in recent)
-        margin = sum(row["margin_cents"] or 0 for row in recent)
+        margins = [row["margin_cents"] for row in recent if row["margin_cents"] is not None]
         returned = seen.last(days, returns)
         credited = -sum(row["amount_cents"] for row in returned)
         answers |= {
@@ -110,15 +110,16 @@ def order_history(seen: Seen, windows: Sequence[int]) -> Answers:
             f"order_days_count_{days}d": len({row["occurred_at"].date() for row in recent}),
             f"order_lines_count_{days}d": len(recent),
             f"spend_{days}d": spend / 100,
-            f"margin_{days}d": margin / 100,
+            f"margin_{days}d": _known(sum(margins) / 100, margins, recent),
             f"order_value_mean_{days}d": _over(spend / 100, len(orders)),
-            f"products_count_{days}d": len(products),
+            f"products_count_{days}d": _known(len(products), products, recent),
             f"return_lines_count_{days}d": len(returned),
             f"returns_share_{days}d": _over(credited, spend),
         }
         if days < YEAR:
-            lapsed = _different(seen.last(YEAR, lines), "product_id") - products
-            answers[f"products_lapsed_{days}d"] = len(lapsed)
+            year = seen.last(YEAR, lines)
+            bought = _different(year, "product_id")
+            answers[f"products_lapsed_{days}d"] = _known(len(bought - products), bought, year)
         if 2 * days <= YEAR:
             earlier = seen.before_last(days, lines)
             # An order with lines on both sides of the boundary is an order of the last days.
@@ -146,6 +147,7 @@ def contact_breadth(seen: Seen, windows: Sequence[int]) -> Answers:
     for days in windows:
         recent = seen.last(days, touches)
         contacts, reps = _different(recent, "contact_id"), _different(recent, "rep_id")
+        roles, departments = _different(recent, "role"), _different(recent, "department")
         busiest = max(Counter(row["contact_id"] for row in recent).values(), default=0)
         theirs = [row for row in recent if row["initiated_by"] == "account"]
         orders = _different(
@@ -154,8 +156,8 @@ def contact_breadth(seen: Seen, windows: Sequence[int]) -> Answers:
         answers |= {
             f"touches_count_{days}d": len(recent),
             f"contacts_count_{days}d": len(contacts),
-            f"roles_count_{days}d": len(_different(recent, "role")),
-            f"departments_count_{days}d": len(_different(recent, "department")),
+            f"roles_count_{days}d": _known(len(roles), roles, recent),
+            f"departments_count_{days}d": _known(len(departments), departments, recent),
             f"reps_count_{days}d": len(reps),
             f"dyads_count_{days}d": len({(row["contact_id"], row["rep_id"]) for row in recent}),
             f"busiest_contact_share_{days}d": _over(busiest, len(recent)),
@@ -213,7 +215,9 @@ def complaint_latency(seen: Seen, windows: Sequence[int]) -> Answers:
         answers |= {
             f"complaints_count_{days}d": len(opened),
             f"complaints_per_order_{days}d": _over(len(opened), len(orders)),
-            f"complaints_repeated_{days}d": sum(number - 1 for number in categories.values()),
+            f"complaints_repeated_{days}d": _known(
+                sum(number - 1 for number in categories.values()), categories, opened
+            ),
             f"first_response_days_{days}d": _mean_wait(seen, opened, "first_response"),
             f"resolution_days_{days}d": _mean_wait(seen, opened, "resolved"),
             f"resolved_late_share_{days}d": _over(len(late), len(due)),
@@ -243,6 +247,11 @@ def _mean_wait(seen: Seen, opened: list[Row], stage: str) -> float | None:
         if complaint[f"{stage}_recorded"]
     ]
     return _over(sum(waits, timedelta()) / DAY, len(waits))
+
+
+def _known(answer: Answer, recorded: Collection[object], rows: Collection[object]) -> Answer:
+    """The answer; None where there are rows, but none that records what it needs."""
+    return answer if recorded or not rows else None
 
 
 def _different(rows: Iterable[Row], column: str) -> set[str]:
