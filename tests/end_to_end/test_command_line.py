@@ -289,3 +289,29 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
             texts += path.read_text(errors="replace")
     for column in ("account_id", "name"):
         assert not [value for value in people[column].unique() if f"{value}" in texts]
+
+
+def test_a_risk_is_not_passed_off_as_one_of_another_horizon(trained) -> None:
+    config = trained.config.read_text()
+    try:
+        trained.change(label={"definition": "inactivity", "horizon_days": 30})
+        before = trained.files()
+        done = trained.defection("score", "--as-of", "2026-01-01")
+    finally:
+        trained.config.write_text(config)
+    assert done.returncode == 78
+    assert "label.horizon_days was 90, the config says 30" in done.stderr
+    assert trained.files() == before
+
+
+def test_a_replay_is_no_publication(trained) -> None:
+    before = {file for file in trained.files() if "scores" in file.parts}
+    done = trained.defection("score", "--as-of", "2025-08-01", "--replay")
+    assert done.returncode == 0, done.stderr
+    folder = trained.folder / "out/replays/as_of=2025-08-01/model_version=1/revision=1"
+    assert json.loads((folder / "manifest.json").read_text())["replay"] is True
+    assert {file for file in trained.files() if "scores" in file.parts} == before
+
+
+def test_an_empty_date_is_no_date(project) -> None:
+    assert project.defection("train", "--until", "").returncode == 64

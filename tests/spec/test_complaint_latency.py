@@ -123,6 +123,21 @@ def test_reopened_is_unresolved_again_but_not_never_resolved(spec: Spec) -> None
     )
 
 
+def test_reopened_within_the_second_of_its_resolution_is_open(spec: Spec) -> None:
+    spec(
+        complaints="""
+            opened | resolved | reopened
+            -------+----------+---------
+            -40    | -10      | -10
+        """,
+        expect="""
+            feature               | A
+            ----------------------+--
+            complaints_unresolved | 1
+        """,
+    )
+
+
 def test_a_reopening_before_the_resolution_is_settled(spec: Spec) -> None:
     """Reopened, then resolved again: a new version of the case says so."""
     spec(

@@ -83,7 +83,7 @@ def test_windows_include_their_first_moment(spec: Spec) -> None:
             f       | -180
             g       | -181 23:59:59
             h       | -365
-            i       | -366 23:59:59
+            b       | -366 23:59:59
         """,
         expect="""
             feature                    | A

@@ -163,3 +163,24 @@ def test_the_call_list_opens_in_a_spreadsheet_without_running_anything(tmp_path)
     rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
     assert [row["name"] for row in rows] == ["'=HYPERLINK(1)", "Müller", "'-2+3", "'@x"]
     assert rows[0]["risk"] == "0.500" and rows[0]["days_silent"] == "10"
+
+
+def test_going_back_to_earlier_inputs_is_a_further_revision(tmp_path) -> None:
+    for inputs in ({"a": 1}, {"a": 2}, {"a": 1}):
+        made = publish(tmp_path, D, 1, inputs, one_file)
+    assert made.new and made.folder.name == "revision=3"
+    assert "revision=3" in (tmp_path / "latest.json").read_text()
+
+
+def test_a_pointer_that_a_killed_job_did_not_move_is_moved_by_the_next(tmp_path) -> None:
+    made = publish(tmp_path, D, 1, {}, one_file)
+    (tmp_path / "latest.json").unlink()
+    assert not publish(tmp_path, D, 1, {}, one_file).new
+    assert made.folder.name in (tmp_path / "latest.json").read_text()
+
+
+def test_what_is_no_revision_of_ours_is_left_alone(tmp_path) -> None:
+    place = tmp_path / "as_of=2025-01-01" / "model_version=1"
+    for stranger in ("revision=1.bak", "revision=7"):
+        (place / stranger).mkdir(parents=True)
+    assert publish(tmp_path, D, 1, {}, one_file).folder.name == "revision=1"

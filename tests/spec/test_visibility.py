@@ -82,6 +82,24 @@ def test_an_event_known_after_its_window_is_over_was_never_in_it(spec: Spec) -> 
     )
 
 
+def test_an_older_sighting_known_late_does_not_cut_a_younger_one_short(spec: Spec) -> None:
+    """Ann is touched on day -5; a touch of day -20 is typed in on day 8 and leaves on day 10."""
+    spec(
+        touches="""
+            contact | day | known
+            --------+-----+------
+            Ann     |  -5 | -5
+            Ann     | -20 |  8
+        """,
+        expect="""
+            feature            | day 0 | day 9 | day 11 | day 25 | day 26
+            -------------------+-------+-------+--------+--------+-------
+            touches_count_30d  | 1     | 2     | 1      | 1      | 0
+            contacts_count_30d | 1     | 1     | 1      | 1      | 0
+        """,
+    )
+
+
 def test_the_newest_version_known_counts(spec: Spec) -> None:
     """An amount is corrected on day 2, then the order turns out to be another account's."""
     spec(
