@@ -47,11 +47,11 @@ class Request:
 def score(
     config: Config, steps: Steps, as_of: date, model: str = "champion", *, replay: bool = False
 ) -> Publication:
-    """Score the active cohort at `as_of` and publish.
+    """Score the active cohort at `as_of` and publish under `scores`, a replay under `replays`.
 
     model: an alias or a version number. replay: allow an `as_of` that the model's training labels
-    reach beyond, to rebuild an old list. Errors: ConfigError for an unknown model or an `as_of`
-    before the end of its labels, DataError for sources that are stale at `as_of`.
+    reach beyond. Errors: ConfigError for an unknown model, one trained for another label, or an
+    `as_of` before the end of its labels; DataError for sources that are stale at `as_of`.
     """
     steps.begin("Finding the model")
     registry = open_tracking(config).registry

@@ -7,8 +7,9 @@ from datetime import date
 
 import pytest
 from feature_tables import load
-from generated import Fork, forks, law
+from generated import forks
 from hypothesis import given
+from laws import Fork, law, telling
 from worlds import World, named, together
 
 from pipeline.engine import Engine
@@ -39,7 +40,8 @@ def test_11_the_cohort_at_a_snapshot_knows_no_future(
 
     @law(share=0.4, per_batch=4)
     @given(forks(TABLES, size=4))
-    def holds(fork: Fork) -> None:
-        assert cohort(fork.worlds, fork) == cohort(fork.others, fork)
+    @telling
+    def holds(batch: Fork) -> None:
+        assert cohort(batch.worlds, batch) == cohort(batch.others, batch)
 
     holds()

@@ -21,9 +21,10 @@ from feature_tables import (
     up_to,
     values_of,
 )
-from generated import FORKS_PER_BATCH, Batch, Fork, batches, forks, law
+from generated import batches, forks
 from hypothesis import given
 from hypothesis import strategies as st
+from laws import FORKS_PER_BATCH, Batch, Fork, law, telling
 from worlds import ACCOUNTS, World, cut, midnight, named, together
 
 from features.families import FAMILIES
@@ -44,6 +45,7 @@ def test_truncation(family: str, engine: Engine) -> None:
 
     @law()
     @given(batches(reads), st.integers(0, 5))
+    @telling
     def holds(batch: Batch, number: int) -> None:
         moment = batch.as_ofs[number % len(batch.as_ofs)]
         known = [cut(world, midnight(moment)) for world in batch.worlds]
@@ -59,9 +61,10 @@ def test_poison(family: str, engine: Engine) -> None:
 
     @law(per_batch=FORKS_PER_BATCH)
     @given(forks(reads))
-    def holds(fork: Fork) -> None:
-        tables = side_by_side(engine, values, fork.as_ofs, fork.worlds, fork.others)
-        assert_identical(*(up_to(fork.moment, table) for table in tables))
+    @telling
+    def holds(batch: Fork) -> None:
+        tables = side_by_side(engine, values, batch.as_ofs, batch.worlds, batch.others)
+        assert_identical(*(up_to(batch.moment, table) for table in tables))
 
     holds()
 
@@ -72,6 +75,7 @@ def test_batch_of_one(family: str, engine: Engine, two_threads: Engine) -> None:
 
     @law(share=0.5)
     @given(batches(reads), st.integers(0, 99), st.integers(0, 5), st.sampled_from(ACCOUNTS))
+    @telling
     def holds(batch: Batch, number: int, snapshot: int, letter: str) -> None:
         worlds = [named(world, f"{place}|") for place, world in enumerate(batch.worlds)]
         loaded = together(worlds)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from feature_tables import assert_answers, from_world, grid, tables_of, values_of
-from generated import Batch, batches, law
+from generated import batches
 from hypothesis import given
 from hypothesis import strategies as st
+from laws import Batch, law, telling
 from reference import REFERENCES, reference
 from worlds import ACCOUNTS, named, together
 
@@ -21,6 +22,7 @@ def test_engine_agrees_with_the_reference(family: str, engine: Engine) -> None:
 
     @law()
     @given(batches(tables_of(definition)), st.sampled_from([DEFAULT_WINDOWS, (1, 182, 400)]))
+    @telling
     def agrees(batch: Batch, windows: tuple[int, ...]) -> None:
         answers = {}
         worlds = [named(world, f"{number}|") for number, world in enumerate(batch.worlds)]

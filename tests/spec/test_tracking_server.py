@@ -125,6 +125,8 @@ def test_the_ui_serves_the_store_on_loopback_and_ends_on_ctrl_c(tmp_path: Path) 
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
+        # Tests that run in the background ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert ui.stdout is not None

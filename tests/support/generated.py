@@ -3,51 +3,23 @@
 Times fall exactly on snapshots, exactly on the begin of windows, a second beside them, or
 anywhere; rows are known at once, late, long before, or exactly at a snapshot; keys have versions
 that change, move or delete what went before; optional columns are sometimes null.
-
-A `Batch` holds several worlds that share their snapshots: features of one account do not depend
-on another (a law of its own), and an engine answers a dozen worlds in the time of one.
 """
 
 from __future__ import annotations
 
-import math
 import operator
-import os
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from laws import FORKS_PER_BATCH, WORLDS_PER_BATCH, Batch, Fork
 from worlds import ACCOUNTS, STAGES, Row, World, cut, midnight
 
 from features.contract import TABLES
 from features.definition import DEFAULT_WINDOWS
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
-WORLDS_PER_BATCH = 15
-FORKS_PER_BATCH = 9  # hypothesis limits how much one example may draw, and a fork draws twice
 
 Times = st.SearchStrategy[datetime]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Worlds to look at from the same snapshots."""
-
-    as_ofs: tuple[date, ...]
-    worlds: list[World]
-
-
-def law(share: float = 1.0, per_batch: int = WORLDS_PER_BATCH) -> settings:
-    """Fixed examples: about 60 worlds times `share`, or as many as LAWS_EXAMPLES says."""
-    worlds = share * int(os.environ.get("LAWS_EXAMPLES", "60"))
-    return settings(
-        max_examples=1 + math.ceil(worlds / per_batch),  # the first example is always bare
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
 
 
 @st.composite
@@ -203,7 +175,9 @@ def worlds(
     *,
     merging: bool,
 ) -> World:
-    """One to six accounts with rows in `tables`."""
+    """One to six accounts with rows in `tables`; LookupError where rows cannot be drawn."""
+    if unknown := tables - {"orders", "touches", "complaints"}:
+        raise LookupError(f"draw rows of {', '.join(unknown)} here, then the laws hold for them")
     accounts = ACCOUNTS[: draw(st.sampled_from([1, 1, 2, 2, 3, len(ACCOUNTS)]))]
     pool = draw(st.lists(moments(as_ofs), min_size=4, max_size=8))
     times = st.builds(  # few moments for many rows, so that rows share days and seconds
@@ -235,16 +209,6 @@ def _versions_share_their_order(lines: list[Row]) -> None:
         line["order_id"] = order_of.setdefault(line["line_id"], line["order_id"])
 
 
-@dataclass(frozen=True)
-class Fork:
-    """Worlds, and for each another one with the same past before `moment`, another future."""
-
-    as_ofs: tuple[date, ...]
-    moment: date
-    worlds: list[World]
-    others: list[World]
-
-
 @st.composite
 def forks(draw: st.DrawFn, tables: frozenset[str], size: int = FORKS_PER_BATCH) -> Fork:
     """A batch, one of its snapshots, and a second future from there for each world."""
@@ -252,7 +216,7 @@ def forks(draw: st.DrawFn, tables: frozenset[str], size: int = FORKS_PER_BATCH) 
     moment = draw(st.sampled_from(batch.as_ofs))
     pasts = [cut(world, midnight(moment)) for world in batch.worlds]
     others = [draw(futures(past, tables, batch.as_ofs, midnight(moment))) for past in pasts]
-    return Fork(batch.as_ofs, moment, batch.worlds, others)
+    return Fork(batch.as_ofs, batch.worlds, moment, others)
 
 
 @st.composite
