@@ -46,12 +46,12 @@ def tour(path: Path, as_of: date, *, simulate: bool) -> None:
     _say("score", "--config", path, "--as-of", as_of)
     publication = commands.run_score(config, as_of, "champion", replay=False)
     console.say()
-    for line in summary(config.name, path, registered, publication, simulated=simulate):
+    for line in summary(config.name, registered, publication, simulated=simulate):
         console.say(line)
 
 
 def summary(
-    name: str, path: Path, registered: Registered, publication: Publication, *, simulated: bool
+    name: str, registered: Registered, publication: Publication, *, simulated: bool
 ) -> list[str]:
     """Ten lines: how good the model is beside the baselines, where the list lies, what next."""
     evaluation = registered.trained.evaluation
@@ -76,7 +76,7 @@ def summary(
         f"{publication.manifest['as_of']}",
         f"  call list    {folder}/call_list.csv",
         f"  all scores   {folder}/scores.parquet",
-        f"  look at it   make ui CONFIG={shlex.quote(str(path))}",
+        "  look at it   make ui",
     ]
 
 
