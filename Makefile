@@ -89,10 +89,10 @@ ui: $(READY) ## open the MLflow UI on this machine
 
 ##@ Work on it
 test: $(READY) ## the tests
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 
 test-all: $(READY) ## all tests, the slow ones and those on real data (DEFECTION_DATA) included
-	@$(BIN)/pytest -q -n 2 --dist worksteal
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 check: $(READY) ## style, types, boundaries, stale documents
 	@$(BIN)/ruff format --check .
