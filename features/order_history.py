@@ -2,38 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from features.definition import Definition, Family
-from features.values import (
+from features.expressions import (
     DAYS_PER_YEAR,
-    Count,
-    Distinct,
-    Expression,
-    First,
-    Last,
-    MedianGap,
-    Population,
-    Total,
     age,
     change,
+    change_on_last_year,
+    concentration,
+    days,
+    difference,
     lapsed,
     money,
     ratio,
+    second,
+    variation,
     where_recorded,
 )
+from features.populations import Population, Successions
+from features.values import (
+    Count,
+    Days,
+    Distinct,
+    Expression,
+    First,
+    LargestSum,
+    Last,
+    Latest,
+    Median,
+    Standing,
+    Total,
+    Value,
+)
+
+PRIOR_GAPS = 2  # order gaps that a history is taken to have had before its own
+PRIOR_GAP_DAYS = 45  # the length of each
+TIER_SHARES = (0.80, 0.95)  # of the cumulative value: tier A reaches to the first, B to the second
 
 order_lines = Population("order_lines", "orders", where="amount_cents > 0")
 margin_lines = Population(
     "margin_lines", "orders", where="amount_cents > 0 AND margin_cents IS NOT NULL"
 )
 return_lines = Population("return_lines", "orders", where="amount_cents < 0")
+category_lines = Population(
+    "category_lines", "orders", where="amount_cents > 0 AND category IS NOT NULL"
+)
+priced_lines = Population("priced_lines", "orders", where="amount_cents > 0 AND quantity > 0")
 
-usual_gap = MedianGap(order_lines, DAYS_PER_YEAR)
+# A promise is looked at once its time has passed: by then it was kept, or it is late whatever
+# comes. So these rows never need to know of a delivery that lies ahead.
+due_lines = Population(
+    "due_lines",
+    "orders",
+    occurred="promised_at",
+    since=("occurred_at", "known_at", "promised_at"),
+    where="amount_cents > 0",
+)
+late_lines = Population(
+    "late_lines",
+    "orders",
+    occurred="promised_at",
+    since=("occurred_at", "known_at", "promised_at"),
+    where="amount_cents > 0 AND (delivered_at IS NULL OR delivered_at > promised_at)",
+)
+awaited_lines = Population(
+    "awaited_lines",
+    "orders",
+    occurred="promised_at",
+    since=("occurred_at", "known_at", "promised_at"),
+    until=("delivered_at",),
+    where="amount_cents > 0",
+)
+delivered_lines = Population(
+    "delivered_lines",
+    "orders",
+    occurred="delivered_at",
+    since=("occurred_at", "known_at", "delivered_at"),
+    where="amount_cents > 0 AND promised_at IS NOT NULL",
+)
+
+order_gaps = Successions("order_gaps", order_lines)
+# Quantities have six decimal places, so a million of them is a whole number.
+repurchases = Successions(
+    "repurchases",
+    priced_lines,
+    by="product_id",
+    sums=("amount_cents", "CAST(quantity * 1000000 AS BIGINT)"),
+)
+# What the later purchase would have cost at the earlier one's price, in thousandths of a cent.
+at_earlier_price = (
+    "CAST(FLOOR(CAST(earlier_sum_0 AS DOUBLE) * sum_1 / earlier_sum_1 * 1000) AS BIGINT)"
+)
+
+first_order = First(order_lines)
+usual_gap = Median(order_gaps, DAYS_PER_YEAR)
 days_silent = age(Last(order_lines))
 
 
-def orders(within: int | None) -> Distinct:
+def orders(within: int | None, ago: int = 0) -> Distinct:
     """Distinct orders within the window."""
-    return Distinct(order_lines, within, key="order_id")
+    return Distinct(order_lines, within, ago, key="order_id")
 
 
 def products(within: int | None) -> Distinct:
@@ -41,17 +110,62 @@ def products(within: int | None) -> Distinct:
     return Distinct(order_lines, within, key="product_id")
 
 
-def spend(within: int | None) -> Total:
+def categories(within: int | None) -> Distinct:
+    """Distinct categories ordered within the window."""
+    return Distinct(order_lines, within, key="category")
+
+
+def line_count(within: int | None) -> Count:
+    """Order lines within the window."""
+    return Count(order_lines, within)
+
+
+def order_days(within: int | None) -> Days:
+    """Days with an order line within the window."""
+    return Days(order_lines, within)
+
+
+def spend(within: int | None, ago: int = 0) -> Total:
     """Cents ordered within the window, returns not deducted."""
-    return Total(order_lines, within, measure="amount_cents")
+    return Total(order_lines, within, ago, measure="amount_cents")
 
 
-def lapsed_products(within: int) -> Expression | None:
-    """Products of the last year that the window lacks; null where no product is recorded."""
-    gone = lapsed(products, within)
+def margin(within: int | None) -> Total:
+    """Cents of recorded margin on what was ordered within the window."""
+    return Total(margin_lines, within, measure="margin_cents")
+
+
+def gap_mean(within: int) -> Value:
+    """Mean days between neighbouring order days within the window."""
+    return ratio(Total(order_gaps, within, measure="days"), Count(order_gaps, within))
+
+
+# The mean of the last year's gaps, with the prior's counted in: a single short gap, or none, says
+# little yet about the next.
+expected_gap = Expression(
+    f"(CAST({{0}} + {PRIOR_GAPS * PRIOR_GAP_DAYS} AS DOUBLE) / ({{1}} + {PRIOR_GAPS}))",
+    (
+        Total(order_gaps, DAYS_PER_YEAR, measure="days"),
+        Count(order_gaps, DAYS_PER_YEAR),
+    ),
+)
+
+
+def _recorded(of: Callable[[int], Value], within: int) -> Expression:
+    """Something distinct among the lines of the window; null where none of them records it."""
+    return where_recorded(of(within), of(within), line_count(within))
+
+
+def _lapsed(of: Callable[[int], Value], within: int) -> Expression | None:
+    """What the last year has and the window lacks; null where no line of the year records it."""
+    gone = lapsed(of, within)
     if gone is None:
         return None
-    return where_recorded(gone, products(DAYS_PER_YEAR), Count(order_lines, DAYS_PER_YEAR))
+    return where_recorded(gone, of(DAYS_PER_YEAR), line_count(DAYS_PER_YEAR))
+
+
+def _tier(of: Total) -> Standing:
+    return Standing(of.rows, of.within, of=of, shares=TIER_SHARES)
 
 
 FAMILY = Family(
@@ -71,14 +185,14 @@ FAMILY = Family(
             says="Days with at least one order line in the last {window} days.",
             unit="days",
             null_means="never null; no order is 0",
-            value=lambda within: Distinct(order_lines, within, key="CAST(occurred_at AS DATE)"),
+            value=order_days,
         ),
         Definition(
             "order_lines_count",
             says="Order lines in the last {window} days.",
             unit="lines",
             null_means="never null; no order is 0",
-            value=lambda within: Count(order_lines, within),
+            value=line_count,
         ),
         Definition(
             "spend",
@@ -93,9 +207,32 @@ FAMILY = Family(
             unit="currency",
             null_means="orders in the window, but no margin recorded",
             value=lambda within: where_recorded(
-                money(Total(order_lines, within, measure="margin_cents")),
-                Count(margin_lines, within),
-                Count(order_lines, within),
+                money(margin(within)), Count(margin_lines, within), line_count(within)
+            ),
+        ),
+        Definition(
+            "margin_share",
+            says="Margin over the value of the lines of the last {window} days that record one. "
+            "Volume without margin is the sign of a false key account.",
+            unit="share, at most 1",
+            null_means="no order line with a margin in the window",
+            value=lambda within: ratio(
+                margin(within), Total(margin_lines, within, measure="amount_cents")
+            ),
+        ),
+        Definition(
+            "margin_returned_share",
+            says="Margin taken back by the returns of the last {window} days over the margin on "
+            "what was ordered in them. A margin eaten by returns is the sign of a false key "
+            "account.",
+            unit="share",
+            null_means="no positive margin on orders in the window",
+            value=lambda within: Expression(
+                "CASE WHEN {1} > 0 THEN CAST({0} AS DOUBLE) / {1} END",
+                (
+                    Total(return_lines, within, measure="COALESCE(-margin_cents, 0)"),
+                    margin(within),
+                ),
             ),
         ),
         Definition(
@@ -106,20 +243,51 @@ FAMILY = Family(
             value=lambda within: ratio(money(spend(within)), orders(within)),
         ),
         Definition(
+            "largest_order_share",
+            says="Share of the value ordered in the last {window} days that the largest single "
+            "order has. Near 1 over a year, it is the sign of a one-off bulk buyer.",
+            unit="share, 0 to 1",
+            null_means="no order in the window",
+            value=lambda within: ratio(
+                LargestSum(order_lines, within, key="order_id", measure="amount_cents"),
+                spend(within),
+            ),
+        ),
+        Definition(
             "products_count",
             says="Distinct products ordered in the last {window} days.",
             unit="products",
             null_means="orders in the window, but no product recorded",
-            value=lambda within: where_recorded(
-                products(within), products(within), Count(order_lines, within)
-            ),
+            value=lambda within: _recorded(products, within),
         ),
         Definition(
             "products_lapsed",
             says="Products ordered in the last 365 days, but not in the last {window}.",
             unit="products",
             null_means="orders in the last 365 days, but no product recorded",
-            value=lapsed_products,
+            value=lambda within: _lapsed(products, within),
+        ),
+        Definition(
+            "categories_count",
+            says="Distinct categories ordered in the last {window} days.",
+            unit="categories",
+            null_means="orders in the window, but no category recorded",
+            value=lambda within: _recorded(categories, within),
+        ),
+        Definition(
+            "categories_lapsed",
+            says="Categories ordered in the last 365 days, but not in the last {window}.",
+            unit="categories",
+            null_means="orders in the last 365 days, but no category recorded",
+            value=lambda within: _lapsed(categories, within),
+        ),
+        Definition(
+            "category_concentration",
+            says="Herfindahl index of the last 365 days' spend over categories: the sum of their "
+            "squared shares.",
+            unit="index, 1/categories to 1",
+            null_means="no order line with a category in 365 days",
+            value=concentration(category_lines, DAYS_PER_YEAR, "category", "amount_cents"),
         ),
         Definition(
             "orders_change",
@@ -138,6 +306,22 @@ FAMILY = Family(
             value=lambda within: change(spend, within),
         ),
         Definition(
+            "orders_change_on_last_year",
+            says="Orders of the last {window} days minus those of the same days a year (365 days) "
+            "before, over both.",
+            unit="share, -1 to 1",
+            null_means="no order in either window, or no order known from before both",
+            value=lambda within: change_on_last_year(orders, within, first_order),
+        ),
+        Definition(
+            "spend_change_on_last_year",
+            says="Spend of the last {window} days minus that of the same days a year (365 days) "
+            "before, over both.",
+            unit="share, -1 to 1",
+            null_means="no order in either window, or no order known from before both",
+            value=lambda within: change_on_last_year(spend, within, first_order),
+        ),
+        Definition(
             "return_lines_count",
             says="Returned or credited lines in the last {window} days.",
             unit="lines",
@@ -154,6 +338,53 @@ FAMILY = Family(
             ),
         ),
         Definition(
+            "price_change",
+            says="What the last {window} days' purchases cost over what they would have cost at "
+            "the price of the account's purchase before (of the same product, on an earlier day, "
+            "both days in the window), minus 1.",
+            unit="share, above -1",
+            null_means="no product bought twice in the window with its quantity recorded",
+            value=lambda within: Expression(
+                "(CAST({0} AS DOUBLE) * 1000 / NULLIF({1}, 0) - 1)",
+                (
+                    Total(repurchases, within, measure="sum_0"),
+                    Total(repurchases, within, measure=at_earlier_price),
+                ),
+            ),
+        ),
+        Definition(
+            "late_deliveries_share",
+            says="Share of the order lines promised for the last {window} days that were not "
+            "delivered by then.",
+            unit="share, 0 to 1",
+            null_means="no delivery promised for the window",
+            value=lambda within: ratio(Count(late_lines, within), Count(due_lines, within)),
+        ),
+        Definition(
+            "delivery_delay_mean",
+            says="Mean days from the promised to the actual delivery over the order lines "
+            "delivered in the last {window} days; an early one is 0 days late.",
+            unit="days",
+            null_means="no promised delivery in the window",
+            value=lambda within: days(
+                ratio(
+                    Total(
+                        delivered_lines,
+                        within,
+                        measure=f"GREATEST({second('delivered_at')} - {second('promised_at')}, 0)",
+                    ),
+                    Count(delivered_lines, within),
+                )
+            ),
+        ),
+        Definition(
+            "deliveries_overdue",
+            says="Order lines promised for before the snapshot and not delivered yet.",
+            unit="lines",
+            null_means="never null; none is 0",
+            value=Count(awaited_lines),
+        ),
+        Definition(
             "days_since_last_order",
             says="Days from the last order known before the snapshot to the snapshot.",
             unit="days",
@@ -162,10 +393,10 @@ FAMILY = Family(
         ),
         Definition(
             "days_since_first_order",
-            says="Days from the first order known before the snapshot to the snapshot.",
+            says="Days from the first order known before the snapshot to the snapshot: tenure.",
             unit="days",
             null_means="no order known before the snapshot",
-            value=age(First(order_lines)),
+            value=age(first_order),
         ),
         Definition(
             "usual_order_gap",
@@ -175,6 +406,35 @@ FAMILY = Family(
             value=usual_gap,
         ),
         Definition(
+            "order_gap_mean",
+            says="Mean days between neighbouring order days of the last {window} days.",
+            unit="days",
+            null_means="fewer than two order days in the window",
+            value=gap_mean,
+        ),
+        Definition(
+            "order_gap_variation",
+            says="Standard deviation over mean of the days between neighbouring order days of the "
+            "last 365 days: 0 for a clockwork.",
+            unit="ratio, 0 or more",
+            null_means="fewer than three order days in 365 days",
+            value=variation(order_gaps, DAYS_PER_YEAR),
+        ),
+        Definition(
+            "last_order_gap",
+            says="Days between the last two order days of the last 365 days.",
+            unit="days",
+            null_means="fewer than two order days in 365 days",
+            value=Latest(order_gaps, DAYS_PER_YEAR),
+        ),
+        Definition(
+            "last_order_gap_over_usual",
+            says="Days between the last two order days over the usual gap between order days.",
+            unit="usual gaps",
+            null_means="fewer than two order days in 365 days",
+            value=ratio(Latest(order_gaps, DAYS_PER_YEAR), usual_gap),
+        ),
+        Definition(
             "silence_over_usual_gap",
             says="Days since the last order over the usual gap between order days.",
             unit="usual gaps",
@@ -182,11 +442,50 @@ FAMILY = Family(
             value=ratio(days_silent, usual_gap),
         ),
         Definition(
+            "expected_order_gap",
+            says="Mean days between neighbouring order days of the last 365 days, with two gaps "
+            "of 45 days counted in as a prior, so that a short history has a rhythm too.",
+            unit="days",
+            null_means="no order known before the snapshot",
+            value=Expression("CASE WHEN {1} IS NOT NULL THEN {0} END", (expected_gap, first_order)),
+        ),
+        Definition(
+            "silence_over_expected_gap",
+            says="Days since the last order over the expected gap.",
+            unit="expected gaps",
+            null_means="no order known before the snapshot",
+            value=ratio(days_silent, expected_gap),
+        ),
+        Definition(
+            "next_order_lateness",
+            says="Days since the last order minus the expected gap: how long the next order is "
+            "overdue; negative while it is not.",
+            unit="days",
+            null_means="no order known before the snapshot",
+            value=difference(days_silent, expected_gap),
+        ),
+        Definition(
             "days_since_last_return",
             says="Days from the last return known before the snapshot to the snapshot.",
             unit="days",
             null_means="no return known before the snapshot",
             value=age(Last(return_lines)),
+        ),
+        Definition(
+            "margin_tier",
+            says="Value tier among all accounts by the margin of the last 365 days: 1 (A) for "
+            "those that together bring the first 80 %, 2 (B) to 95 %, 3 (C) the rest.",
+            unit="tier, 1 to 3",
+            null_means="no order line with a margin known before the snapshot",
+            value=_tier(margin(DAYS_PER_YEAR)),
+        ),
+        Definition(
+            "spend_tier",
+            says="Value tier among all accounts by the spend of the last 365 days: 1 (A) for "
+            "those that together bring the first 80 %, 2 (B) to 95 %, 3 (C) the rest.",
+            unit="tier, 1 to 3",
+            null_means="no order known before the snapshot",
+            value=_tier(spend(DAYS_PER_YEAR)),
         ),
     ),
 )

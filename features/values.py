@@ -1,42 +1,17 @@
-"""What a feature is made of: populations of rows, aggregates over them, expressions of aggregates.
+"""What a feature's value is made of: aggregates over rows, and expressions of aggregates.
 
-Read a feature's value from the inside out: a `Population` says which rows of a source table take
-part and from when to when a snapshot sees each of them; an aggregate (`Count`, `Total`, ...)
-reduces the rows seen by one snapshot to one number per account; an `Expression` combines
-aggregates. Nothing here computes: `features.compilation` turns values into queries.
+Read a value from the inside out: rows (`features.populations`) say which events take part and from
+when to when a snapshot sees each of them; an aggregate (`Count`, `Total`, ...) reduces the rows
+seen by one snapshot to one number per account; an `Expression` combines aggregates. Nothing here
+computes: `features.compilation` turns values into queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import sqlglot
-from sqlglot import exp
-
-SECONDS_PER_DAY = 86_400
-DAYS_PER_YEAR = 365
-
-
-@dataclass(frozen=True)
-class Population:
-    """Rows of one source table that count as the same kind of event, and when each is visible.
-
-    A row is visible at a snapshot when every stamp of `since` lies before it and not every stamp
-    of `until` does; an empty `until` means that the row stays. A null stamp has not happened.
-    Windows count back from `occurred`. `where` is a condition over the row's columns (SQL,
-    DuckDB's dialect).
-
-    >>> Population("orders", "orders", where="amount_cents > 0").since
-    ('occurred_at', 'known_at')
-    """
-
-    name: str
-    table: str
-    occurred: str = "occurred_at"
-    since: tuple[str, ...] = ("occurred_at", "known_at")
-    until: tuple[str, ...] = ()
-    where: str = "TRUE"
+from features.populations import Population, Rows, Successions
 
 
 class Value:
@@ -49,21 +24,30 @@ class Value:
 
 @dataclass(frozen=True)
 class Aggregate(Value):
-    """A reduction of the visible rows of one population that occurred within the window.
+    """A reduction of the visible rows that occurred within the window.
 
-    `within` is in days before the snapshot, `[as_of - within, as_of)`; None is all history.
+    The window is `[as_of - within, as_of - ago)`, in days before the snapshot; `within` None is all
+    history. Whatever the window, a row counts only once it is known.
     """
 
-    population: Population
+    rows: Rows
     within: int | None = None
+    ago: int = 0
+
+    zero_where_absent = True
 
     def aggregates(self) -> Iterator[Aggregate]:
         """Itself."""
         yield self
 
-    def row_expressions(self) -> tuple[str, ...]:
-        """The SQL expressions over one row that this aggregate reads."""
-        return ()
+    def windows(self) -> Iterator[int]:
+        """The distances in days at which rows enter or leave what it counts."""
+        yield from {self.within or 0, self.ago} - {0}
+
+    def columns(self) -> frozenset[tuple[str, str]]:
+        """The (table, column) pairs that it reads."""
+        read = (getattr(self, name, "") for name in ("key", "measure"))
+        return self.rows.columns(*filter(None, read))
 
 
 @dataclass(frozen=True)
@@ -80,9 +64,10 @@ class Total(Aggregate):
 
     measure: str = ""
 
-    def row_expressions(self) -> tuple[str, ...]:
-        """The measure."""
-        return (self.measure,)
+
+@dataclass(frozen=True)
+class Days(Aggregate):
+    """Different days with a row; 0 where there is none."""
 
 
 @dataclass(frozen=True)
@@ -91,35 +76,162 @@ class Distinct(Aggregate):
 
     key: str = ""
 
-    def row_expressions(self) -> tuple[str, ...]:
-        """The key."""
-        return (self.key,)
+
+@dataclass(frozen=True)
+class PerKey(Aggregate):
+    """A reduction of one sum per non-null value of `key`; for keys of which there are few.
+
+    measure: the integer that is summed over the rows of a key; never negative. Reductions are the
+    subclasses; 0 where there is no row.
+    """
+
+    key: str = ""
+    measure: str = "1"
 
 
 @dataclass(frozen=True)
-class Busiest(Aggregate):
-    """Rows of the `key` that has the most of them; 0 where there is none."""
+class Largest(PerKey):
+    """The largest of the sums."""
+
+
+@dataclass(frozen=True)
+class SumOfSquares(PerKey):
+    """The sum of the squared sums."""
+
+
+@dataclass(frozen=True)
+class Entropy(PerKey):
+    """Shannon's entropy of the sums' shares of their total, in nats; to 1e-11."""
+
+
+@dataclass(frozen=True)
+class LargestSum(Aggregate):
+    """The largest sum of `measure` over the rows of one `key`; for keys of which there are many.
+
+    Fast where nearly all rows of a key happen and become known together, as order lines do.
+    """
 
     key: str = ""
+    measure: str = "1"
 
-    def row_expressions(self) -> tuple[str, ...]:
-        """The key."""
-        return (self.key,)
+
+@dataclass(frozen=True)
+class OfBusiest(Aggregate):
+    """The second (since 1970) of the last or first row of the `key` with the most rows.
+
+    Of several with as many, the one seen last; of those, the smallest in order of text. which:
+    `last` or `first`. Null where there is no row.
+    """
+
+    key: str = ""
+    which: str = "last"
+
+    zero_where_absent = False
 
 
 @dataclass(frozen=True)
 class First(Aggregate):
-    """Second (since 1970) of the earliest `occurred` over all history; null where there is none."""
+    """Second (since 1970) of the earliest row over all history; null where there is none."""
+
+    zero_where_absent = False
 
 
 @dataclass(frozen=True)
 class Last(Aggregate):
-    """Second (since 1970) of the latest `occurred` over all history; null where there is none."""
+    """Second (since 1970) of the latest row over all history; null where there is none."""
+
+    zero_where_absent = False
 
 
 @dataclass(frozen=True)
-class MedianGap(Aggregate):
-    """Median number of days between neighbouring days with a row; null under two such days."""
+class OfSteps(Aggregate):
+    """A reduction of a `measure`, whole and not negative, of the steps within the window."""
+
+    rows: Successions
+    measure: str = "days"
+
+    zero_where_absent = False
+
+
+@dataclass(frozen=True)
+class Median(OfSteps):
+    """The median; null where there is no step."""
+
+
+@dataclass(frozen=True)
+class Latest(OfSteps):
+    """That of the last step; null where there is none or its measure is null."""
+
+
+@dataclass(frozen=True)
+class RestrictedMean(Aggregate):
+    """Mean wait in seconds, none longer than the limit, by Kaplan and Meier; null without a row.
+
+    `rows` still wait: they count as waits that have lasted from `occurred` to the snapshot and may
+    go on. Rows of `done` waited for `duration` (SQL, seconds; less than 0 counts as 0). The longest
+    wait counts with its length so far even if it goes on (Efron's convention), so that the answer
+    is never beyond what was observed. To about a nanosecond per different length of wait.
+
+    Source: E. L. Kaplan, P. Meier, Nonparametric estimation from incomplete observations, 1958.
+    """
+
+    rows: Population
+    done: Population | None = None
+    duration: str = ""
+    limit_days: int = 0
+
+    zero_where_absent = False
+
+    def columns(self) -> frozenset[tuple[str, str]]:
+        """The (table, column) pairs that it reads."""
+        assert self.done is not None
+        return self.rows.columns() | self.done.columns(self.duration)
+
+
+@dataclass(frozen=True)
+class DaysAround(Aggregate):
+    """Different days with a row in the `within` days before or after the last row of `anchor`.
+
+    Before: `[anchor - within, anchor)`; after: `[anchor, anchor + within)`, counted by the day on
+    which the anchor occurred, and never beyond the snapshot. 0 where there is none.
+    """
+
+    rows: Population
+    anchor: Population | None = None
+    after: bool = False
+
+    def columns(self) -> frozenset[tuple[str, str]]:
+        """The (table, column) pairs that it reads."""
+        assert self.anchor is not None
+        return self.rows.columns() | self.anchor.columns()
+
+
+@dataclass(frozen=True)
+class Standing(Aggregate):
+    """Where the account stands among all that the snapshot sees, by a total, largest first.
+
+    1 for the accounts that together bring the first `shares[0]` of the total, 2 for the next, and
+    so on; an account belongs where its own share begins, so the largest is always 1, and one
+    without a positive total comes last. Equals stand in order of account_id. Null where the
+    snapshot sees no row of the account. The one aggregate that compares accounts with each other.
+    """
+
+    of: Total | None = None
+    shares: tuple[float, ...] = ()
+
+    zero_where_absent = False
+
+    def aggregates(self) -> Iterator[Aggregate]:
+        """Itself, after those that it is computed from."""
+        assert self.of is not None
+        yield Count(self.of.rows)
+        yield self.of
+        yield self
+
+    def columns(self) -> frozenset[tuple[str, str]]:
+        """The (table, column) pairs that it reads."""
+        assert self.of is not None
+        return self.of.columns()
 
 
 @dataclass(frozen=True)
@@ -135,69 +247,11 @@ class Expression(Value):
             yield from operand.aggregates()
 
 
-def ratio(numerator: Value, denominator: Value) -> Expression:
-    """Numerator over denominator; null where the denominator is zero."""
-    return Expression("CAST({0} AS DOUBLE) / NULLIF({1}, 0)", (numerator, denominator))
-
-
-def difference(left: Value, right: Value) -> Expression:
-    """Left minus right."""
-    return Expression("({0} - {1})", (left, right))
-
-
-def money(cents: Value) -> Expression:
-    """Cents as units of the currency."""
-    return Expression("(CAST({0} AS DOUBLE) / 100)", (cents,))
-
-
-def days(seconds: Value) -> Expression:
-    """Seconds as days, fractions kept."""
-    return Expression(f"(CAST({{0}} AS DOUBLE) / {SECONDS_PER_DAY})", (seconds,))
-
-
-def age(moment: Value) -> Expression:
-    """Days from a moment to the snapshot; null where there is no such moment."""
-    return days(Expression("({as_of} - {0})", (moment,)))
-
-
-def total_age(count: Value, moments: Value) -> Expression:
-    """Summed seconds from `count` moments, whose sum is `moments`, to the snapshot."""
-    return Expression("({0} * {as_of} - {1})", (count, moments))
-
-
-def change(of: Callable[[int], Value], within: int) -> Expression | None:
-    """The last `within` days minus as many days before them, over both.
-
-    From -1 (all of it before) through 0 (level) to 1 (all of it now); null where both are empty.
-    None where the two together reach back beyond a year: few histories reach that far, and
-    where they do not, every account would seem to have grown.
-    """
-    if 2 * within > DAYS_PER_YEAR:
-        return None
-    both = of(2 * within)
-    return ratio(Expression("(2 * {0} - {1})", (of(within), both)), both)
-
-
-def lapsed(of: Callable[[int], Value], within: int) -> Expression | None:
-    """What the last year has and the last `within` days have not; None for a year or more."""
-    return difference(of(DAYS_PER_YEAR), of(within)) if within < DAYS_PER_YEAR else None
-
-
-def where_recorded(value: Value, recorded: Value, rows: Value) -> Expression:
-    """The value; null where there are `rows`, but none of them records what it needs."""
-    return Expression("CASE WHEN {1} > 0 OR {2} = 0 THEN {0} END", (value, recorded, rows))
-
-
 def columns_of(value: Value) -> frozenset[tuple[str, str]]:
     """The (table, column) pairs that a value reads."""
-    found: set[tuple[str, str]] = set()
-    for aggregate in value.aggregates():
-        population = aggregate.population
-        found |= {
-            (population.table, column)
-            for column in (population.occurred, *population.since, *population.until)
-        }
-        for text in (population.where, *aggregate.row_expressions()):
-            parsed = sqlglot.parse_one(text, read="duckdb")
-            found |= {(population.table, column.name) for column in parsed.find_all(exp.Column)}
-    return frozenset(found)
+    return frozenset().union(*(aggregate.columns() for aggregate in value.aggregates()))
+
+
+def compares_accounts(value: Value) -> bool:
+    """Whether an account's answer depends on other accounts."""
+    return any(isinstance(aggregate, Standing) for aggregate in value.aggregates())

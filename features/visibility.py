@@ -6,29 +6,30 @@ snapshots at or before t. Then
 - a row is first visible at snapshot `index(since)`: strictly after every stamp of its population,
   so an event exactly at a snapshot is not visible there;
 - it is gone from snapshot `index(until)` on, a newer version of it being a stamp of `until` too;
-- it has left a window of w days from snapshot `index(occurred + w)` on: a row exactly w days
-  before a snapshot is still inside.
+- it is older than w days from snapshot `index(occurred + w)` on: a row exactly w days before a
+  snapshot is still inside the window.
 
-So each row is turned once into a half-open range of snapshot numbers `[enters, exits)`, whatever
-the number of snapshots, and no later query looks at a stamp again. Snapshots are midnights, hence
-`index` depends on the day of a stamp alone and is looked up in a small calendar.
+So each row is turned once into a half-open range of snapshot numbers, whatever the number of
+snapshots, and no later query looks at a stamp again. Snapshots are midnights, hence `index`
+depends on the day of a stamp alone and is looked up in a small calendar.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from features.values import SECONDS_PER_DAY, Population
+from features.expressions import SECONDS_PER_DAY, second
+from features.populations import Population
 
 _UNIX_DAY = date(1970, 1, 1)
 
 
-def second(stamp: str) -> str:
-    """SQL: the seconds from 1970 to a stamp column, an integer."""
-    return f"DATE_DIFF('second', TIMESTAMP '1970-01-01', {stamp})"
+def day(seconds: str) -> str:
+    """SQL: the day since 1970 that a second belongs to."""
+    return f"CAST(FLOOR(CAST({seconds} AS DOUBLE) / {SECONDS_PER_DAY}) AS INTEGER)"
 
 
 def snapshot_rows(as_ofs: Sequence[date]) -> list[tuple[int, date, int]]:
@@ -39,21 +40,21 @@ def snapshot_rows(as_ofs: Sequence[date]) -> list[tuple[int, date, int]]:
     ]
 
 
-def exit_column(within: int | None) -> str:
-    """The column of a cell that holds the first snapshot at which it has left the window."""
-    return "stays" if within is None else f"exits_{within}"
-
-
 @dataclass(frozen=True)
 class Calendar:
     """The days from which some window reaches a snapshot, and where each of them leads.
 
     The first day is so early that its indexes are all 0, the last so late that they are all the
-    number of snapshots; a stamp beyond them is clipped to them.
+    number of snapshots; a stamp beyond them is clipped to them. windows: in days, increasing.
     """
 
     as_ofs: tuple[date, ...]
     windows: tuple[int, ...]
+
+    @property
+    def snapshots(self) -> int:
+        """How many there are."""
+        return len(self.as_ofs)
 
     @property
     def first_day(self) -> int:
@@ -67,8 +68,13 @@ class Calendar:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The day, index(day), and index(day + window) for each window."""
-        return ("day", "after_0", *(f"after_{window}" for window in self.windows))
+        """The day, and index(day + window) for 0 and each window."""
+        return ("day", *self.reached)
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """The names of the indexes: the first snapshot that is so many days after a day."""
+        return tuple(f"reached_{window}" for window in (0, *self.windows))
 
     def rows(self) -> list[tuple[int, ...]]:
         """A row per day from the first to the last, without a gap."""
@@ -79,73 +85,112 @@ class Calendar:
         ]
 
 
-def events(population: Population, carried: Sequence[str], *, merged: bool) -> str:
+@dataclass(frozen=True)
+class Range:
+    """The snapshots at which a placed row counts: SQL for the first, and for the first after."""
+
+    begins: str
+    ends: str
+
+
+def range_within(within: int | None, ago: int = 0) -> Range:
+    """When a placed row is seen and lies in the window `[as_of - within, as_of - ago)`.
+
+    A range is never negative: where a row is known only after it has left the window, both ends
+    are the same.
+    """
+    begins = f"GREATEST(enters, LEAST(reached_{ago}, stays))" if ago else "enters"
+    if within is None:
+        return Range(begins, "stays")
+    return Range(begins, f"GREATEST({begins}, LEAST(reached_{within}, stays))")
+
+
+def always_seen(snapshots: int) -> str:
+    """SQL: whether a placed row is seen from the day on which it occurred, and for good."""
+    return f"enters = reached_0 AND stays = {snapshots}"
+
+
+def events(population: Population, carried: Mapping[str, str], *, merged: bool) -> str:
     """SQL: the population's rows with account_id, occurred_s, since_s, until_s and `carried`.
 
-    carried: SQL expressions with aliases, over the table's columns. merged: whether the table
+    carried: SQL expressions over the row, by the name that they get. merged: whether the table
     `account_identity` is there; then a row belongs to its own account until a merge is known and
     to the account merged into from then on.
     """
+    table, facts = population.table, population.facts
+    met, superseded, kept = table, [f"{table}.superseded_at"], [f"NOT {table}.deleted"]
     since = list(dict.fromkeys(population.since))
+    if facts:
+        met += f" JOIN {facts.table} ON {facts.table}.{facts.key} = {table}.{facts.key}"
+        superseded.append(f"{facts.table}.superseded_at")
+        kept.append(f"NOT {facts.table}.deleted")
+        since = [s if "." in s else f"{table}.{s}" for s in since]
+        since.append(f"{facts.table}.known_at")
     until = list(dict.fromkeys(population.until))
-    leaves = "superseded_at"
     if until:
         happened = " AND ".join(f"{stamp} IS NOT NULL" for stamp in until)
-        leaves = f"LEAST(superseded_at, CASE WHEN {happened} THEN {_latest(until)} END)"
-    present = " AND ".join(
-        f"{stamp} IS NOT NULL" for stamp in {population.occurred: 0} | dict.fromkeys(since)
-    )
-    columns = "".join(f", {text}" for text in carried)
+        superseded.append(f"CASE WHEN {happened} THEN {_latest(until)} END")
+    occurred = f"{table}.{population.occurred}" if facts else population.occurred
+    present = " AND ".join(f"{stamp} IS NOT NULL" for stamp in dict.fromkeys((occurred, *since)))
+    columns = "".join(f", {text} AS {name}" for name, text in carried.items())
     rows = (
-        f"SELECT account_id, {second(population.occurred)} AS occurred_s, "
-        f"{second(_latest(since))} AS since_s, {second(leaves)} AS until_s{columns} "
-        f"FROM {population.table} "
-        f"WHERE NOT deleted AND {present} AND ({population.where})"
+        f"SELECT {table}.account_id, {second(occurred)} AS occurred_s, "
+        f"{second(_latest(since))} AS since_s, {second(_earliest(superseded))} AS until_s{columns} "
+        f"FROM {met} WHERE {' AND '.join(kept)} AND {present} AND ({population.where})"
     )
     if not merged:
         return rows
+    names = "".join(f", event.{name}" for name in carried)
     return (
         "SELECT COALESCE(identity.known_as, event.account_id) AS account_id, event.occurred_s, "
         "GREATEST(event.since_s, identity.from_s) AS since_s, "
-        "LEAST(event.until_s, identity.to_s) AS until_s, "
-        f"event.* EXCLUDE (account_id, occurred_s, since_s, until_s) FROM ({rows}) AS event "
+        f"LEAST(event.until_s, identity.to_s) AS until_s{names} FROM ({rows}) AS event "
         "LEFT JOIN account_identity AS identity ON identity.account_id = event.account_id"
     )
 
 
-def placed(daily: str, calendar: Calendar) -> str:
-    """SQL: rows of `daily` with their range of snapshots instead of their days.
+def placed(dated: str, carried: Iterable[str], calendar: Calendar) -> str:
+    """SQL: rows of `dated` with their range of snapshots instead of their days.
 
-    daily has occurred_day, since_day, until_day. The answer has `enters`, `stays` (the first
-    snapshot at which the row is gone) and `exits_<w>` per window, never before `enters`; rows
-    that no snapshot sees are dropped.
+    dated has account_id, occurred_day, since_day, until_day and the columns `carried`. The answer
+    has account_id, `carried`, occurred_day, `enters`, `stays` (the first snapshot at which the row
+    is gone, never before `enters`) and the indexes `reached_<w>` of the day on which it occurred;
+    rows that no snapshot sees are dropped.
     """
-    snapshots = len(calendar.as_ofs)
-    stays = f"COALESCE(until.after_0, {snapshots})"
-    exits = "".join(
-        f", GREATEST(LEAST(occurred.after_{window}, {stays}), since.after_0) "
-        f"AS {exit_column(window)}"
-        for window in calendar.windows
-    )
+    stays = f"COALESCE(until.reached_0, {calendar.snapshots})"
+    names = "".join(f", dated.{column}" for column in carried)
+    reached = "".join(f", occurred.{column}" for column in calendar.reached)
 
     def clipped(column: str) -> str:
         return f"LEAST(GREATEST({column}, {calendar.first_day}), {calendar.last_day})"
 
     return (
-        "SELECT daily.* EXCLUDE (since_day, until_day), since.after_0 AS enters, "
-        f"{stays} AS stays{exits} FROM ({daily}) AS daily "
-        f"JOIN calendar AS since ON since.day = {clipped('daily.since_day')} "
-        f"JOIN calendar AS occurred ON occurred.day = {clipped('daily.occurred_day')} "
-        f"LEFT JOIN calendar AS until ON daily.until_day IS NOT NULL "
-        f"AND until.day = {clipped('daily.until_day')} "
-        f"WHERE since.after_0 < {stays}"
+        f"SELECT dated.account_id{names}, dated.occurred_day, since.reached_0 AS enters, "
+        f"{stays} AS stays{reached} FROM ({dated}) AS dated "
+        f"JOIN calendar AS since ON since.day = {clipped('dated.since_day')} "
+        f"JOIN calendar AS occurred ON occurred.day = {clipped('dated.occurred_day')} "
+        "LEFT JOIN calendar AS until ON dated.until_day IS NOT NULL "
+        f"AND until.day = {clipped('dated.until_day')} "
+        f"WHERE since.reached_0 < {stays}"
     )
 
 
-def day(seconds: str) -> str:
-    """SQL: the day since 1970 that a second belongs to."""
-    return f"CAST(FLOOR(CAST({seconds} AS DOUBLE) / {SECONDS_PER_DAY}) AS INTEGER)"
+def dated(
+    population: Population, carried: Mapping[str, str], calendar: Calendar, *, merged: bool
+) -> str:
+    """SQL: `events` that some snapshot may see, with the days of their stamps."""
+    names = "".join(f", {name}" for name in carried)
+    return (
+        f"SELECT account_id{names}, occurred_s, {day('occurred_s')} AS occurred_day, "
+        f"{day('since_s')} AS since_day, {day('until_s')} AS until_day "
+        f"FROM ({events(population, carried, merged=merged)}) AS event "
+        f"WHERE since_s < {calendar.last_day * SECONDS_PER_DAY}"
+    )
 
 
 def _latest(stamps: Sequence[str]) -> str:
     return stamps[0] if len(stamps) == 1 else f"GREATEST({', '.join(stamps)})"
+
+
+def _earliest(stamps: Sequence[str]) -> str:
+    return stamps[0] if len(stamps) == 1 else f"LEAST({', '.join(stamps)})"

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from features.order_history import days_silent, order_lines, spend, usual_gap
-from features.values import DAYS_PER_YEAR, Distinct, Last, Value
+from features.expressions import DAYS_PER_YEAR
+from features.order_history import days_silent, order_days, order_lines, spend, usual_gap
+from features.values import Last, Value
 
 THIN_HISTORY_DAYS = 3  # order days below which a history is too short to know its rhythm
 TIER_SHARES = (("A", 0.80), ("B", 0.95), ("C", 1.01))  # of the cumulative value, largest first
@@ -51,7 +52,7 @@ def shown_values(last_touch: Last | None) -> dict[str, Value]:
         "shown_usual_gap": usual_gap,
         "shown_last_order_s": Last(order_lines),
         "shown_value": spend(DAYS_PER_YEAR),
-        "shown_order_days": Distinct(order_lines, None, key="CAST(occurred_at AS DATE)"),
+        "shown_order_days": order_days(None),
     }
     if last_touch is not None:
         values["shown_last_touch_s"] = last_touch

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from features.order_history import order_lines
-from features.values import Count, Population
+from features.populations import Population
+from features.values import Count
 from pipeline.engine import Engine, quoted
 from pipeline.errors import DataError
 from pipeline.tables.values_table import make_values_table

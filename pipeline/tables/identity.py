@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from features.visibility import second
+from features.expressions import second
 from pipeline.engine import Engine
 from pipeline.tables.values_table import IDENTITY
 

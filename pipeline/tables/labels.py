@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from features.expressions import difference
 from features.order_history import order_lines
-from features.values import Count, Value, difference
+from features.values import Count, Value
 from pipeline.engine import Engine, quoted
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import IDENTITY, make_values_table

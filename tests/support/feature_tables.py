@@ -9,8 +9,8 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from reference import Answer, Answers
-from worlds import ACCOUNTS, EVENT_TABLES, World, arrow, named, together
+from seen import Answer, Answers
+from worlds import ACCOUNTS, TABLE_NAMES, World, arrow, named, together
 
 from features.definition import DEFAULT_WINDOWS, Family
 from features.values import Value, columns_of
@@ -38,7 +38,7 @@ def tables_of(family: Family) -> frozenset[str]:
 
 def load(engine: Engine, world: World) -> None:
     """Replace what the engine holds by a completed world."""
-    for table in EVENT_TABLES:
+    for table in TABLE_NAMES:
         engine.execute(f"DROP TABLE IF EXISTS {table}")
         engine.register(table, arrow(table, world[table]))
     engine.execute(f"DROP TABLE IF EXISTS {IDENTITY}")

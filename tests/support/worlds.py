@@ -14,16 +14,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.contract import TABLES
+from features.contract import TABLES, UNDATED
 
 Row = dict[str, Any]
 World = dict[str, list[Row]]
 
 ACCOUNTS = ("A", "B", "C", "D", "E", "F")
-EVENT_TABLES = ("orders", "touches", "complaints", "account_merges")
+TABLE_NAMES = ("orders", "touches", "complaints", "reps", "account_merges")
 STAGES = ("first_response", "resolved", "reopened")
 
-_ACCOUNT_COLUMNS = ("account_id", "from_id", "into_id")
+# Ids that belong to one world: worlds side by side must not share an account or a representative.
+_OWN_IDS = ("account_id", "from_id", "into_id", "rep_id")
 _ARROW_TYPES = {
     "VARCHAR": pa.string(),
     "TIMESTAMP": pa.timestamp("us"),
@@ -40,7 +41,7 @@ def midnight(day: date) -> datetime:
 
 def complete(world: World) -> World:
     """The world as the loader leaves it: every column, known times, superseding versions."""
-    return {table: _superseded(table, world.get(table, [])) for table in EVENT_TABLES}
+    return {table: _superseded(table, world.get(table, [])) for table in TABLE_NAMES}
 
 
 def _superseded(table: str, rows: Sequence[Row]) -> list[Row]:
@@ -67,7 +68,7 @@ def _filled(table: str, row: Row) -> Row:
     filled["superseded_at"] = None
     filled["deleted"] = bool(row.get("deleted"))
     if filled["known_at"] is None:
-        filled["known_at"] = filled[TABLES[table].occurred]
+        filled["known_at"] = filled[TABLES[table].occurred] or UNDATED
     if table == "complaints":
         for stage in STAGES:
             filled[f"{stage}_recorded"] = row.get(f"{stage}_recorded", True)
@@ -94,11 +95,11 @@ def _known_stages(row: Row, moment: datetime) -> Row:
 
 
 def named(world: World, prefix: str) -> World:
-    """The same world with other account ids, so that several worlds fit into one engine."""
+    """The same world with other ids, so that several worlds fit into one engine."""
     return {
         table: [
             {
-                column: prefix + value if column in _ACCOUNT_COLUMNS and value else value
+                column: prefix + value if column in _OWN_IDS and value else value
                 for column, value in row.items()
             }
             for row in rows
@@ -109,7 +110,7 @@ def named(world: World, prefix: str) -> World:
 
 def together(worlds: Iterable[World]) -> World:
     """Completed worlds side by side; each by itself first, so that keys of two never meet."""
-    side_by_side: World = {table: [] for table in EVENT_TABLES}
+    side_by_side: World = {table: [] for table in TABLE_NAMES}
     for world in worlds:
         for table, rows in complete(world).items():
             side_by_side[table] += rows

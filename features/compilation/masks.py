@@ -1,0 +1,45 @@
+"""Distinct counts: the snapshots that see a key are the bits of a mask, or-ed over its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from features.compilation.scope import Scope, Step
+from features.values import Aggregate
+from features.visibility import range_within
+
+_BITS = 60  # of a mask; a BIGINT without its sign holds a few more
+
+
+def distinct(
+    scope: Scope, name: str, rows: str, key: str, aggregates: Sequence[Aggregate]
+) -> Iterator[Step]:
+    """Steps that answer distinct counts of `key` over `rows`.
+
+    rows: SQL, placed rows with the column `key`. Between the two steps there is one row per
+    account, with a column per aggregate and snapshot.
+    """
+    bits, counts = [], []
+    for aggregate in aggregates:
+        seen, column = range_within(aggregate.within, aggregate.ago), scope.names[aggregate]
+        for chunk in range(0, scope.calendar.snapshots, _BITS):
+            ends, begins = _bit(seen.ends, chunk), _bit(seen.begins, chunk)
+            mask = f"(CAST(1 AS BIGINT) << {ends}) - (CAST(1 AS BIGINT) << {begins})"
+            bits.append(f"BIT_OR({mask}) AS {column}_{chunk}")
+        for number in range(scope.calendar.snapshots):
+            bit = number % _BITS
+            mask = f"{column}_{number - bit}"
+            counts.append(f"CAST(SUM(({mask} >> {bit}) & 1) AS BIGINT) AS {column}_at_{number}")
+    yield Step(
+        f"counts_{name}",
+        f"SELECT account_id, {', '.join(counts)} FROM (SELECT account_id, {key}, "
+        f"{', '.join(bits)} FROM {rows} GROUP BY account_id, {key}) AS mask GROUP BY account_id",
+    )
+    columns = {scope.names[a]: f"{scope.names[a]}_at_{{number}}" for a in aggregates}
+    yield Step(name, scope.unpivoted(f"counts_{name}", columns), tuple(aggregates))
+
+
+def _bit(number: str, chunk: int) -> str:
+    """SQL: a snapshot's place in a chunk of the mask, 0 to _BITS."""
+    place = f"GREATEST({number} - {chunk}, 0)" if chunk else number
+    return f"LEAST({place}, {_BITS})"

@@ -1,0 +1,254 @@
+"""Puts the steps for all aggregates together, and the query that makes values of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+from features.compilation.around import days_around
+from features.compilation.arrivals import arrivals
+from features.compilation.cells import Cells, make_cells, of_derived
+from features.compilation.extremes import extremes
+from features.compilation.largest_sum import largest_sums
+from features.compilation.masks import distinct
+from features.compilation.per_key import measures, per_key
+from features.compilation.scope import Scope, Step
+from features.compilation.standing import standing
+from features.compilation.successions import of_steps, successions
+from features.compilation.sums import sums, sums_of
+from features.compilation.survival import restricted_means
+from features.populations import Arrivals, Population, Rows, Successions
+from features.values import (
+    Aggregate,
+    Count,
+    Days,
+    DaysAround,
+    Distinct,
+    Expression,
+    First,
+    LargestSum,
+    Last,
+    OfBusiest,
+    OfSteps,
+    PerKey,
+    RestrictedMean,
+    Standing,
+    Total,
+    Value,
+)
+from features.visibility import Calendar, snapshot_rows
+
+A = TypeVar("A", bound=Aggregate)
+K = TypeVar("K")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an engine does to get a table of values.
+
+    It makes the tables `snapshots` (number, as_of, as_of_s) and `calendar` from the rows given,
+    then the tables of `steps` in order, and last asks `query`: one row per (account_id, as_of),
+    a DOUBLE per value.
+    """
+
+    snapshots: tuple[tuple[int, date, int], ...]
+    calendar: Calendar
+    steps: tuple[Step, ...]
+    query: str
+
+
+def compile_values(
+    values: Mapping[str, Value],
+    as_ofs: Sequence[date],
+    *,
+    rows: str | None = None,
+    merged: bool = False,
+) -> Plan:
+    """The plan for named values at each snapshot.
+
+    rows: a table (account_id, as_of) of the rows wanted; None means every account and snapshot
+    that any of the aggregates has an answer for. merged: see `features.visibility.events`.
+    """
+    as_ofs = sorted(set(as_ofs))
+    if not as_ofs:
+        raise ValueError("at least one snapshot is needed")
+    aggregates = list(
+        dict.fromkeys(item for value in values.values() for item in value.aggregates())
+    )
+    windows = sorted({window for aggregate in aggregates for window in aggregate.windows()})
+    scope = Scope(
+        Calendar(tuple(as_ofs), tuple(windows)),
+        {aggregate: f"a{number}" for number, aggregate in enumerate(aggregates)},
+        merged,
+    )
+    steps = tuple(_steps(scope, aggregates))
+    return Plan(
+        snapshots=tuple(snapshot_rows(as_ofs)),
+        calendar=scope.calendar,
+        steps=steps,
+        query=_final_query(values, scope, steps, rows),
+    )
+
+
+def _steps(scope: Scope, aggregates: Sequence[Aggregate]) -> Iterator[Step]:
+    cells: dict[Rows, Cells] = {}
+    yield from _tables(scope, aggregates, cells)
+    for part in (_from_cells, _from_keys, _from_several):
+        yield from part(scope, aggregates, cells)
+
+
+def _tables(
+    scope: Scope, aggregates: Sequence[Aggregate], cells: dict[Rows, Cells]
+) -> Iterator[Step]:
+    """Steps that make the cells of all rows; `cells` says where they are."""
+    all_rows = dict.fromkeys(a.rows for a in aggregates)
+    chained = [rows for rows in all_rows if isinstance(rows, Successions)]
+    also = [
+        *(rows.of for rows in chained if not rows.by),
+        *(p for a in _of(aggregates, DaysAround) for p in (a.rows, a.anchor) if p),
+    ]
+    asked = _of(aggregates, Count, Total, Days, First, Last)
+    for step, made in make_cells(scope, asked, also):
+        cells |= made
+        yield step
+    for rows in chained:
+        longest = max(a.within or 0 for a in aggregates if a.rows == rows)
+        if rows.by:
+            days, where = f"days_{rows.name}", "TRUE"
+            carried = {"key": rows.by} | {f"sum_{n}": text for n, text in enumerate(rows.sums)}
+            yield Step(days, f"SELECT * FROM {_keyed(scope, rows.of, carried)}")
+        else:
+            days, where = cells[rows.of].table, f"{cells[rows.of].entries} > 0"
+        yield from successions(scope, rows, days, where, longest)
+        cells[rows] = of_derived(rows.name)
+    for came in (rows for rows in all_rows if isinstance(rows, Arrivals)):
+        yield from arrivals(scope, came.name, _keyed(scope, came.of, {"key": came.key}))
+        cells[came] = of_derived(came.name)
+
+
+def _from_cells(
+    scope: Scope, aggregates: Sequence[Aggregate], cells: Mapping[Rows, Cells]
+) -> Iterator[Step]:
+    """Steps for what one table of cells answers."""
+    additive = _of(aggregates, Count, Total)
+    for table, adding in _groups(additive, lambda a: cells[a.rows].table).items():
+        yield sums(scope, table, {a: cells[a.rows].amount(a) for a in adding})
+    for aggregate in _of(aggregates, Standing):
+        assert aggregate.of is not None
+        yield standing(scope, sums_of(cells[aggregate.of.rows].table), aggregate)
+    moments = _of(aggregates, First, Last)
+    for table, moving in _groups(moments, lambda a: cells[a.rows].table).items():
+        yield extremes(scope, table, {a: cells[a.rows].moment(a) for a in moving})
+    for rows, counted in _groups(_of(aggregates, Days), lambda a: a.rows).items():
+        some = f"{cells[rows].table} WHERE {cells[rows].entries} > 0"
+        yield from distinct(
+            scope, f"days_of_{scope.names[counted[0]]}", some, "occurred_day", counted
+        )
+    for rows, of_chain in _groups(_of(aggregates, OfSteps), lambda a: a.rows).items():
+        yield from of_steps(scope, cells[rows].table, of_chain)
+
+
+def _from_keys(
+    scope: Scope, aggregates: Sequence[Aggregate], _: Mapping[Rows, Cells]
+) -> Iterator[Step]:
+    """Steps for what needs a scan by key."""
+    for (rows, key), counted in _groups(
+        _of(aggregates, Distinct), lambda a: (a.rows, a.key)
+    ).items():
+        keyed = _keyed(scope, rows.origin, {"key": key})
+        yield from distinct(scope, f"distinct_{scope.names[counted[0]]}", keyed, "key", counted)
+    reduced: list[PerKey | OfBusiest] = [*_of(aggregates, PerKey), *_of(aggregates, OfBusiest)]
+    for (rows, key), own in _groups(reduced, lambda a: (a.rows, a.key)).items():
+        carried = {f"of_{number}": text for number, text in enumerate(measures(own))}
+        keyed = _keyed(scope, rows.origin, {"key": key, **carried})
+        yield from per_key(scope, f"per_key_{scope.names[own[0]]}", keyed, own)
+    largest = _of(aggregates, LargestSum)
+    for (rows, key, measure), sought in _groups(
+        largest, lambda a: (a.rows, a.key, a.measure)
+    ).items():
+        keyed = _keyed(scope, rows.origin, {"key": key, "amount": measure})
+        yield from largest_sums(scope, f"largest_{scope.names[sought[0]]}", keyed, sought)
+
+
+def _from_several(
+    scope: Scope, aggregates: Sequence[Aggregate], cells: Mapping[Rows, Cells]
+) -> Iterator[Step]:
+    """Steps for what looks at two kinds of rows."""
+    means = _of(aggregates, RestrictedMean)
+    for (waiting, done, duration, _), own in _groups(
+        means, lambda a: (a.rows, a.done, a.duration, a.limit_days)
+    ).items():
+        assert done is not None
+        yield from restricted_means(
+            scope,
+            f"waits_of_{scope.names[own[0]]}",
+            scope.seen(waiting, {}),
+            scope.seen(done, {"duration": duration}),
+            own,
+        )
+    around = _of(aggregates, DaysAround)
+    for (rows, anchor), near in _groups(around, lambda a: (a.rows, a.anchor)).items():
+        assert anchor is not None
+        name = f"around_{scope.names[near[0]]}"
+        yield from days_around(scope, name, cells[rows], cells[anchor], near)
+
+
+def _of(aggregates: Iterable[Aggregate], *kinds: type[A]) -> list[A]:
+    return [aggregate for aggregate in aggregates if isinstance(aggregate, kinds)]
+
+
+def _groups(aggregates: Iterable[A], by: Callable[[A], K]) -> dict[K, list[A]]:
+    """Aggregates in groups, in order of first appearance."""
+    groups: dict[K, list[A]] = {}
+    for aggregate in aggregates:
+        groups.setdefault(by(aggregate), []).append(aggregate)
+    return groups
+
+
+def _keyed(scope: Scope, population: Population, carried: Mapping[str, str]) -> str:
+    """SQL: placed rows that have a key, to be read by FROM."""
+    return f"({scope.seen(population, carried)}) AS keyed_row WHERE key IS NOT NULL"
+
+
+def _final_query(
+    values: Mapping[str, Value], scope: Scope, steps: Sequence[Step], rows: str | None
+) -> str:
+    references = {
+        aggregate: (
+            f"COALESCE({step.name}.{scope.names[aggregate]}, 0)"
+            if aggregate.zero_where_absent
+            else f"{step.name}.{scope.names[aggregate]}"
+        )
+        for step in steps
+        for aggregate in step.answers
+    }
+    selected = "".join(
+        f", CAST({_sql(value, references)} AS DOUBLE) AS {name}" for name, value in values.items()
+    )
+    answers = [step.name for step in steps if step.answers]
+    joins = "".join(
+        f" LEFT JOIN {table} ON {table}.account_id = wanted.account_id "
+        f"AND {table}.number = snapshots.number"
+        for table in answers
+    )
+    if rows is None:
+        rows = (
+            "(SELECT answered.account_id, snapshots.as_of FROM ("
+            + " UNION ".join(f"SELECT account_id, number FROM {table}" for table in answers)
+            + ") AS answered JOIN snapshots ON snapshots.number = answered.number)"
+        )
+    return (
+        f"SELECT wanted.account_id, wanted.as_of{selected} FROM {rows} AS wanted "
+        f"JOIN snapshots ON snapshots.as_of = wanted.as_of{joins}"
+    )
+
+
+def _sql(value: Value, references: Mapping[Aggregate, str]) -> str:
+    if isinstance(value, Aggregate):
+        return references[value]
+    if isinstance(value, Expression):
+        operands = [_sql(operand, references) for operand in value.operands]
+        return value.template.format(*operands, as_of="snapshots.as_of_s")
+    raise TypeError(f"{value!r} is neither an aggregate nor an expression")

@@ -1,0 +1,70 @@
+"""What every part of a compilation works with: the calendar, names, and ways to read rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from features.populations import Population
+from features.values import Aggregate
+from features.visibility import Calendar, dated, placed
+
+
+@dataclass(frozen=True)
+class Step:
+    """One query of a plan; its answer is kept as a table of that name.
+
+    answers: the aggregates that the table answers, each in the column that the scope names, one
+    row per account_id and snapshot number. A table without answers serves later steps only.
+    """
+
+    name: str
+    sql: str
+    answers: tuple[Aggregate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The compilation of some aggregates at some snapshots.
+
+    names: a column name for each aggregate. merged: see `features.visibility.events`.
+    """
+
+    calendar: Calendar
+    names: Mapping[Aggregate, str]
+    merged: bool
+
+    def dated(self, population: Population, carried: Mapping[str, str]) -> str:
+        """SQL: see `features.visibility.dated`."""
+        return dated(population, carried, self.calendar, merged=self.merged)
+
+    def placed(self, dated_rows: str, carried: Iterable[str]) -> str:
+        """SQL: see `features.visibility.placed`."""
+        return placed(dated_rows, carried, self.calendar)
+
+    def seen(self, population: Population, carried: Mapping[str, str]) -> str:
+        """SQL: the population's rows, each with occurred_s and its range of snapshots."""
+        return self.placed(self.dated(population, carried), ("occurred_s", *carried))
+
+    def unpivoted(self, table: str, columns: Mapping[str, str], where: str = "TRUE") -> str:
+        """SQL: a row per row of `table` and snapshot number.
+
+        columns: SQL over the table by name, `{number}` standing for the snapshot's number, as does
+        the one in `where`.
+        """
+
+        def at(number: int) -> str:
+            listed = "".join(
+                f", {text.format(number=number)} AS {name}" for name, text in columns.items()
+            )
+            return (
+                f"SELECT account_id, {number} AS number{listed} FROM {table} "
+                f"WHERE {where.format(number=number)}"
+            )
+
+        return " UNION ALL ".join(at(number) for number in range(self.calendar.snapshots))
+
+
+def at_snapshots(begins: str, ends: str) -> str:
+    """SQL: a join of rows called `cell` with every snapshot in their range."""
+    return f"JOIN snapshots ON snapshots.number >= {begins} AND snapshots.number < {ends}"
