@@ -85,6 +85,16 @@ resolved_late = _population(
     where="resolved_recorded AND resolved_at > due_at",
 )
 with_due_date = _population("with_due_date", where="resolved_recorded AND due_at IS NOT NULL")
+ever_reopened = _population(
+    "ever_reopened",
+    since=KNOWN + RESOLUTION + REOPENING,
+    where="resolved_recorded AND reopened_recorded",
+)
+resolved_and_watched = _population(
+    "resolved_and_watched",
+    since=KNOWN + RESOLUTION,
+    where="resolved_recorded AND reopened_recorded",
+)
 graded = _population("graded", where="severity IS NOT NULL")
 severe = _population("severe", where="LOWER(severity) IN ('high', 'critical')")
 reopenings = _population(
@@ -121,12 +131,13 @@ def _slow_share(resolution_days: int, within: int) -> Expression:
     """Complaints of the window that were not resolved so many days after their opening."""
     deadline = f"opened_at + INTERVAL {resolution_days} DAY"
     judged = _population("judged", since=(*KNOWN, deadline), where="resolved_recorded")
-    slow = _population(
-        "slow",
-        since=(*KNOWN, deadline),
-        where=f"resolved_recorded AND (resolved_at IS NULL OR resolved_at > {deadline})",
+    prompt = _population(
+        "prompt",
+        since=(*KNOWN, deadline, *RESOLUTION),
+        where=f"resolved_recorded AND resolved_at <= {deadline}",
     )
-    return ratio(Count(slow, within), Count(judged, within))
+    asked = Count(judged, within)
+    return ratio(difference(asked, Count(prompt, within)), asked)
 
 
 def _order_days_change() -> Expression:
@@ -144,7 +155,7 @@ def _order_days_change() -> Expression:
 def _resolved_slowly(resolution_days: int) -> Definition:
     return Definition(
         "resolved_slowly_share",
-        says="Share of the complaints opened in the last {window} days, and at least "
+        says="Share of the complaints opened in the last {window} days, and more than "
         f"{resolution_days} days ago, that were not resolved within {resolution_days} days.",
         unit="share, 0 to 1",
         null_means="no such complaint whose resolution is recorded",
@@ -240,8 +251,10 @@ DEFINITIONS = (
         says="Share of the complaints opened in the last {window} days and resolved since that "
         "were opened again.",
         unit="share, 0 to 1",
-        null_means="no resolved complaint in the window, or resolutions are not recorded",
-        value=lambda within: ratio(Count(reopened, within), Count(resolved, within)),
+        null_means="no resolved complaint in the window that records whether it was reopened",
+        value=lambda within: ratio(
+            Count(ever_reopened, within), Count(resolved_and_watched, within)
+        ),
     ),
     Definition(
         "complaints_unanswered",

@@ -330,7 +330,7 @@ FAMILY = Family(
             "(the account's very first aside) to the snapshot.",
             unit="days",
             null_means="no handover known before the snapshot",
-            value=age(last_arrival(rep_arrivals, first_touch)),
+            value=age(last_arrival(rep_arrivals)),
         ),
         Definition(
             "days_since_key_contact",
@@ -345,7 +345,7 @@ FAMILY = Family(
             says="Days since the last touch with the key contact over the mean time between that "
             "contact's touches, all within the last 365 days.",
             unit="mean gaps",
-            null_means="fewer than two touches of the key contact in 365 days",
+            null_means="no two touches of the key contact at different times in 365 days",
             value=Expression(
                 "(CAST(({as_of} - {0}) * ({2} - 1) AS DOUBLE) / NULLIF({0} - {1}, 0))",
                 (

@@ -148,6 +148,6 @@ def arrived_later(arrivals: Arrivals, within: int, first: First) -> Expression:
     )
 
 
-def last_arrival(arrivals: Arrivals, first: First) -> Expression:
-    """Second of the last arrival after the account's first row; null where there is none."""
-    return Expression("CASE WHEN {0} > {1} THEN {0} END", (Last(arrivals), first))
+def last_arrival(arrivals: Arrivals) -> Expression:
+    """Second of the last arrival after the account's very first; null where there is none."""
+    return Expression("CASE WHEN {1} > 1 THEN {0} END", (Last(arrivals), Count(arrivals)))

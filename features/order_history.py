@@ -88,11 +88,16 @@ repurchases = Successions(
     "repurchases",
     priced_lines,
     by="product_id",
-    sums=("amount_cents", "CAST(quantity * 1000000 AS BIGINT)"),
+    sums=("amount_cents", "CAST(CAST(quantity AS DECIMAL(38, 6)) * 1000000 AS BIGINT)"),
 )
-# What the later purchase would have cost at the earlier one's price, in thousandths of a cent.
+# What the later purchase would have cost at the earlier one's price, in cents. Where that is a
+# hundred times as much or as little as it did cost, a quantity or an amount was mistyped.
+_EARLIER_PRICE = "(CAST(earlier_sum_0 AS DOUBLE) * sum_1 / earlier_sum_1)"
+_PLAUSIBLE = f"{_EARLIER_PRICE} < 100.0 * sum_0 AND {_EARLIER_PRICE} * 100.0 > sum_0"
+repurchased = f"CASE WHEN {_PLAUSIBLE} THEN sum_0 ELSE 0 END"
+# In thousandths of a cent, whole, so that their sum does not depend on their order.
 at_earlier_price = (
-    "CAST(FLOOR(CAST(earlier_sum_0 AS DOUBLE) * sum_1 / earlier_sum_1 * 1000) AS BIGINT)"
+    f"CASE WHEN {_PLAUSIBLE} THEN CAST(FLOOR({_EARLIER_PRICE} * 1000) AS BIGINT) ELSE 0 END"
 )
 
 first_order = First(order_lines)
@@ -310,7 +315,8 @@ FAMILY = Family(
             says="Orders of the last {window} days minus those of the same days a year (365 days) "
             "before, over both.",
             unit="share, -1 to 1",
-            null_means="no order in either window, or no order known from before both",
+            null_means="no order in either window, or a history that does not reach back to the begin of "
+            "the older one",
             value=lambda within: change_on_last_year(orders, within, first_order),
         ),
         Definition(
@@ -318,7 +324,8 @@ FAMILY = Family(
             says="Spend of the last {window} days minus that of the same days a year (365 days) "
             "before, over both.",
             unit="share, -1 to 1",
-            null_means="no order in either window, or no order known from before both",
+            null_means="no order in either window, or a history that does not reach back to the begin of "
+            "the older one",
             value=lambda within: change_on_last_year(spend, within, first_order),
         ),
         Definition(
@@ -341,13 +348,14 @@ FAMILY = Family(
             "price_change",
             says="What the last {window} days' purchases cost over what they would have cost at "
             "the price of the account's purchase before (of the same product, on an earlier day, "
-            "both days in the window), minus 1.",
+            "both days in the window), minus 1; a price a hundred times the other is a mistake and "
+            "left out.",
             unit="share, above -1",
             null_means="no product bought twice in the window with its quantity recorded",
             value=lambda within: Expression(
                 "(CAST({0} AS DOUBLE) * 1000 / NULLIF({1}, 0) - 1)",
                 (
-                    Total(repurchases, within, measure="sum_0"),
+                    Total(repurchases, within, measure=repurchased),
                     Total(repurchases, within, measure=at_earlier_price),
                 ),
             ),

@@ -149,30 +149,40 @@ def events(population: Population, carried: Mapping[str, str], *, merged: bool) 
     )
 
 
-def placed(dated: str, carried: Iterable[str], calendar: Calendar) -> str:
-    """SQL: rows of `dated` with their range of snapshots instead of their days.
+def seen(dated: str, carried: Iterable[str], calendar: Calendar) -> str:
+    """SQL: rows of `dated` that some snapshot sees, with their range of snapshots.
 
     dated has account_id, occurred_day, since_day, until_day and the columns `carried`. The answer
-    has account_id, `carried`, occurred_day, `enters`, `stays` (the first snapshot at which the row
-    is gone, never before `enters`) and the indexes `reached_<w>` of the day on which it occurred;
-    rows that no snapshot sees are dropped.
+    has account_id, `carried`, occurred_day, `enters` and `stays` (the first snapshot at which the
+    row is gone, always after `enters`).
     """
     stays = f"COALESCE(until.reached_0, {calendar.snapshots})"
     names = "".join(f", dated.{column}" for column in carried)
-    reached = "".join(f", occurred.{column}" for column in calendar.reached)
-
-    def clipped(column: str) -> str:
-        return f"LEAST(GREATEST({column}, {calendar.first_day}), {calendar.last_day})"
-
     return (
         f"SELECT dated.account_id{names}, dated.occurred_day, since.reached_0 AS enters, "
-        f"{stays} AS stays{reached} FROM ({dated}) AS dated "
-        f"JOIN calendar AS since ON since.day = {clipped('dated.since_day')} "
-        f"JOIN calendar AS occurred ON occurred.day = {clipped('dated.occurred_day')} "
+        f"{stays} AS stays FROM ({dated}) AS dated "
+        f"JOIN calendar AS since ON since.day = {_clipped('dated.since_day', calendar)} "
         "LEFT JOIN calendar AS until ON dated.until_day IS NOT NULL "
-        f"AND until.day = {clipped('dated.until_day')} "
+        f"AND until.day = {_clipped('dated.until_day', calendar)} "
         f"WHERE since.reached_0 < {stays}"
     )
+
+
+def placed(rows: str, columns: Iterable[str], calendar: Calendar) -> str:
+    """SQL: rows with the indexes `reached_<w>` of the day on which they occurred.
+
+    rows: SQL with the columns and occurred_day; the answer has both, and the indexes.
+    """
+    names = "".join(f", placed.{column}" for column in columns)
+    reached = "".join(f", occurred.{column}" for column in calendar.reached)
+    return (
+        f"SELECT placed.occurred_day{names}{reached} FROM ({rows}) AS placed "
+        f"JOIN calendar AS occurred ON occurred.day = {_clipped('placed.occurred_day', calendar)}"
+    )
+
+
+def _clipped(day_column: str, calendar: Calendar) -> str:
+    return f"LEAST(GREATEST({day_column}, {calendar.first_day}), {calendar.last_day})"
 
 
 def dated(

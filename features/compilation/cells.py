@@ -106,8 +106,8 @@ def _one_scan(
     )
     listed = "".join(f", {text} AS {name}" for name, text in sums.items())
     daily = (
-        f"SELECT account_id, occurred_day, since_day, until_day{listed} "
-        f"FROM ({scope.dated(some, carried)}) AS event "
-        "GROUP BY account_id, occurred_day, since_day, until_day"
+        f"SELECT account_id, occurred_day, enters, stays{listed} "
+        f"FROM ({scope.seen(some, carried)}) AS event "
+        "GROUP BY account_id, occurred_day, enters, stays"
     )
-    return Step(table, scope.placed(daily, sums)), cells
+    return Step(table, scope.placed(daily, ("account_id", "enters", "stays", *sums))), cells

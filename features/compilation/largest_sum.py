@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from features.compilation.scope import Scope, Step, at_snapshots
+from features.populations import Population
 from features.values import LargestSum
 from features.visibility import range_within
 
 
+def ranges_of(scope: Scope, name: str, population: Population, key: str, measure: str) -> Step:
+    """The step that makes placed rows of `key` and summed `amount`, one per range of a key.
+
+    `ranges`: how many of them the key has.
+    """
+    rows = (
+        "SELECT account_id, key, occurred_day, enters, stays, "
+        "CAST(SUM(amount) AS BIGINT) AS amount "
+        f"FROM ({scope.seen(population, {'key': key, 'amount': measure})}) AS seen "
+        "WHERE key IS NOT NULL GROUP BY account_id, key, occurred_day, enters, stays"
+    )
+    columns = ("account_id", "key", "enters", "stays", "amount")
+    return Step(
+        name,
+        "SELECT *, COUNT(*) OVER (PARTITION BY account_id, key) AS ranges "
+        f"FROM ({scope.placed(rows, columns)}) AS range_of_key",
+    )
+
+
 def largest_sums(
-    scope: Scope, name: str, rows: str, aggregates: Sequence[LargestSum]
+    scope: Scope, name: str, ranges: str, aggregates: Sequence[LargestSum]
 ) -> Iterator[Step]:
     """Steps that answer aggregates of one population, key and measure.
 
-    rows: SQL, placed rows with `key` and `amount`. A key with a single range of snapshots has the
-    same sum at all of them; the others are summed snapshot by snapshot.
+    ranges: the table made by `ranges_of`. A key with a single range of snapshots has the same sum
+    at all of them; the others are summed snapshot by snapshot.
     """
-    reached = ", ".join(scope.calendar.reached)
-    ranges = f"ranges_{name}"
-    yield Step(
-        ranges,
-        "SELECT *, COUNT(*) OVER (PARTITION BY account_id, key) AS ranges FROM ("
-        f"SELECT account_id, key, enters, stays, {reached}, CAST(SUM(amount) AS BIGINT) AS amount "
-        f"FROM {rows} GROUP BY account_id, key, enters, stays, {reached}) AS range",
-    )
     for aggregate in aggregates:
         seen = range_within(aggregate.within, aggregate.ago)
         edges = f"{seen.begins} AS begins, {seen.ends} AS ends"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TypeVar
 
 from features.compilation.around import days_around
 from features.compilation.arrivals import arrivals
 from features.compilation.cells import Cells, make_cells, of_derived
 from features.compilation.extremes import extremes
-from features.compilation.largest_sum import largest_sums
+from features.compilation.largest_sum import largest_sums, ranges_of
 from features.compilation.masks import distinct
 from features.compilation.per_key import measures, per_key
 from features.compilation.scope import Scope, Step
@@ -49,14 +51,31 @@ class Plan:
     """What an engine does to get a table of values.
 
     It makes the tables `snapshots` (number, as_of, as_of_s) and `calendar` from the rows given,
-    then the tables of `steps` in order, and last asks `query`: one row per (account_id, as_of),
-    a DOUBLE per value.
+    then the tables of `steps` in order, and last asks `queries`, one per snapshot: together they
+    give one row per (account_id, as_of), a DOUBLE per value.
     """
 
     snapshots: tuple[tuple[int, date, int], ...]
     calendar: Calendar
     steps: tuple[Step, ...]
-    query: str
+    queries: tuple[str, ...]
+
+    def spent_after(self, number: int) -> tuple[str, ...]:
+        """The steps whose tables are no longer needed once step `number` is done."""
+        return self._spent.get(number, ())
+
+    @cached_property
+    def _spent(self) -> dict[int, tuple[str, ...]]:
+        last_use: dict[str, int] = {}
+        for number, step in enumerate(self.steps):
+            for name in {step.name, *re.findall(r"\w+", step.sql)}:
+                last_use[name] = number
+        spent: dict[int, tuple[str, ...]] = {}
+        for step in self.steps:
+            if not step.answers:
+                done = last_use[step.name]
+                spent[done] = (*spent.get(done, ()), step.name)
+        return spent
 
 
 def compile_values(
@@ -88,7 +107,9 @@ def compile_values(
         snapshots=tuple(snapshot_rows(as_ofs)),
         calendar=scope.calendar,
         steps=steps,
-        query=_final_query(values, scope, steps, rows),
+        queries=tuple(
+            _final_query(values, scope, steps, rows, number) for number in range(len(as_ofs))
+        ),
     )
 
 
@@ -154,22 +175,24 @@ def _from_keys(
     scope: Scope, aggregates: Sequence[Aggregate], _: Mapping[Rows, Cells]
 ) -> Iterator[Step]:
     """Steps for what needs a scan by key."""
-    for (rows, key), counted in _groups(
-        _of(aggregates, Distinct), lambda a: (a.rows, a.key)
+    ranges: dict[tuple[Rows, str], str] = {}
+    largest = _of(aggregates, LargestSum)
+    for (rows, key, measure), sought in _groups(
+        largest, lambda a: (a.rows, a.key, a.measure)
     ).items():
-        keyed = _keyed(scope, rows.origin, {"key": key})
+        name = scope.names[sought[0]]
+        ranges[rows, key] = f"ranges_{name}"
+        yield ranges_of(scope, ranges[rows, key], rows.origin, key, measure)
+        yield from largest_sums(scope, f"largest_{name}", ranges[rows, key], sought)
+    for by, counted in _groups(_of(aggregates, Distinct), lambda a: (a.rows, a.key)).items():
+        rows, key = by
+        keyed = ranges.get(by) or _keyed(scope, rows.origin, {"key": key})
         yield from distinct(scope, f"distinct_{scope.names[counted[0]]}", keyed, "key", counted)
     reduced: list[PerKey | OfBusiest] = [*_of(aggregates, PerKey), *_of(aggregates, OfBusiest)]
     for (rows, key), own in _groups(reduced, lambda a: (a.rows, a.key)).items():
         carried = {f"of_{number}": text for number, text in enumerate(measures(own))}
         keyed = _keyed(scope, rows.origin, {"key": key, **carried})
         yield from per_key(scope, f"per_key_{scope.names[own[0]]}", keyed, own)
-    largest = _of(aggregates, LargestSum)
-    for (rows, key, measure), sought in _groups(
-        largest, lambda a: (a.rows, a.key, a.measure)
-    ).items():
-        keyed = _keyed(scope, rows.origin, {"key": key, "amount": measure})
-        yield from largest_sums(scope, f"largest_{scope.names[sought[0]]}", keyed, sought)
 
 
 def _from_several(
@@ -184,8 +207,8 @@ def _from_several(
         yield from restricted_means(
             scope,
             f"waits_of_{scope.names[own[0]]}",
-            scope.seen(waiting, {}),
-            scope.seen(done, {"duration": duration}),
+            scope.placed_rows(waiting, {}),
+            scope.placed_rows(done, {"duration": duration}),
             own,
         )
     around = _of(aggregates, DaysAround)
@@ -209,12 +232,13 @@ def _groups(aggregates: Iterable[A], by: Callable[[A], K]) -> dict[K, list[A]]:
 
 def _keyed(scope: Scope, population: Population, carried: Mapping[str, str]) -> str:
     """SQL: placed rows that have a key, to be read by FROM."""
-    return f"({scope.seen(population, carried)}) AS keyed_row WHERE key IS NOT NULL"
+    return f"({scope.placed_rows(population, carried)}) AS keyed_row WHERE key IS NOT NULL"
 
 
 def _final_query(
-    values: Mapping[str, Value], scope: Scope, steps: Sequence[Step], rows: str | None
+    values: Mapping[str, Value], scope: Scope, steps: Sequence[Step], rows: str | None, number: int
 ) -> str:
+    """SQL: the values at one snapshot; all at once would be one join too large for the memory."""
     references = {
         aggregate: (
             f"COALESCE({step.name}.{scope.names[aggregate]}, 0)"
@@ -230,18 +254,20 @@ def _final_query(
     answers = [step.name for step in steps if step.answers]
     joins = "".join(
         f" LEFT JOIN {table} ON {table}.account_id = wanted.account_id "
-        f"AND {table}.number = snapshots.number"
+        f"AND {table}.number = {number}"
         for table in answers
     )
     if rows is None:
         rows = (
             "(SELECT answered.account_id, snapshots.as_of FROM ("
-            + " UNION ".join(f"SELECT account_id, number FROM {table}" for table in answers)
-            + ") AS answered JOIN snapshots ON snapshots.number = answered.number)"
+            + " UNION ".join(
+                f"SELECT account_id FROM {table} WHERE number = {number}" for table in answers
+            )
+            + f") AS answered JOIN snapshots ON snapshots.number = {number})"
         )
     return (
         f"SELECT wanted.account_id, wanted.as_of{selected} FROM {rows} AS wanted "
-        f"JOIN snapshots ON snapshots.as_of = wanted.as_of{joins}"
+        f"JOIN snapshots ON snapshots.as_of = wanted.as_of AND snapshots.number = {number}{joins}"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from features.populations import Population
 from features.values import Aggregate
-from features.visibility import Calendar, dated, placed
+from features.visibility import Calendar, dated, placed, seen
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,19 @@ class Scope:
     names: Mapping[Aggregate, str]
     merged: bool
 
-    def dated(self, population: Population, carried: Mapping[str, str]) -> str:
-        """SQL: see `features.visibility.dated`."""
-        return dated(population, carried, self.calendar, merged=self.merged)
-
-    def placed(self, dated_rows: str, carried: Iterable[str]) -> str:
-        """SQL: see `features.visibility.placed`."""
-        return placed(dated_rows, carried, self.calendar)
-
     def seen(self, population: Population, carried: Mapping[str, str]) -> str:
-        """SQL: the population's rows, each with occurred_s and its range of snapshots."""
-        return self.placed(self.dated(population, carried), ("occurred_s", *carried))
+        """SQL: see `features.visibility.seen`; with occurred_s."""
+        rows = dated(population, carried, self.calendar, merged=self.merged)
+        return seen(rows, ("occurred_s", *carried), self.calendar)
+
+    def placed(self, rows: str, columns: Iterable[str]) -> str:
+        """SQL: see `features.visibility.placed`."""
+        return placed(rows, columns, self.calendar)
+
+    def placed_rows(self, population: Population, carried: Mapping[str, str]) -> str:
+        """SQL: the rows that some snapshot sees, each with occurred_s and all its indexes."""
+        columns = ("account_id", "enters", "stays", "occurred_s", *carried)
+        return self.placed(self.seen(population, carried), columns)
 
     def unpivoted(self, table: str, columns: Mapping[str, str], where: str = "TRUE") -> str:
         """SQL: a row per row of `table` and snapshot number.

@@ -21,63 +21,76 @@ def successions(
     `sum_0`, ...; where: SQL for those that take part. longest: the longest window asked for, in
     days.
 
-    A chain of days that are all seen from when they occurred, and for good, has the same
-    neighbours at every snapshot that sees both. The other chains are walked snapshot by snapshot.
+    A day is settled if it is seen from when it occurred, and for good. Two settled neighbours are
+    neighbours at every snapshot that sees both. Stretches of other days are walked, together with
+    the settled days at both ends, snapshot by snapshot.
     """
-    name = steps.name
+    name, last = steps.name, scope.calendar.snapshots
     chain = "account_id, key" if steps.by else "account_id"
     sums = [f"sum_{number}" for number in range(len(steps.sums))]
-    reached = scope.calendar.reached
-    last = scope.calendar.snapshots
     # With sums, every row of the day matters; without, one that is there from the start is enough.
-    plain = "MIN" if sums else "MAX"
-    by_day = (
-        f"SELECT {chain}, occurred_day, {', '.join(reached)}, "
-        f"{plain}(CASE WHEN {always_seen(last)} THEN 1 ELSE 0 END) AS plain"
-        f"{_summed(sums)} FROM {days} WHERE {where} "
-        f"GROUP BY {chain}, occurred_day, {', '.join(reached)}"
+    settled = f"{'MIN' if sums else 'MAX'}(CASE WHEN {always_seen(last)} THEN 1 ELSE 0 END)"
+    chains, along = f"chains_{name}", f"(PARTITION BY {chain} ORDER BY occurred_day"
+    lagged = _lagged(("occurred_day", *sums), "chain")
+    neighbours = (
+        f"SELECT *, {lagged}, LAG(settled) OVER chain AS settled_before, "
+        "LEAD(settled) OVER chain AS settled_after, SUM(settled) OVER "
+        f"{along} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stretch "
+        f"FROM (SELECT {chain}, occurred_day, MIN(enters) AS enters, "
+        f"{settled} AS settled{_summed(sums)} "
+        f"FROM {days} WHERE {where} GROUP BY {chain}, occurred_day) AS day "
+        f"WINDOW chain AS {along})"
     )
-    chains = f"chains_{name}"
-    whole = (
-        f"OVER (PARTITION BY {chain} ORDER BY occurred_day "
-        "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
-    )
-    lagged = ["occurred_day", *reached, *sums]
-    back = ", ".join(f"LAG({column}) OVER along AS earlier_{column}" for column in lagged)
-    made = [
-        Step(
-            chains,
-            f"SELECT *, {back} FROM (SELECT *, MIN(plain) {whole} AS unbroken "
-            f"FROM ({by_day}) AS day) AS day "
-            f"WINDOW along AS (PARTITION BY {chain} ORDER BY occurred_day)",
+    carried = [column for name_of in sums for column in (name_of, f"earlier_{name_of}")]
+    pair = ", ".join(
+        (
+            "account_id",
+            "occurred_day AS later_day",
+            "earlier_occurred_day AS occurred_day",
+            *carried,
         )
-    ]
-    columns = "account_id, occurred_day, occurred_day - earlier_occurred_day AS days"
-    carried = "".join(f", {column}, earlier_{column}" for column in sums)
-    leaving = ", ".join(f"earlier_{column} AS {column}" for column in reached)
-    once = (
-        f"SELECT {columns}, reached_0 AS enters, {last} AS stays, {leaving}{carried} FROM {chains} "
-        "WHERE unbroken = 1 AND earlier_occurred_day IS NOT NULL"
+    )
+    settled_pairs = (
+        f"SELECT {pair}, enters, {last} AS stays FROM {chains} "
+        "WHERE settled = 1 AND settled_before = 1"
+    )
+    stretches = (
+        f"SELECT {chain}, occurred_day, stretch FROM {chains} "
+        "WHERE settled = 0 OR settled_after = 0 UNION ALL "
+        f"SELECT {chain}, occurred_day, stretch - 1 AS stretch FROM {chains} "
+        "WHERE settled = 1 AND settled_before = 0"
     )
     within = range_within(longest)
-    same = " AND ".join(f"broken.{column} = cell.{column}" for column in chain.split(", "))
-    chained = ", ".join(f"cell.{column}" for column in chain.split(", "))
+    at = [f"day.{column}" for column in (*chain.split(", "), "occurred_day")]
+    same = " AND ".join(f"{column.replace('day.', 'walked.', 1)} = {column}" for column in at)
     walked = (
-        f"SELECT {chained}, snapshots.number, cell.occurred_day, "
-        f"{', '.join(f'cell.{column}' for column in reached)}{_summed(sums)} "
-        f"FROM {days} AS cell JOIN (SELECT DISTINCT {chain} FROM {chains} WHERE unbroken = 0) "
-        f"AS broken ON {same} {at_snapshots(within.begins, within.ends)} WHERE {where} "
-        f"GROUP BY {chained}, snapshots.number, cell.occurred_day, "
-        f"{', '.join(f'cell.{column}' for column in reached)}"
+        f"SELECT {', '.join(at)}, walked.stretch, snapshots.number{_summed(sums)} "
+        f"FROM {days} AS day JOIN ({stretches}) AS walked ON {same} "
+        f"{at_snapshots(within.begins, within.ends)} WHERE {where} "
+        f"GROUP BY {', '.join(at)}, walked.stretch, snapshots.number"
     )
-    per_snapshot = (
-        f"SELECT {columns}, number AS enters, number + 1 AS stays, {leaving}{carried} FROM ("
-        f"SELECT *, {back} FROM ({walked}) AS day "
-        f"WINDOW along AS (PARTITION BY {chain}, number ORDER BY occurred_day)) AS day "
+    walked_pairs = (
+        f"SELECT {pair}, number AS enters, number + 1 AS stays FROM ("
+        f"SELECT *, {_lagged(('occurred_day', *sums), 'walk')} FROM ({walked}) AS day "
+        f"WINDOW walk AS (PARTITION BY {chain}, stretch, number ORDER BY occurred_day)) AS day "
         "WHERE earlier_occurred_day IS NOT NULL"
     )
-    made.append(Step(name, f"{once} UNION ALL {per_snapshot}"))
-    return made
+    # Placed by the earlier day: a step leaves a window when its first day does.
+    columns = ("account_id", "later_day", *carried, "enters", "stays")
+    placed = scope.placed(f"{settled_pairs} UNION ALL {walked_pairs}", columns)
+    reached = ", ".join(("enters", "stays", *scope.calendar.reached, *carried))
+    return [
+        Step(chains, neighbours),
+        Step(
+            name,
+            "SELECT account_id, later_day AS occurred_day, later_day - occurred_day AS days, "
+            f"{reached} FROM ({placed}) AS step",
+        ),
+    ]
+
+
+def _lagged(columns: Sequence[str], along: str) -> str:
+    return ", ".join(f"LAG({column}) OVER {along} AS earlier_{column}" for column in columns)
 
 
 def _summed(sums: Sequence[str]) -> str:

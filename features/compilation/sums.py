@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from features.compilation.scope import Scope, Step
 from features.values import Aggregate
@@ -19,23 +19,28 @@ def sums(scope: Scope, cells: str, amounts: Mapping[Aggregate, str]) -> Step:
     edges: dict[str, dict[str, str]] = {}
     for aggregate, amount in amounts.items():
         name, seen = scope.names[aggregate], range_within(aggregate.within, aggregate.ago)
-        edges.setdefault(seen.begins, {})[name] = f"SUM({amount})"
-        edges.setdefault(seen.ends, {})[name] = f"-SUM({amount})"
-    names = [scope.names[aggregate] for aggregate in amounts]
-    listed = " UNION ALL ".join(
-        _changes(cells, edge, changed, names) for edge, changed in edges.items()
-    )
-    summed = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in names)
+        edges.setdefault(seen.begins, {})[f"{name}_in"] = amount
+        edges.setdefault(seen.ends, {})[f"{name}_out"] = amount
+    changes = {
+        f"change_{number}": _changes(cells, edge, columns)
+        for number, (edge, columns) in enumerate(edges.items())
+    }
+    listed = ", ".join(f"{table} AS ({sql})" for table, sql in changes.items())
+    accounts = " UNION ".join(f"SELECT account_id FROM {table}" for table in changes)
     running = ", ".join(
-        f"CAST(SUM(COALESCE({name}, 0)) OVER so_far AS BIGINT) AS {name}" for name in names
+        f"CAST(SUM(COALESCE({scope.names[a]}_in, 0) - COALESCE({scope.names[a]}_out, 0)) "
+        f"OVER so_far AS BIGINT) AS {scope.names[a]}"
+        for a in amounts
+    )
+    joined = " ".join(
+        f"LEFT JOIN {table} ON {table}.account_id = grid.account_id "
+        f"AND {table}.number = grid.number"
+        for table in changes
     )
     return Step(
         sums_of(cells),
-        f"WITH steps AS (SELECT account_id, number, {summed} FROM ({listed}) AS change "
-        f"WHERE number < {scope.calendar.snapshots} GROUP BY account_id, number), "
-        f"{grid('steps')} SELECT grid.account_id, grid.number, {running} FROM grid "
-        "LEFT JOIN steps ON steps.account_id = grid.account_id AND steps.number = grid.number "
-        f"{SO_FAR}",
+        f"WITH {listed}, account AS ({accounts}), {grid('account')} "
+        f"SELECT grid.account_id, grid.number, {running} FROM grid {joined} {SO_FAR}",
         tuple(amounts),
     )
 
@@ -55,9 +60,9 @@ SO_FAR = (
 """A window of `grid`: all snapshots up to the row's own."""
 
 
-def _changes(table: str, edge: str, amounts: Mapping[str, str], names: Sequence[str]) -> str:
-    """What changes at one edge: account_id, number and each of `names`."""
-    columns = ", ".join(f"{amounts.get(name, 'CAST(0 AS BIGINT)')} AS {name}" for name in names)
-    return (
-        f"SELECT account_id, {edge} AS number, {columns} FROM {table} GROUP BY account_id, {edge}"
+def _changes(cells: str, edge: str, columns: Mapping[str, str]) -> str:
+    """SQL: what crosses one edge at each snapshot: account_id, number and the columns."""
+    summed = ", ".join(
+        f"CAST(SUM({amount}) AS BIGINT) AS {name}" for name, amount in columns.items()
     )
+    return f"SELECT account_id, {edge} AS number, {summed} FROM {cells} GROUP BY account_id, {edge}"

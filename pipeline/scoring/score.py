@@ -20,7 +20,7 @@ from models import risk_model
 from models.risk_model import RiskModel
 from pipeline.config import Config
 from pipeline.console import Steps
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.contract import SQL_TYPES, Column, Kind
-from pipeline.engine import literal, quoted
+from pipeline.engines import literal, quoted
 
 LONGEST_TEXT = 1000
 LARGEST_MONEY = 10**13

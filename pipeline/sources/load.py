@@ -15,7 +15,7 @@ from typing import Any
 from features.contract import TABLES
 from features.families import FAMILIES
 from pipeline.config import Config
-from pipeline.engine import Engine
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import (
     FileLineage,
     Finding,
@@ -70,7 +70,7 @@ class Sources:
 
 def load_sources(
     config: Config,
-    engine: Engine,
+    engine: DuckDBEngine,
     known_before: date | None = None,
     progress: Progress | None = None,
 ) -> Sources:
@@ -93,7 +93,7 @@ def load_sources(
 
 def read_all(
     config: Config,
-    engine: Engine,
+    engine: DuckDBEngine,
     known_before: date | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -120,7 +120,7 @@ def read_all(
     return Report(tuple(findings), tuple(tables), absent)
 
 
-def _currencies(engine: Engine) -> list[str]:
+def _currencies(engine: DuckDBEngine) -> list[str]:
     if not engine.has_table("orders"):
         return []
     found = engine.rows(

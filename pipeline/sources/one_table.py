@@ -6,7 +6,8 @@ from datetime import datetime
 
 from features.contract import UNDATED, Table
 from pipeline.config import Config, SourceConfig
-from pipeline.engine import Engine, QueryError, literal, quoted
+from pipeline.engines import literal, quoted
+from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.sources.casts import LATEST, Reading
 from pipeline.sources.findings import Example, Finding, LoadedTable, Severity
 from pipeline.sources.mapping import map_columns
@@ -33,7 +34,7 @@ Found = list[Finding]
 
 
 def load_table(
-    reader: Reader, engine: Engine, config: Config, table: Table, until: datetime | None
+    reader: Reader, engine: DuckDBEngine, config: Config, table: Table, until: datetime | None
 ) -> tuple[LoadedTable | None, Found]:
     """Load one table; None where it cannot be read at all.
 
@@ -107,7 +108,7 @@ def _too_few(table: Table, origin: Origin, source: SourceConfig, staged: Staged)
 
 
 def _settle(
-    engine: Engine, table: Table, key: tuple[str, ...], source: SourceConfig
+    engine: DuckDBEngine, table: Table, key: tuple[str, ...], source: SourceConfig
 ) -> tuple[Versions, Found]:
     """Find repeats, versions and conflicts; repeats go, except lines that have no key."""
     if not key:
@@ -144,7 +145,7 @@ def _settle(
 
 
 def _completeness(
-    engine: Engine, table: Table, mapped: frozenset[str], source: SourceConfig
+    engine: DuckDBEngine, table: Table, mapped: frozenset[str], source: SourceConfig
 ) -> tuple[datetime, Found]:
     """Until when a source is complete; by default, the last moment at which it knew something."""
     known = ["known_at", *(s.known for s in table.stages if s.known and s.occurred in mapped)]

@@ -13,7 +13,8 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline.config import Config, FileOptions
-from pipeline.engine import Engine, QueryError, literal, quoted
+from pipeline.engines import literal, quoted
+from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.errors import ConfigError
 from pipeline.sources.files import SourceFile, Unusable, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
@@ -65,7 +66,7 @@ class Origin:
 class Reader:
     """Opens the sources of a config; looks at every file once, however many tables use it."""
 
-    def __init__(self, config: Config, engine: Engine) -> None:
+    def __init__(self, config: Config, engine: DuckDBEngine) -> None:
         self._config = config
         self._engine = engine
         self._written = config.as_written()

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from features.contract import UNDATED, Table
-from pipeline.engine import Engine, literal, quoted
+from pipeline.engines import literal, quoted
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.casts import Check, Reading, cast, empty, in_range, raw_name, raw_value
 from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
 from pipeline.sources.reading import Origin, Part
@@ -65,7 +66,7 @@ class Staging:
             {(c.column, c.what): c for part in parts for c in self._checks_of(part)}.values()
         )
 
-    def make(self, engine: Engine) -> Staged:
+    def make(self, engine: DuckDBEngine) -> Staged:
         """Create the table; the rows that were set aside go to `quarantine_<table>`."""
         name = quoted(self._table.name)
         engine.execute(f"CREATE OR REPLACE TABLE {name} AS {self._query()}")
@@ -205,7 +206,7 @@ class Staging:
     def _shown(self) -> list[str]:
         return [name for name in self._table.names if name in self.mapped]
 
-    def _quarantine(self, engine: Engine) -> tuple[int, int]:
+    def _quarantine(self, engine: DuckDBEngine) -> tuple[int, int]:
         """Keep the rows that are set aside, as the source has them, with their reasons."""
         bits = [(1 << bit, c) for bit, c in enumerate(self._checks) if not c.refuses]
         reasons = ", ".join(
@@ -229,7 +230,7 @@ class Staging:
             )
         return int(count), int(bad)
 
-    def _findings(self, engine: Engine, masks: Mapping[int, int]) -> Iterator[Finding]:
+    def _findings(self, engine: DuckDBEngine, masks: Mapping[int, int]) -> Iterator[Finding]:
         for bit, check in enumerate(self._checks):
             count = sum(rows for mask, rows in masks.items() if mask >> bit & 1)
             if count:
@@ -249,7 +250,7 @@ class Staging:
                     check.advice,
                 )
 
-    def _examples(self, engine: Engine, bit: int, check: Check) -> tuple[Example, ...]:
+    def _examples(self, engine: DuckDBEngine, bit: int, check: Check) -> tuple[Example, ...]:
         value = quoted(raw_name(check.column)) if check.column in self.mapped else "NULL"
         named = next((c for c in (*self._table.key, *self._shown) if c in self.mapped), None)
         key = quoted(raw_name(named)) if named else "NULL"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config import Config
-from pipeline.engine import Engine
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import MissingInput
 from pipeline.sources.findings import Report, report_lines
 from pipeline.sources.load import Progress, read_all
@@ -11,7 +11,7 @@ from pipeline.sources.load import Progress, read_all
 __all__ = ["Report", "report_lines", "validate"]
 
 
-def validate(config: Config, engine: Engine, progress: Progress | None = None) -> Report:
+def validate(config: Config, engine: DuckDBEngine, progress: Progress | None = None) -> Report:
     """Check all sources; the loaded tables and `quarantine_<table>` stay in the engine.
 
     MissingInput, with everything else that was found, where a file is not there.

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from features.contract import Table
-from pipeline.engine import Engine, literal, quoted
+from pipeline.engines import literal, quoted
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import MOST_EXAMPLES
 
 
@@ -28,19 +29,19 @@ class Versions:
     several: bool = False
 
 
-def count_repeats(engine: Engine, table: str) -> int:
+def count_repeats(engine: DuckDBEngine, table: str) -> int:
     """Rows that are exactly like another one, the first of each kind not counted."""
     name = quoted(table)
     distinct = f"(SELECT count(*) FROM (SELECT DISTINCT * FROM {name}))"
     return int(engine.rows(f"SELECT count(*) - {distinct} FROM {name}")[0][0])
 
 
-def drop_repeats(engine: Engine, table: str) -> None:
+def drop_repeats(engine: DuckDBEngine, table: str) -> None:
     """Keep one of the rows that are exactly alike."""
     _replace(engine, table, f"SELECT DISTINCT * FROM {quoted(table)}")
 
 
-def settle_versions(engine: Engine, table: str, key: tuple[str, ...]) -> Versions:
+def settle_versions(engine: DuckDBEngine, table: str, key: tuple[str, ...]) -> Versions:
     """Drop exact repeats of a version, and find the conflicts; key: columns, never null."""
     name, columns = quoted(table), ", ".join(map(quoted, key))
     engine.execute(
@@ -67,7 +68,7 @@ def settle_versions(engine: Engine, table: str, key: tuple[str, ...]) -> Version
         engine.execute("DROP TABLE _repeated")
 
 
-def cut(engine: Engine, table: Table, until: datetime) -> None:
+def cut(engine: DuckDBEngine, table: Table, until: datetime) -> None:
     """Leave the table as it was just before `until`: what was known only later is not there.
 
     A stage that was known later has not happened yet.
@@ -80,7 +81,7 @@ def cut(engine: Engine, table: Table, until: datetime) -> None:
         engine.execute(f"UPDATE {name} SET {nothing} WHERE {known} >= {moment}")
 
 
-def mark_superseded(engine: Engine, table: str, key: tuple[str, ...]) -> None:
+def mark_superseded(engine: DuckDBEngine, table: str, key: tuple[str, ...]) -> None:
     """Write into `superseded_at` when the next version of the same key became known."""
     name, columns = quoted(table), ", ".join(map(quoted, key))
     several = f"(SELECT {columns} FROM {name} GROUP BY {columns} HAVING count(*) > 1)"
@@ -93,7 +94,9 @@ def mark_superseded(engine: Engine, table: str, key: tuple[str, ...]) -> None:
     )
 
 
-def _conflicts(engine: Engine, distinct: str, key: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+def _conflicts(
+    engine: DuckDBEngine, distinct: str, key: tuple[str, ...]
+) -> tuple[int, tuple[str, ...]]:
     columns = ", ".join(map(quoted, key))
     shown = ", ' ', ".join(f"{literal(column + ' ')}, {quoted(column)}" for column in key)
     pairs = (
@@ -105,7 +108,7 @@ def _conflicts(engine: Engine, distinct: str, key: tuple[str, ...]) -> tuple[int
     return int(count), tuple(pair for (pair,) in examples)
 
 
-def _replace(engine: Engine, table: str, query: str) -> None:
+def _replace(engine: DuckDBEngine, table: str, query: str) -> None:
     engine.execute(f"CREATE TABLE _replacement AS {query}")
     engine.execute(f"DROP TABLE {quoted(table)}")
     engine.execute(f"ALTER TABLE _replacement RENAME TO {quoted(table)}")

@@ -8,7 +8,7 @@ from datetime import date
 from features.order_history import order_lines
 from features.populations import Population
 from features.values import Count
-from pipeline.engine import Engine, quoted
+from pipeline.engines import Engine, quoted
 from pipeline.errors import DataError
 from pipeline.tables.values_table import make_values_table
 
@@ -42,8 +42,5 @@ def _keep_positive(
     counted = f"{into}_counted"
     make_values_table(engine, counted, counts, as_ofs)
     some = " OR ".join(f"{quoted(name)} > 0" for name in counts)
-    engine.execute(
-        f"CREATE OR REPLACE TABLE {quoted(into)} AS "
-        f"SELECT account_id, as_of FROM {quoted(counted)} WHERE {some}"
-    )
-    engine.execute(f"DROP TABLE {quoted(counted)}")
+    engine.make(into, f"SELECT account_id, as_of FROM {quoted(counted)} WHERE {some}")
+    engine.drop(counted)

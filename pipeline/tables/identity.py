@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from features.expressions import second
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 from pipeline.tables.values_table import IDENTITY
 
 _ALWAYS = -(2**40)  # a second before every stamp

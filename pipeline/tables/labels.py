@@ -14,7 +14,7 @@ from datetime import date
 from features.expressions import difference
 from features.order_history import order_lines
 from features.values import Count, Value
-from pipeline.engine import Engine, quoted
+from pipeline.engines import Engine, quoted
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import IDENTITY, make_values_table
 
@@ -45,13 +45,13 @@ def make_labels(
             f"AND (identity.to_s IS NULL "
             f"OR identity.to_s >= EPOCH(CAST(wanted.as_of + {days} AS TIMESTAMP))) "
         )
-    engine.execute(
-        f"CREATE OR REPLACE TABLE {quoted(into)} AS "
+    engine.make(
+        into,
         f"SELECT wanted.account_id, wanted.as_of, CAST(wanted.as_of + {days} AS DATE) "
         "AS label_complete, "
         "CAST(COALESCE(asked.order_lines, 0) = 0 AS TINYINT) AS defected "
         f"FROM {quoted(rows)} AS wanted {identity}"
         f"LEFT JOIN {quoted(asked)} AS asked ON asked.account_id = {successor} "
-        f"AND asked.as_of = wanted.as_of + {days}"
+        f"AND asked.as_of = wanted.as_of + {days}",
     )
-    engine.execute(f"DROP TABLE {quoted(asked)}")
+    engine.drop(asked)

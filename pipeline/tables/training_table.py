@@ -14,7 +14,7 @@ from features.families import FAMILIES
 from features.values import Value
 from models.dataset import Dataset
 from pipeline.config import Config
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 from pipeline.sources import Sources
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 from pipeline.tables.labels import make_labels
@@ -71,7 +71,7 @@ def feature_frame(
     """account_id, as_of and a float64 column per value for `rows`, by as_of, then account_id."""
     make_values_table(engine, "feature_table", values, as_ofs, rows=rows, progress=progress)
     frame = engine.frame("SELECT * FROM feature_table ORDER BY as_of, account_id")
-    engine.execute("DROP TABLE feature_table")
+    engine.drop("feature_table")
     return frame
 
 

@@ -1,4 +1,4 @@
-"""Runs a plan of `features.compilation` on the engine and keeps its answer as a table."""
+"""Runs a plan of `features.compilation` on an engine and keeps its answer as a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from features.compilation import compile_values
 from features.values import Value
-from pipeline.engine import Engine, quoted
+from pipeline.engines import Engine
 
 IDENTITY = "account_identity"
 
@@ -42,13 +42,13 @@ def make_values_table(
     try:
         for name, table in lookups.items():
             engine.register(name, table)
-        for step in plan.steps:
+        for number, step in enumerate(plan.steps):
             if progress:
                 progress(step.name)
-            engine.execute(f"CREATE TABLE {quoted(step.name)} AS {step.sql}")
+            engine.make(step.name, step.sql)
+            engine.drop(*plan.spent_after(number))
         if progress:
             progress("joining the answers")
-        engine.execute(f"CREATE OR REPLACE TABLE {quoted(into)} AS {plan.query}")
+        engine.make(into, *plan.queries)
     finally:
-        for name in (*lookups, *(step.name for step in plan.steps)):
-            engine.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
+        engine.drop(*lookups, *(step.name for step in plan.steps))

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from pipeline.config import Config
 from pipeline.console import Steps
-from pipeline.engine import Engine
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
 from pipeline.tables.identity import make_identity_table
@@ -25,9 +25,9 @@ class Prepared:
     until: date | None
 
 
-def open_engine(config: Config) -> Engine:
+def open_engine(config: Config) -> DuckDBEngine:
     """The engine with the config's limits, able to read the config's inputs."""
-    return Engine(
+    return DuckDBEngine(
         readable_paths(config),
         threads=config.engine.threads,
         memory_share=config.engine.memory_share,

@@ -17,7 +17,8 @@ import pandas as pd
 
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
-from pipeline.engine import Engine
+from pipeline.engines import Engine
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.tables.cohort import make_active_cohort
 from pipeline.tables.values_table import make_values_table
 
@@ -45,10 +46,14 @@ def generate(engine: Engine, lines: int) -> None:
         "SELECT account_id, order_id, occurred_at, "
         "CAST(RANDOM() * 20000 AS BIGINT) - 500 AS amount_cents, "
         "CAST(RANDOM() * 4000 AS BIGINT) AS margin_cents, "
-        "'P' || CAST(CAST(POW(RANDOM(), 3) * 2000 AS INTEGER) AS VARCHAR) AS product_id "
+        "'P' || CAST(product AS VARCHAR) AS product_id, 'C' || CAST(product % 12 AS VARCHAR) "
+        "AS category, CAST(1 + RANDOM() * 20 AS DECIMAL(18, 6)) AS quantity, "
+        "occurred_at + TO_DAYS(7) AS promised_at, "
+        "occurred_at + TO_HOURS(CAST(RANDOM() * 240 AS INTEGER)) AS delivered_at "
+        "FROM (SELECT *, CAST(POW(RANDOM(), 3) * 2000 AS INTEGER) AS product "
         f"FROM (SELECT {account} AS account_id, 'O' || CAST(i AS VARCHAR) AS order_id, "
         f"{moment} AS occurred_at FROM range({lines // LINES_PER_ORDER}) AS r(i)) "
-        f"CROSS JOIN range({LINES_PER_ORDER}))"
+        f"CROSS JOIN range({LINES_PER_ORDER})))"
     )
     engine.execute(
         f"CREATE TABLE touches AS SELECT *, occurred_at + {late} AS known_at, {common} FROM ("
@@ -75,8 +80,15 @@ def generate(engine: Engine, lines: int) -> None:
         f"TRUE AS resolved_recorded, TRUE AS reopened_recorded, opened_at AS known_at, {common} "
         f"FROM (SELECT *, {stages} FROM (SELECT {account} AS account_id, "
         f"'K' || CAST(i AS VARCHAR) AS complaint_id, {moment} AS opened_at, "
-        "'cat' || CAST(CAST(RANDOM() * 5 AS INTEGER) AS VARCHAR) AS category "
+        "'cat' || CAST(CAST(RANDOM() * 5 AS INTEGER) AS VARCHAR) AS category, "
+        "CASE CAST(RANDOM() * 4 AS INTEGER) WHEN 0 THEN 'high' WHEN 1 THEN 'medium' ELSE 'low' END "
+        "AS severity "
         f"FROM range({int(lines * COMPLAINTS_PER_LINE)}) AS r(i)))"
+    )
+    engine.execute(
+        "CREATE TABLE reps AS SELECT 'r' || CAST(i AS VARCHAR) AS rep_id, "
+        f"{START} + TO_DAYS(CAST(400 + i * 200 AS INTEGER)) AS left_on, "
+        f"{START} AS known_at, {common} FROM range(4) AS r(i)"
     )
 
 
@@ -88,7 +100,7 @@ def main() -> None:
         for family in FAMILIES.values()
         for feature in family.features(DEFAULT_WINDOWS)
     }
-    with Engine(threads=2) as engine:
+    with DuckDBEngine(threads=2) as engine:
         generate(engine, lines)
         began = time.perf_counter()
         engine.rows("SELECT account_id, COUNT(*), SUM(amount_cents) FROM orders GROUP BY ALL")

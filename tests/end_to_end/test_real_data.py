@@ -20,7 +20,8 @@ from reference import Answers, reference
 from features.definition import DEFAULT_WINDOWS
 from pipeline import console
 from pipeline.config import load_config
-from pipeline.engine import Engine
+from pipeline.engines import Engine
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources import load_sources, readable_paths
 from pipeline.training.preparation import prepare
 
@@ -47,7 +48,7 @@ INCIDENTS = "uci_incident_log/incident_events.parquet"
 def test_the_mapping_the_cohort_and_the_label_are_the_published_ones(real: Path) -> None:
     """The reference rows of the data's own description."""
     config = load_config(CONFIGS / "online_retail_ii.yaml")
-    with Engine(readable_paths(config)) as engine:
+    with DuckDBEngine(readable_paths(config)) as engine:
         load_sources(config, engine)
         orders = "SELECT COUNT(*), COUNT(DISTINCT account_id) FROM orders WHERE amount_cents > 0"
         assert engine.rows(orders) == [(788_187, 5_852)]
@@ -94,7 +95,7 @@ def incident_engine() -> Iterator[Engine]:
     """An engine of its own, able to read the incident log."""
     if not os.environ.get("DEFECTION_DATA"):
         pytest.skip("DEFECTION_DATA does not say where the data are")
-    with Engine([Path(os.environ["DEFECTION_DATA"]).resolve() / INCIDENTS]) as engine:
+    with DuckDBEngine([Path(os.environ["DEFECTION_DATA"]).resolve() / INCIDENTS]) as engine:
         yield engine
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from laws import Fork, law, telling
 from worlds import World, named, together
 
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 
 TABLES = frozenset({"orders", "touches", "complaints"})

@@ -16,7 +16,7 @@ from worlds import Row, World, midnight
 from features.contract import TABLES
 from features.families import FAMILIES
 from features.values import Value, columns_of
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 
 BEFORE, LATER = date(2024, 3, 1), date(2024, 4, 1)
 KNOWN = datetime(2024, 3, 10)
@@ -56,7 +56,12 @@ def complaint(**columns: object) -> Row:
         "complaint_id": "k1",
         "opened_at": ago(10),
         "category": "delivery",
+        "severity": "low",
     } | columns
+
+
+def departure(**columns: object) -> Row:
+    return {"rep_id": "r1", "left_on": ago(5)} | columns
 
 
 @pytest.fixture
@@ -88,6 +93,15 @@ def test_1_a_resolution_typed_in_later_leaves_the_complaint_open(leaks_nothing: 
     assert answers["resolution_days_90d"] == (10, 3)
 
 
+def test_1_a_prompt_resolution_typed_in_later_is_slow_so_far(leaks_nothing: Story) -> None:
+    open_case = complaint(opened_at=ago(20))
+    prompt = complaint(opened_at=ago(20), resolved_at=ago(15), resolved_known_at=KNOWN)
+    answers = leaks_nothing(
+        "complaint_latency", {"complaints": [open_case]}, {"complaints": [prompt]}
+    )
+    assert answers["resolved_slowly_share_90d"] == (1, 0)
+
+
 def test_1_a_first_response_typed_in_later_leaves_it_unanswered(leaks_nothing: Story) -> None:
     waiting = complaint()
     answered = complaint(first_response_at=ago(9), first_response_known_at=KNOWN)
@@ -107,6 +121,7 @@ def test_1_a_reopening_known_later_leaves_the_complaint_resolved(leaks_nothing: 
     )
     assert answers["complaints_unresolved"] == (0, 1)
     assert answers["complaints_reopened_90d"] == (0, 1)
+    assert answers["reopened_share_90d"] == (0, 1)
 
 
 def test_2_a_category_graded_again_later_repeats_nothing_before(leaks_nothing: Story) -> None:
@@ -118,6 +133,17 @@ def test_2_a_category_graded_again_later_repeats_nothing_before(leaks_nothing: S
     assert answers["complaints_repeated_90d"] == (0, 1)
 
 
+def test_2_a_severity_graded_again_later_is_as_low_before(leaks_nothing: Story) -> None:
+    graded_again = complaint(severity="critical", known_at=KNOWN)
+    answers = leaks_nothing(
+        "complaint_latency",
+        {"complaints": [complaint()]},
+        {"complaints": [complaint(), graded_again]},
+    )
+    assert answers["severe_complaints_count_90d"] == (0, 1)
+    assert answers["unresolved_days_by_severity"] == (10, 4 * (10 + 31))
+
+
 def test_3_a_contact_who_changes_role_later_keeps_the_old_one_before(leaks_nothing: Story) -> None:
     as_buyer = touch()
     as_director = touch(role="head of plant", seniority="director", occurred_at=KNOWN)
@@ -125,6 +151,26 @@ def test_3_a_contact_who_changes_role_later_keeps_the_old_one_before(leaks_nothi
         "contact_breadth", {"touches": [as_buyer]}, {"touches": [as_buyer, as_director]}
     )
     assert answers["roles_count_90d"] == (1, 2)
+
+
+def test_3_a_representative_who_left_is_still_here_until_we_know(leaks_nothing: Story) -> None:
+    answers = leaks_nothing(
+        "contact_breadth",
+        {"touches": [touch()]},
+        {"touches": [touch()], "reps": [departure(known_at=KNOWN)]},
+    )
+    assert answers["departed_reps_share_90d"] == (0, 1)
+
+
+def test_3_a_departure_taken_back_later_was_a_departure_before(leaks_nothing: Story) -> None:
+    given_notice = departure(known_at=ago(30))
+    back = departure(left_on=None, known_at=KNOWN)
+    answers = leaks_nothing(
+        "contact_breadth",
+        {"touches": [touch()], "reps": [given_notice]},
+        {"touches": [touch()], "reps": [given_notice, back]},
+    )
+    assert answers["departed_reps_share_90d"] == (1, 0)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -135,7 +181,9 @@ def test_3_no_feature_reads_facts_that_carry_no_date_of_their_own(family: str) -
 
 
 def _undated(value: Value) -> set[str]:
-    return {table for table, _ in columns_of(value) if not TABLES[table].events}
+    """Tables of facts, not events, that the value reads without minding when they were known."""
+    read = columns_of(value)
+    return {t for t, _ in read if not TABLES[t].events and (t, "known_at") not in read}
 
 
 def test_4_contacts_filled_in_by_a_later_migration_were_not_known(leaks_nothing: Story) -> None:
@@ -148,6 +196,14 @@ def test_4_contacts_filled_in_by_a_later_migration_were_not_known(leaks_nothing:
     assert answers["contacts_count_90d"] == (1, 5)
 
 
+def test_4_a_first_touch_filled_in_later_does_not_move_an_arrival(leaks_nothing: Story) -> None:
+    here = [touch(rep_id="r0", occurred_at=ago(300)), touch()]
+    migrated = touch(occurred_at=ago(200), known_at=KNOWN)
+    answers = leaks_nothing("contact_breadth", {"touches": here}, {"touches": [*here, migrated]})
+    assert answers["handovers_count_90d"] == (1, 0)
+    assert answers["days_since_last_handover"] == (20, 200 + 31)
+
+
 def test_5_an_order_dated_back_is_an_order_from_when_it_was_known(leaks_nothing: Story) -> None:
     dated_back = order(order_id="o2", occurred_at=ago(1), known_at=KNOWN)
     answers = leaks_nothing(
@@ -155,6 +211,15 @@ def test_5_an_order_dated_back_is_an_order_from_when_it_was_known(leaks_nothing:
     )
     assert answers["orders_count_90d"] == (1, 2)
     assert answers["days_since_last_order"] == (20, 32)
+
+
+def test_5_an_order_dated_back_after_a_complaint_is_no_order_yet(leaks_nothing: Story) -> None:
+    told = {"orders": [order()], "complaints": [complaint()]}
+    dated_back = order(order_id="o2", occurred_at=ago(1), known_at=KNOWN)
+    answers = leaks_nothing("complaint_latency", told, told | {"orders": [order(), dated_back]})
+    before, later = answers["order_days_change_after_complaint"]
+    assert before == -1
+    assert later == pytest.approx((1 / 41 - 1 / 90) / (1 / 41 + 1 / 90))
 
 
 def test_6_a_return_booked_on_the_day_of_its_order_is_known_later(leaks_nothing: Story) -> None:
@@ -179,6 +244,14 @@ def test_7_an_amount_overwritten_later_was_another_before(leaks_nothing: Story) 
     assert answers["spend_90d"] == (100, 40)
 
 
+def test_7_a_complaint_withdrawn_later_was_a_complaint_before(leaks_nothing: Story) -> None:
+    withdrawn = complaint(known_at=KNOWN, deleted=True)
+    answers = leaks_nothing(
+        "complaint_latency", {"complaints": [complaint()]}, {"complaints": [complaint(), withdrawn]}
+    )
+    assert answers["complaints_count_90d"] == (1, 0)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_10_accounts_merged_later_stay_apart_before(family: str, leaks_nothing: Story) -> None:
     apart = {
@@ -201,3 +274,12 @@ def test_12_what_happens_exactly_at_the_snapshot_is_not_seen(
         "complaints": [complaint(opened_at=now)],
     }
     leaks_nothing(family, {}, at_midnight)
+
+
+def test_12_who_leaves_exactly_at_the_snapshot_is_still_here(leaks_nothing: Story) -> None:
+    answers = leaks_nothing(
+        "contact_breadth",
+        {"touches": [touch()]},
+        {"touches": [touch()], "reps": [departure(left_on=midnight(BEFORE), known_at=ago(30))]},
+    )
+    assert answers["departed_reps_share_90d"] == (0, 1)

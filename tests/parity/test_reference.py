@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
-from feature_tables import assert_answers, from_world, grid, tables_of, values_of
+from feature_tables import Key, assert_answers, from_world, grid, tables_of, values_of
 from generated import batches
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import Batch, law, telling
 from reference import REFERENCES, reference
-from worlds import ACCOUNTS, named, together
+from seen import Answers
+from worlds import ACCOUNTS, complete, named, together
 
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
-from pipeline.engine import Engine
+from features.values import Value, compares_accounts
+from pipeline.engines import Engine
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -29,10 +33,48 @@ def test_engine_agrees_with_the_reference(family: str, engine: Engine) -> None:
         for number, world in enumerate(worlds):
             rows = grid([f"{number}|{account}" for account in ACCOUNTS], batch.as_ofs)
             answers |= reference(family, world, rows, windows)
-        table = from_world(engine, values_of(definition, windows), together(worlds), answers)
-        assert_answers(table, answers)
+        values = values_of(definition, windows)
+        alike = {name: value for name, value in values.items() if not compares_accounts(value)}
+        table = from_world(engine, alike, together(worlds), answers)
+        assert_answers(table, only(alike, answers))
 
     agrees()
+
+
+@pytest.mark.parametrize("family", ["order_history"])
+def test_features_that_compare_accounts_agree_with_the_reference(
+    family: str, engine: Engine
+) -> None:
+    """One world at a time: its accounts must not be compared with those of another."""
+    definition = FAMILIES[family]
+    values = values_of(definition, [90])
+    comparing = {name: value for name, value in values.items() if compares_accounts(value)}
+
+    @law(per_batch=3)
+    @given(batches(tables_of(definition), size=3))
+    @telling
+    def agrees(batch: Batch) -> None:
+        for world in batch.worlds:
+            answers = reference(family, world, grid(ACCOUNTS, batch.as_ofs), [90])
+            table = from_world(engine, comparing, complete(world), answers)
+            assert_answers(table, only(comparing, answers))
+
+    agrees()
+
+
+def test_every_feature_that_compares_accounts_is_judged() -> None:
+    comparing = {
+        feature.name
+        for family in FAMILIES.values()
+        for feature in family.features()
+        if compares_accounts(feature.value)
+    }
+    assert comparing == {"margin_tier", "spend_tier"}, "judge them above, world by world"
+
+
+def only(values: Mapping[str, Value], answers: Mapping[Key, Answers]) -> dict[Key, Answers]:
+    """The answers to these values."""
+    return {key: {name: of_key[name] for name in values} for key, of_key in answers.items()}
 
 
 def test_every_family_has_a_reference() -> None:

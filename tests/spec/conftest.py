@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from drawn import Spec
 
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 
 
 @pytest.fixture

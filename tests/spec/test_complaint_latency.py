@@ -80,6 +80,100 @@ def test_those_that_still_wait_count_with_their_age(spec: Spec) -> None:
     )
 
 
+def test_one_that_still_waits_among_others_counts_as_open_ended(spec: Spec) -> None:
+    """Kaplan and Meier. A waited 2 and 4 days, and for 3 so far: all three wait 2 days, two of
+    three wait on, and from then on to day 4 only one is known to, for both.
+
+    B: what waits as long as another took ranks after it. C: the longest wait so far is the end.
+    """
+    spec(
+        complaints="""
+            account | opened | answered | resolved
+            --------+--------+----------+---------
+            A       | -20    |          | -18
+            A       |  -3    |          |
+            A       | -20    |          | -16
+            B       | -20    |          | -17
+            B       |  -3    |          |
+            B       | -20    |          | -14
+            C       | -20    |          | -18
+            C       | -12    |          | -8
+            C       |  -6    |          |
+            C       |  -5    |          |
+        """,
+        expect="""
+            feature             | A       | B       | C                     | D
+            --------------------+---------+---------+-----------------------+-----
+            resolution_days_30d | 2 + 4/3 | 3 + 6/3 | 2 + 6/4 + 4/4         | null
+        """,
+    )
+
+
+def test_waits_end_at_a_limit(spec: Spec) -> None:
+    """A month for the first response, 90 days for the resolution: A's response took 60 days.
+
+    B: answered after 10 days, and waiting for 80: 10 days for both, 20 more for one of two.
+    C: a response that is dated before the complaint took no time.
+    """
+    spec(
+        complaints="""
+            account | opened | answered | resolved
+            --------+--------+----------+---------
+            A       | -170   | -110     |
+            B       |  -80   |  -70     | -70
+            B       |  -80   |          |
+            C       |  -10   |  -12     |
+        """,
+        expect="""
+            feature                  | A  | B            | C
+            -------------------------+----+--------------+---
+            first_response_days_180d | 30 | 10 + 20/2    | 0
+            resolution_days_180d     | 90 | 10 + 70/2    | 10
+        """,
+    )
+
+
+def test_resolved_within_fourteen_days(spec: Spec) -> None:
+    """Of A's, three are judged: in time to the second, late by a second, and still open.
+
+    The two others, opened exactly 14 days ago and since, have time left. B's last second is over.
+    """
+    spec(
+        complaints="""
+            account | opened       | resolved    | resolutions recorded
+            --------+--------------+-------------+---------------------
+            A       | -20          | -6          |
+            A       | -20          | -6 00:00:01 |
+            A       | -20          |             |
+            A       | -14          |             |
+            A       |  -5          | -4          |
+            B       | -15 23:59:59 |             |
+            C       |  -5          | -4          |
+            D       | -20          |             | no
+        """,
+        expect="""
+            feature                   | A   | B | C    | D
+            --------------------------+-----+---+------+-----
+            resolved_slowly_share_30d | 2/3 | 1 | null | null
+        """,
+    )
+
+
+def test_a_prompt_resolution_is_slow_until_it_is_known(spec: Spec) -> None:
+    spec(
+        complaints="""
+            opened | resolved | resolution known
+            -------+----------+-----------------
+            -30    | -20      | -10
+        """,
+        expect="""
+            feature                   | day -16 | day -15 | day -10 | day -9
+            --------------------------+---------+---------+---------+-------
+            resolved_slowly_share_90d | null    | 1       | 1       | 0
+        """,
+    )
+
+
 def test_what_lies_open_is_counted_however_old_it_is(spec: Spec) -> None:
     """No window: a complaint forgotten for two years still lies open."""
     spec(
@@ -158,6 +252,32 @@ def test_a_reopening_before_the_resolution_is_settled(spec: Spec) -> None:
     )
 
 
+def test_the_share_of_resolutions_that_did_not_last(spec: Spec) -> None:
+    """A: one of two resolved, the third is open. B's is open, C's reopenings are not recorded.
+
+    E's was opened again and has been resolved once more: it was opened again all the same.
+    """
+    spec(
+        complaints="""
+            account | case | opened | known | resolved | reopened | reopenings recorded
+            --------+------+--------+-------+----------+----------+--------------------
+            A       | a1   | -40    | -40   | -30      | -20      | yes
+            A       | a2   | -40    | -40   | -30      |          | yes
+            A       | a3   | -40    | -40   |          |          | yes
+            B       | b1   | -40    | -40   |          |          | yes
+            C       | c1   | -40    | -40   | -30      |          | no
+            E       | e1   | -40    | -40   | -30      |          | yes
+            E       | e1   | -40    | -20   | -30      | -20      | yes
+            E       | e1   | -40    | -10   | -10      | -20      | yes
+        """,
+        expect="""
+            feature            | A   | B    | C    | D    | E, day -25 | E, day -15 | E
+            -------------------+-----+------+------+------+------------+------------+--
+            reopened_share_90d | 1/2 | null | null | null | 0          | 1          | 1
+        """,
+    )
+
+
 def test_due_times(spec: Spec) -> None:
     """A keeps one of four promises; B has until tonight; C was promised nothing.
 
@@ -204,6 +324,132 @@ def test_repeated_is_beyond_the_first_of_a_category(spec: Spec) -> None:
             complaints_repeated_90d | 3 | 0
             complaints_repeated_30d | 0 | 0
             complaints_count_90d    | 7 | 0
+        """,
+    )
+
+
+def test_severity(spec: Spec) -> None:
+    """However the source writes it; what is graded otherwise or not at all weighs 1."""
+    spec(
+        complaints="""
+            opened | severity | resolved
+            -------+----------+---------
+            -20    | critical | -18
+            -10    | CRITICAL |
+             -7    | High     |
+             -5    | medium   |
+             -4    | low      |
+             -3    | urgent   |
+             -2    |          |
+        """,
+        expect="""
+            feature                     | A                            | B
+            ----------------------------+------------------------------+--
+            severe_complaints_count_30d | 3                            | 0
+            unresolved_days_by_severity | 40 + 21 + 10 + 4 + 3 + 2     | 0
+            unresolved_days_total       | 10 + 7 + 5 + 4 + 3 + 2       | 0
+        """,
+    )
+
+
+def test_severity_is_unknown_where_it_is_not_recorded(spec: Spec) -> None:
+    spec(
+        complaints="""
+            opened | severity
+            -------+---------
+            -60    | low
+            -10    |
+        """,
+        expect="""
+            feature                     | A    | B
+            ----------------------------+------+--
+            severe_complaints_count_30d | null | 0
+            severe_complaints_count_90d | 0    | 0
+        """,
+    )
+
+
+def test_a_severity_graded_again_counts_from_when_it_is_known(spec: Spec) -> None:
+    spec(
+        complaints="""
+            case | opened | known | severity
+            -----+--------+-------+---------
+            k    | -20    | -20   | low
+            k    | -20    | -10   | critical
+        """,
+        expect="""
+            feature                     | day -10 | day -9
+            ----------------------------+---------+-------
+            severe_complaints_count_30d | 0       | 1
+            unresolved_days_by_severity | 10      | 44
+        """,
+    )
+
+
+def test_change_compares_a_window_with_the_one_before(spec: Spec) -> None:
+    """A falls from three to one, B starts, C stops, D had none in either window."""
+    spec(
+        complaints="""
+            account | opened
+            --------+-------
+            A       | -60
+            A       | -45
+            A       | -31
+            A       | -30
+            B       |  -1
+            C       | -60
+            D       | -61
+        """,
+        expect="""
+            feature               | A    | B | C  | D
+            ----------------------+------+---+----+-----
+            complaints_change_30d | -1/2 | 1 | -1 | null
+        """,
+    )
+
+
+def test_order_days_before_and_after_the_last_complaint(spec: Spec) -> None:
+    """A ordered on 3 of the 90 days before and on 2 of the 30 since: twice as often.
+
+    The day of the complaint is the first after it. B complained yesterday, C so long ago that the
+    90 days after are over, D has not ordered since, E ordered long ago only, F never complained.
+    """
+    spec(
+        complaints="""
+            account | opened
+            --------+----------
+            A       | -300
+            A       |  -30 09:00
+            B       |   -1 20:00
+            C       | -200
+            D       |  -30
+            E       |  -30
+        """,
+        orders="""
+            account | order | day        | amount
+            --------+-------+------------+-------
+            A       | a0    | -121 23:00 |  10.00
+            A       | a1    | -120       |  10.00
+            A       | a2    |  -60       |  10.00
+            A       | a3    |  -31 23:00 |  10.00
+            A       | a4    |  -30 08:00 |  10.00
+            A       | a5    |  -10 10:00 |  10.00
+            A       | a6    |  -10 15:00 |  10.00
+            A       | r1    |   -5       | -10.00
+            B       | b1    |  -20       |  10.00
+            B       | b2    |  -10       |  10.00
+            B       | b3    |   -1 08:00 |  10.00
+            C       | c1    | -250       |  10.00
+            C       | c2    | -150       |  10.00
+            C       | c3    | -110       |  10.00
+            D       | d1    |  -60       |  10.00
+            E       | e1    | -121       |  10.00
+            F       | f1    |  -10       |  10.00
+        """,
+        expect="""
+            feature                           | A   | B     | C | D  | E    | F
+            ----------------------------------+-----+-------+---+----+------+-----
+            order_days_change_after_complaint | 1/3 | 88/92 | 0 | -1 | null | null
         """,
     )
 
@@ -257,6 +503,7 @@ def test_what_nobody_recorded_is_unknown_not_zero(spec: Spec) -> None:
             complaints_unresolved      | null | 1    | 0
             oldest_unresolved_days     | null | 12   | null
             unresolved_days_total      | null | 12   | 0
+            unresolved_days_by_severity | null | 12  | 0
             complaints_overdue         | null | 1    | 0
             days_since_last_resolution | null | null | null
             days_since_last_complaint  | 20   | 12   | null

@@ -9,7 +9,10 @@ from drawn import Spec
 
 
 def test_who_carries_the_relationship(spec: Spec) -> None:
-    """Ann talks most, and to two of us; Bob and Cem each once. Nobody ever talked to B."""
+    """Ann talks most, and to two of us; Bob and Cem each once. Nobody ever talked to B.
+
+    Who began the talk with Cem is not recorded.
+    """
     spec(
         touches="""
             contact | rep | day       | role     | department | begun by
@@ -30,7 +33,8 @@ def test_who_carries_the_relationship(spec: Spec) -> None:
             roles_count_30d             | 2   | 0
             departments_count_30d       | 2   | 0
             busiest_contact_share_30d   | 3/5 | null
-            account_initiated_share_30d | 2/5 | null
+            busiest_rep_share_30d       | 3/5 | null
+            account_initiated_share_30d | 2/4 | null
         """,
     )
 
@@ -122,6 +126,244 @@ def test_contacts_and_representatives_lapsed(spec: Spec) -> None:
             reps_lapsed_30d      | 2 | 0
             reps_lapsed_90d      | 1 | 0
             reps_lapsed_180d     | 0 | 0
+            dyads_lapsed_30d     | 3 | 0
+            dyads_lapsed_90d     | 2 | 0
+            dyads_lapsed_180d    | 1 | 0
+        """,
+    )
+
+
+def test_roles_departments_and_seniority_levels_lapsed(spec: Spec) -> None:
+    """The plant is silent since day -200; Ann moved from purchasing to the board."""
+    spec(
+        touches="""
+            contact | day  | role     | department | seniority
+            --------+------+----------+------------+----------
+            Cem     | -400 | owner    | board      | executive
+            Ann     | -300 | buyer    | purchasing | manager
+            Bob     | -200 | engineer | plant      | staff
+            Ann     |  -50 | buyer    | purchasing | manager
+            Ann     |  -10 | buyer    | board      | director
+        """,
+        expect="""
+            feature                      | A | B
+            -----------------------------+---+--
+            roles_lapsed_30d             | 1 | 0
+            roles_lapsed_180d            | 1 | 0
+            departments_lapsed_30d       | 2 | 0
+            departments_lapsed_90d       | 1 | 0
+            seniority_levels_lapsed_30d  | 2 | 0
+            seniority_levels_lapsed_90d  | 1 | 0
+            seniority_levels_count_30d   | 1 | 0
+            seniority_levels_count_90d   | 2 | 0
+            seniority_levels_count_365d  | 3 | 0
+        """,
+    )
+
+
+def test_a_contact_is_new_once(spec: Spec) -> None:
+    """Bob is new; Ann, silent for more than a year, is not; Cem came exactly 90 days ago."""
+    spec(
+        touches="""
+            contact | day
+            --------+-------------
+            Ann     | -400
+            Dora    |  -91 23:59:59
+            Cem     |  -90
+            Bob     |  -20
+            Ann     |  -10
+            Bob     |   -5
+        """,
+        expect="""
+            feature           | A | B
+            ------------------+---+--
+            contacts_new_30d  | 1 | 0
+            contacts_new_90d  | 2 | 0
+            contacts_new_365d | 3 | 0
+        """,
+    )
+
+
+def test_contacts_gained_and_lost(spec: Spec) -> None:
+    """A keeps Ann, loses Bob, gains Cem and Dora: three of four. B gains one, C loses one."""
+    spec(
+        touches="""
+            account | contact | day
+            --------+---------+----
+            A       | Ann     | -40
+            A       | Bob     | -60
+            A       | Ann     | -10
+            A       | Cem     | -30
+            A       | Dora    |  -5
+            B       | Eve     | -20
+            C       | Fay     | -40
+            D       | Gil     | -61
+        """,
+        expect="""
+            feature             | A   | B | C  | D
+            --------------------+-----+---+----+-----
+            contacts_change_30d | 2/4 | 1 | -1 | null
+        """,
+    )
+
+
+def test_handovers(spec: Spec) -> None:
+    """A: Sue, then Tom came after Rob, who was the first. B has only ever known Rob."""
+    spec(
+        touches="""
+            account | rep | day
+            --------+-----+-----
+            A       | Rob | -200
+            A       | Sue |  -80
+            A       | Rob |  -60
+            A       | Tom |  -20
+            A       | Sue |  -10
+            B       | Rob |  -10
+        """,
+        expect="""
+            feature                  | A  | B    | C
+            -------------------------+----+------+-----
+            handovers_count_30d      | 1  | 0    | 0
+            handovers_count_90d      | 2  | 0    | 0
+            handovers_count_365d     | 2  | 0    | 0
+            days_since_last_handover | 20 | null | null
+        """,
+    )
+
+
+def test_two_representatives_in_the_first_second_are_one_handover(spec: Spec) -> None:
+    spec(
+        touches="""
+            rep | day
+            ----+----
+            Rob | -10
+            Sue | -10
+        """,
+        expect="""
+            feature                  | A
+            -------------------------+---
+            handovers_count_30d      | 1
+            days_since_last_handover | 10
+        """,
+    )
+
+
+def test_a_touch_dated_back_moves_an_arrival(spec: Spec) -> None:
+    """Bob and Sue seemed to come on day -20; since day -10 we know that they met on day -100."""
+    spec(
+        touches="""
+            contact | rep | day  | known
+            --------+-----+------+------
+            Ann     | Rob | -300 | -300
+            Bob     | Sue |  -20 |  -20
+            Bob     | Sue | -100 |  -10
+        """,
+        expect="""
+            feature                  | day -15 | day -10 | day 0
+            -------------------------+---------+---------+------
+            contacts_new_30d         | 1       | 1       | 0
+            contacts_new_180d        | 1       | 1       | 1
+            handovers_count_30d      | 1       | 1       | 0
+            handovers_count_180d     | 1       | 1       | 1
+            days_since_last_handover | 5       | 10      | 100
+        """,
+    )
+
+
+def test_representatives_who_have_left(spec: Spec) -> None:
+    """Sue gave notice for day 2; that Rob left is known on day 3; Tom stays, Uma is not listed.
+
+    Gone is who left before the snapshot, from when we know it. B had no touch.
+    """
+    spec(
+        touches="""
+            rep | day
+            ----+----
+            Rob | -20
+            Rob | -10
+            Sue | -10
+            Tom |  -5
+            Uma |  -5
+        """,
+        reps="""
+            rep | left | known
+            ----+------+------
+            Rob |  -8  |   3
+            Sue |   2  | -40
+            Tom |      | -40
+        """,
+        expect="""
+            feature                 | day 0 | day 2 | day 3 | day 4 | B, day 4
+            ------------------------+-------+-------+-------+-------+---------
+            departed_reps_share_30d | 0     | 0     | 1/5   | 3/5   | null
+        """,
+    )
+
+
+def test_representatives_who_come_back(spec: Spec) -> None:
+    """Since day -10 Rob is back, and that Sue left has turned out to be an error."""
+    spec(
+        touches="""
+            rep | day
+            ----+----
+            Rob | -60
+            Sue | -60
+            Tom | -60
+        """,
+        reps="""
+            rep | left | known | deleted
+            ----+------+-------+--------
+            Rob | -50  | -50   |
+            Sue | -40  | -50   |
+            Tom | -30  | -50   |
+            Rob |      | -10   |
+            Sue | -40  | -10   | yes
+        """,
+        expect="""
+            feature                 | day -45 | day -35 | day -20 | day -5
+            ------------------------+---------+---------+---------+-------
+            departed_reps_share_90d | 1/3     | 2/3     | 1       | 1/3
+        """,
+    )
+
+
+def test_the_effective_number_of_contacts(spec: Spec) -> None:
+    """A: one person; B: three alike; C: shares of 1/2, 1/4 and 1/4 are worth 2 to the 1.5th."""
+    spec(
+        touches="""
+            account | contact | day
+            --------+---------+----
+            A       | Ann     | -20
+            A       | Ann     | -10
+            B       | Bob     | -20
+            B       | Cem     | -20
+            B       | Dora    | -10
+            C       | Eve     | -20
+            C       | Eve     | -10
+            C       | Fay     | -10
+            C       | Gil     | -10
+        """,
+        expect="""
+            feature                | A | B | C              | D
+            -----------------------+---+---+----------------+-----
+            contacts_effective_30d | 1 | 3 | 2.828427124746 | null
+        """,
+    )
+
+
+def test_who_began_is_unknown_where_nobody_records_it(spec: Spec) -> None:
+    spec(
+        touches="""
+            day | begun by
+            ----+---------
+            -60 | account
+            -10 |
+        """,
+        expect="""
+            feature                     | A
+            ----------------------------+-----
+            account_initiated_share_30d | null
+            account_initiated_share_90d | 1
         """,
     )
 
@@ -228,20 +470,85 @@ def test_rhythm_is_the_median_gap_between_days_with_a_touch(spec: Spec) -> None:
     )
 
 
-def test_roles_and_departments_that_nobody_records_are_unknown(spec: Spec) -> None:
+def test_the_rhythm_of_a_clockwork_does_not_vary(spec: Spec) -> None:
+    """A: every 10 days within the year; B: gaps of 10 and of 30 days; C: a single gap."""
     spec(
         touches="""
-            contact | day | role  | department
-            --------+-----+-------+-----------
-            Ann     | -60 | buyer | purchasing
-            Ann     | -10 |       |
+            account | day
+            --------+-----------
+            A       | -400
+            A       |  -40
+            A       |  -30 08:00
+            A       |  -30 17:00
+            A       |  -20
+            B       |  -50
+            B       |  -40
+            B       |  -10
+            C       |  -20
+            C       |  -10
         """,
         expect="""
-            feature               | A    | B
-            ----------------------+------+--
-            roles_count_30d       | null | 0
-            roles_count_90d       | 1    | 0
-            departments_count_30d | null | 0
-            departments_count_90d | 1    | 0
+            feature             | A | B   | C    | D
+            --------------------+---+-----+------+-----
+            touch_gap_variation | 0 | 1/2 | null | null
+        """,
+    )
+
+
+def test_the_key_contact(spec: Spec) -> None:
+    """A: Ann, though Bob was touched last. B: as many touches each, Bob's the later.
+
+    C and D: what lies more than a year back does not count. E: both touches in one second.
+    """
+    spec(
+        touches="""
+            account | contact | day
+            --------+---------+-----
+            A       | Ann     |  -90
+            A       | Ann     |  -75
+            A       | Ann     |  -30
+            A       | Bob     |  -20
+            A       | Bob     |  -10
+            B       | Ann     |  -50
+            B       | Ann     |  -20
+            B       | Bob     |  -45
+            B       | Bob     |  -15
+            C       | Ann     | -366
+            C       | Ann     |  -20
+            D       | Ann     | -366
+            E       | Ann     |   -5
+            E       | Ann     |   -5
+        """,
+        expect="""
+            feature                      | A  | B   | C    | D    | E
+            -----------------------------+----+-----+------+------+-----
+            days_since_key_contact       | 30 | 15  | 20   | null | 5
+            key_contact_silence_over_gap | 1  | 1/2 | null | null | null
+        """,
+    )
+
+
+def test_roles_and_the_like_that_nobody_records_are_unknown(spec: Spec) -> None:
+    """Of A's touches, one records them; of C's, none; B has no touch."""
+    spec(
+        touches="""
+            account | contact | day | role  | department | seniority
+            --------+---------+-----+-------+------------+----------
+            A       | Ann     | -60 | buyer | purchasing | manager
+            A       | Ann     | -10 |       |            |
+            C       | Cem     | -60 |       |            |
+        """,
+        expect="""
+            feature                     | A    | B | C
+            ----------------------------+------+---+-----
+            roles_count_30d             | null | 0 | 0
+            roles_count_90d             | 1    | 0 | null
+            roles_lapsed_30d            | 1    | 0 | null
+            departments_count_30d       | null | 0 | 0
+            departments_count_90d       | 1    | 0 | null
+            departments_lapsed_30d      | 1    | 0 | null
+            seniority_levels_count_30d  | null | 0 | 0
+            seniority_levels_count_90d  | 1    | 0 | null
+            seniority_levels_lapsed_30d | 1    | 0 | null
         """,
     )

@@ -9,7 +9,7 @@ import pytest
 from feature_tables import load
 from worlds import World, complete
 
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 from pipeline.tables.labels import make_labels
 from pipeline.tables.snapshots import Maturity, snapshot_dates
@@ -30,7 +30,6 @@ def order(account: str, occurred: str, known: str | None = None, cents: int = 10
 
 def labels(engine: Engine, world: World, accounts: str, lag: int = 0) -> dict[str, int]:
     load(engine, complete(world))
-    engine.execute("DROP TABLE IF EXISTS asked")
     rows = {"account_id": list(accounts), "as_of": pa.array([T] * len(accounts))}
     engine.register("asked", pa.table(rows))
     make_labels(engine, "answered", "asked", [T], Maturity(HORIZON, lag))

@@ -14,7 +14,7 @@ import pytest
 
 from features.contract import TABLES
 from pipeline.config import Config, load_config
-from pipeline.engine import Engine
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError, TryAgain
 from pipeline.sources import Sources, load_sources, readable_paths
 
@@ -38,7 +38,7 @@ class Loaded:
     """Sources in an engine of their own."""
 
     def __init__(self, config: Config, known_before: date | None = None) -> None:
-        self.engine = Engine(readable_paths(config), threads=1)
+        self.engine = DuckDBEngine(readable_paths(config), threads=1)
         self.sources: Sources = load_sources(config, self.engine, known_before)
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
@@ -584,7 +584,7 @@ def test_a_file_that_changes_meanwhile_is_tried_again(tmp_path):
             path.write_text(ORDERS + "A3,O3,2024-01-07,1\n")
 
     with (
-        Engine(readable_paths(config)) as engine,
+        DuckDBEngine(readable_paths(config)) as engine,
         pytest.raises(TryAgain, match=r"o\.csv: changed while it was read"),
     ):
         load_sources(config, engine, progress=writer)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import Config, load_config
-from pipeline.engine import Engine
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import DataError, MissingInput
 from pipeline.sources import load_sources, readable_paths
 from pipeline.sources.findings import Report, Severity, finding_lines
@@ -38,7 +38,7 @@ def check(tmp_path):
 
     def checking(sources: str, files: dict[str, str | bytes], **more: str) -> Report:
         config = project(tmp_path, sources, files, **more)
-        with Engine(readable_paths(config), threads=1) as engine:
+        with DuckDBEngine(readable_paths(config), threads=1) as engine:
             return validate(config, engine)
 
     return checking
@@ -85,9 +85,9 @@ def test_everything_is_told_at_once_over_all_tables(check):
 
 def test_train_and_score_refuse_with_the_same_words(tmp_path):
     config = project(tmp_path, "orders: {path: o.csv}", {"o.csv": HEAD + "A,O,03/04/2025,1\n"})
-    with Engine(readable_paths(config)) as engine:
+    with DuckDBEngine(readable_paths(config)) as engine:
         report = validate(config, engine)
-    with Engine(readable_paths(config)) as engine, pytest.raises(DataError) as refused:
+    with DuckDBEngine(readable_paths(config)) as engine, pytest.raises(DataError) as refused:
         load_sources(config, engine)
     lines = str(refused.value).splitlines()
     assert lines == [f"{config.path}: 1 error in the sources", *finding_lines(report.errors)]
@@ -102,7 +102,7 @@ def test_missing_files_are_told_together_with_all_else(tmp_path):
         {"r.csv": ""},
     )
     for read in (validate, load_sources):
-        with Engine(readable_paths(config)) as engine, pytest.raises(MissingInput) as refused:
+        with DuckDBEngine(readable_paths(config)) as engine, pytest.raises(MissingInput) as refused:
             read(config, engine)
         assert str(refused.value).splitlines() == [
             f"{config.path}: 4 errors in the sources",

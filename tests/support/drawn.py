@@ -20,7 +20,7 @@ from worlds import STAGES, Row, World, complete
 
 from features.definition import DEFAULT_WINDOWS, Family, Feature
 from features.families import FAMILIES
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 
 DAY_0 = date(2024, 3, 1)
 
@@ -62,6 +62,10 @@ COLUMNS: dict[str, dict[str, tuple[str, Callable[[str], object]]]] = {
         "amount": ("amount_cents", cents),
         "margin": ("margin_cents", cents),
         "product": ("product_id", str),
+        "category": ("category", str),
+        "quantity": ("quantity", Decimal),
+        "promised": ("promised_at", day),
+        "delivered": ("delivered_at", day),
         "deleted": ("deleted", "yes".__eq__),
     },
     "touches": {
@@ -81,6 +85,7 @@ COLUMNS: dict[str, dict[str, tuple[str, Callable[[str], object]]]] = {
         "opened": ("opened_at", day),
         "known": ("known_at", day),
         "category": ("category", str),
+        "severity": ("severity", str),
         "due": ("due_at", day),
         "answered": ("first_response_at", day),
         "answer known": ("first_response_known_at", day),
@@ -91,6 +96,12 @@ COLUMNS: dict[str, dict[str, tuple[str, Callable[[str], object]]]] = {
         "reopened": ("reopened_at", day),
         "reopening known": ("reopened_known_at", day),
         "reopenings recorded": ("reopened_recorded", "yes".__eq__),
+        "deleted": ("deleted", "yes".__eq__),
+    },
+    "reps": {
+        "rep": ("rep_id", str),
+        "left": ("left_on", day),
+        "known": ("known_at", day),
         "deleted": ("deleted", "yes".__eq__),
     },
     "account_merges": {
@@ -106,6 +117,7 @@ UNDRAWN: dict[str, Row] = {
     "orders": {"account_id": "A", "order_id": "o{n}", "line_id": "{n}", "amount_cents": 10_000},
     "touches": {"account_id": "A", "contact_id": "Ann", "rep_id": "Rob"},
     "complaints": {"account_id": "A", "complaint_id": "k{n}"},
+    "reps": {},
     "account_merges": {},
 }
 

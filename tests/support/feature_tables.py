@@ -14,7 +14,7 @@ from worlds import ACCOUNTS, TABLE_NAMES, World, arrow, named, together
 
 from features.definition import DEFAULT_WINDOWS, Family
 from features.values import Value, columns_of
-from pipeline.engine import Engine
+from pipeline.engines import Engine
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.values_table import IDENTITY, make_values_table
 
@@ -39,9 +39,8 @@ def tables_of(family: Family) -> frozenset[str]:
 def load(engine: Engine, world: World) -> None:
     """Replace what the engine holds by a completed world."""
     for table in TABLE_NAMES:
-        engine.execute(f"DROP TABLE IF EXISTS {table}")
         engine.register(table, arrow(table, world[table]))
-    engine.execute(f"DROP TABLE IF EXISTS {IDENTITY}")
+    engine.drop(IDENTITY)
     make_identity_table(engine)
 
 
@@ -49,7 +48,6 @@ def feature_table(engine: Engine, values: Mapping[str, Value], rows: Iterable[Ke
     """The values for each (account, snapshot) of `rows`, indexed by them, in their order."""
     account_ids, as_ofs = zip(*rows, strict=True)
     wanted = pa.table({"account_id": pa.array(account_ids), "as_of": pa.array(as_ofs)})
-    engine.execute("DROP TABLE IF EXISTS wanted_rows")
     engine.register("wanted_rows", wanted)
     make_values_table(engine, "answered", values, sorted(set(as_ofs)), rows="wanted_rows")
     frame = engine.frame("SELECT * FROM answered")

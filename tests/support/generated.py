@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from hypothesis import strategies as st
 from laws import FORKS_PER_BATCH, WORLDS_PER_BATCH, Batch, Fork
@@ -36,7 +37,8 @@ def snapshots(draw: st.DrawFn) -> tuple[date, ...]:
 
 def moments(as_ofs: tuple[date, ...]) -> Times:
     """Edges of windows and their neighbouring seconds, and any other time."""
-    reach = [0, 1, *(sides * window for window in DEFAULT_WINDOWS for sides in (1, 2))]
+    reach = [0, 1, 14, *(sides * window for window in DEFAULT_WINDOWS for sides in (1, 2))]
+    reach += [365 + window for window in DEFAULT_WINDOWS]  # where the same days last year begin
     edges = [midnight(as_of) - days * DAY for as_of in as_ofs for days in reach]
     earliest, latest = midnight(as_ofs[0]) - 760 * DAY, midnight(as_ofs[-1]) + 40 * DAY
     return st.one_of(
@@ -52,28 +54,53 @@ def moments(as_ofs: tuple[date, ...]) -> Times:
 
 def delays() -> st.SearchStrategy[timedelta]:
     """From one stamp to the next: mostly none, sometimes long, sometimes backwards."""
-    return st.sampled_from([0, 0, 0, 1 / 86_400, 0.4, 1, 9, 45, 200, -3]).map(
+    return st.sampled_from([0, 0, 0, 1 / 86_400, 0.4, 1, 9, 14, 45, 200, -3]).map(
         lambda days: timedelta(seconds=round(days * 86_400))
     )
+
+
+GOODS = (
+    {"product_id": "p1", "category": "tools", "margin_cents": 333},
+    {"product_id": "p1", "category": "tools", "margin_cents": -20},
+    {"product_id": "p1", "category": "paper", "margin_cents": 333},
+    {"product_id": "p2", "category": "tools", "margin_cents": None},
+    {"product_id": "p2", "category": None, "margin_cents": 0},
+    {"product_id": None, "category": "paper", "margin_cents": 50},
+)
+QUANTITIES = (None, 0, 1, 1, 3, 12, -1, "0.5", "2.5", "0.333333", "0.000001")
 
 
 def order_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:
     """One order line; few order ids, so that orders have several lines, on several days too."""
     return st.builds(
-        lambda account, order, occurred, amount, goods: {
+        lambda account, order, occurred, amount, goods, quantity, stamps: {
             "account_id": account,
             "order_id": order,
             "occurred_at": occurred,
             "amount_cents": amount,
-            "product_id": goods[0],
-            "margin_cents": goods[1],
+            "quantity": None if quantity is None else Decimal(quantity),
+            **goods,
+            **stamps,
         },
         st.sampled_from(accounts),
         st.sampled_from(["o1", "o2", "o3", "o4", "o5"]),
         times,
         st.sampled_from([1, 1999, 10_000, 10_000, 7, 0, -1999, -10_000]),
-        st.sampled_from([("p1", 333), ("p1", -20), ("p2", None), ("p2", 0), (None, 50)]),
+        st.sampled_from(GOODS),
+        st.sampled_from(QUANTITIES),
+        deliveries(times),
     )
+
+
+@st.composite
+def deliveries(draw: st.DrawFn, times: Times) -> Row:
+    """A promise and a delivery, either of them or none; often the delivery is exactly on time."""
+    promised = draw(st.none() | times)
+    if promised is None:
+        return {"promised_at": None, "delivered_at": draw(st.none() | times)}
+    aside = st.sampled_from([0, 0, -1, 1, 43_200, -86_400, 3 * 86_400, 60 * 86_400])
+    beside = aside.map(lambda seconds: promised + timedelta(seconds=seconds))
+    return {"promised_at": promised, "delivered_at": draw(st.none() | beside | beside | times)}
 
 
 PEOPLE = (
@@ -82,7 +109,9 @@ PEOPLE = (
     {"contact_id": "c2", "role": "buyer", "department": "plant", "seniority": "Director"},
     {"contact_id": "c2", "role": None, "department": "plant", "seniority": "staff"},
     {"contact_id": "c3", "role": None, "department": None, "seniority": None},
+    {"contact_id": "c4", "role": "owner", "department": None, "seniority": "executive"},
 )
+REPS = ("r1", "r2", "r3", "r4")
 
 
 def touch_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:
@@ -94,7 +123,7 @@ def touch_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row
         ),
         st.sampled_from(accounts),
         st.sampled_from(PEOPLE),
-        st.sampled_from(["r1", "r2"]),
+        st.sampled_from(REPS),
         times,
         st.sampled_from([None, "account", "us"]),
     )
@@ -108,6 +137,7 @@ def complaint_rows(draw: st.DrawFn, accounts: tuple[str, ...], times: Times) -> 
         "account_id": draw(st.sampled_from(accounts)),
         "opened_at": opened,
         "category": draw(st.sampled_from([None, "delivery", "quality"])),
+        "severity": draw(st.sampled_from([None, "low", "Medium", "high", "CRITICAL", "urgent"])),
     }
     stamps = [opened]
     for stage in draw(st.sampled_from([(), STAGES[:1], STAGES[1:2], STAGES[:2], STAGES])):
@@ -119,6 +149,46 @@ def complaint_rows(draw: st.DrawFn, accounts: tuple[str, ...], times: Times) -> 
         row["due_at"] = {"long": opened + 30 * DAY, "short": opened + DAY}.get(due, stamps[-1])
     unrecorded = draw(st.sampled_from([(), (), (), (), STAGES, STAGES[:1], STAGES[1:]]))
     return row | {f"{stage}_recorded": False for stage in unrecorded}
+
+
+@st.composite
+def rep_versions(draw: st.DrawFn, times: Times, known: Times | None = None) -> list[Row]:
+    """Representatives: who leaves, comes back, is taken off the list, or is still here.
+
+    Their leaving is known when it happens, late or long before; known: when all of it is.
+    """
+    found: list[Row] = []
+    for rep in REPS:
+        story = draw(
+            st.sampled_from(
+                [
+                    (),
+                    (),
+                    ("undated",),
+                    ("left",),
+                    ("here", "left"),
+                    ("left", "here"),
+                    ("left", "gone"),
+                    ("left", "left", "here"),
+                ]
+            )
+        )
+        versions: list[Row] = []
+        for event in story:
+            left = draw(times)
+            row: Row = {"rep_id": rep, "left_on": None if event == "here" else left}
+            if event != "undated" or known:
+                row["known_at"] = draw(known) if known else left + draw(delays() | notice())
+                while any(row["known_at"] == version["known_at"] for version in versions):
+                    row["known_at"] += DAY
+            versions.append(row | {"deleted": event == "gone"})
+        found += versions
+    return found
+
+
+def notice() -> st.SearchStrategy[timedelta]:
+    """How long before the last day a leaving is known."""
+    return st.sampled_from([timedelta(days=-30), timedelta(days=-90)])
 
 
 @st.composite
@@ -176,19 +246,21 @@ def worlds(
     merging: bool,
 ) -> World:
     """One to six accounts with rows in `tables`; LookupError where rows cannot be drawn."""
-    if unknown := tables - {"orders", "touches", "complaints"}:
+    if unknown := tables - {"orders", "touches", "complaints", "reps"}:
         raise LookupError(f"draw rows of {', '.join(unknown)} here, then the laws hold for them")
     accounts = ACCOUNTS[: draw(st.sampled_from([1, 1, 2, 2, 3, len(ACCOUNTS)]))]
     pool = draw(st.lists(moments(as_ofs), min_size=4, max_size=8))
+    beat, until = draw(st.sampled_from([0, 1, 15, 30, 45])), midnight(draw(st.sampled_from(as_ofs)))
+    pool += [until - number * beat * DAY for number in range(1, 6) if beat]  # a rhythm, or none
     times = st.builds(  # few moments for many rows, so that rows share days and seconds
         operator.add,
         st.sampled_from(pool),
-        st.sampled_from([timedelta(), timedelta(), SECOND, timedelta(hours=7)]),
+        st.sampled_from([timedelta(), timedelta(), SECOND, timedelta(hours=7), DAY]),
     )
     world: World = {}
     if "orders" in tables:
         lines = order_rows(accounts, times)
-        world["orders"] = draw(histories(lines, "occurred_at", "line_id", most=10))
+        world["orders"] = draw(histories(lines, "occurred_at", "line_id", most=12))
         _versions_share_their_order(world["orders"])
     if "touches" in tables:
         touches = draw(_lists(touch_rows(accounts, times), 12))
@@ -198,6 +270,8 @@ def worlds(
     if "complaints" in tables:
         cases = complaint_rows(accounts, times)
         world["complaints"] = draw(histories(cases, "opened_at", "complaint_id", most=8))
+    if "reps" in tables:
+        world["reps"] = draw(rep_versions(times))
     if merging:
         world["account_merges"] = draw(merges(accounts, times))
     return world
@@ -251,6 +325,9 @@ def futures(
             continue
         if table not in tables:
             continue
+        if table == "reps":
+            future[table] += draw(rep_versions(times, late))
+            continue
         for number in range(draw(st.integers(0, 3))):
             new = draw(rows[table]) | {"known_at": draw(late)}
             future[table].append(new | dict.fromkeys(TABLES[table].key[-1:], f"n{number}"))
@@ -259,6 +336,9 @@ def futures(
                 again = {column: row[column] for column in TABLES[table].key}
                 change = {"known_at": draw(late), "deleted": draw(st.booleans())}
                 future[table].append(draw(rows[table]) | again | change)
+    for line in future.get("orders", []):
+        if line.get("delivered_at") is None and draw(st.booleans()):
+            line["delivered_at"] = draw(late)  # a delivery is known as soon as it happens
     for case in future.get("complaints", []):
         for stage in STAGES:
             if case.get(f"{stage}_at") is None and draw(st.booleans()):

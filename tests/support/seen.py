@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from statistics import median
+from statistics import mean, median, pstdev
 
 from worlds import Row, World, midnight
 
@@ -30,6 +30,7 @@ class Seen:
     """
 
     def __init__(self, world: World, account: str, as_of: date) -> None:
+        self.world, self.account, self.as_of = world, account, as_of
         self.now = midnight(as_of)
         merges = {m["from_id"]: m["into_id"] for m in self._versions(world, "account_merges")}
 
@@ -43,12 +44,24 @@ class Seen:
         self.orders = rows("orders", "occurred_at")
         self.touches = rows("touches", "occurred_at")
         self.complaints = rows("complaints", "opened_at")
+        self.departed = {
+            rep["rep_id"]
+            for rep in self._versions(world, "reps")
+            if rep["left_on"] is not None and rep["left_on"] < self.now
+        }
+
+    def everyone(self) -> dict[str, Seen]:
+        """What the same snapshot sees of every account of the world, by account."""
+        accounts = {row["account_id"] for row in self.world["orders"]}
+        accounts |= {row["into_id"] for row in self.world["account_merges"]}
+        return {account: Seen(self.world, account, self.as_of) for account in sorted(accounts)}
 
     def _versions(self, world: World, table: str) -> list[Row]:
         key = {
             "orders": lambda row: (row["order_id"], row["line_id"] or id(row)),
             "touches": id,
             "complaints": lambda row: row["complaint_id"],
+            "reps": lambda row: row["rep_id"],
             "account_merges": lambda row: row["from_id"],
         }[table]
         known = [row for row in world[table] if row["known_at"] < self.now]
@@ -59,10 +72,12 @@ class Seen:
         """The rows that happened in the last `days` days; exactly so many days ago still counts."""
         return [row for row in rows if self.now - days * DAY <= row[happened] < self.now]
 
-    def before_last(self, days: int, rows: Iterable[Row]) -> list[Row]:
+    def before_last(
+        self, days: int, rows: Iterable[Row], happened: str = "occurred_at"
+    ) -> list[Row]:
         """The rows of as many days before the last `days` days."""
         begin, end = self.now - 2 * days * DAY, self.now - days * DAY
-        return [row for row in rows if begin <= row["occurred_at"] < end]
+        return [row for row in rows if begin <= row[happened] < end]
 
     def since(self, moments: Sequence[datetime], pick: Callable[..., datetime]) -> timedelta | None:
         """Time from the last (`pick` is max) or first (min) of the moments; None without any."""
@@ -100,7 +115,17 @@ def change(now: int, before: int) -> float | None:
     return over(now - before, now + before)
 
 
-def usual_gap(rows: Iterable[Row]) -> float | None:
+def gaps_of(rows: Iterable[Row]) -> list[int]:
+    """Days from each day with a row to the next such day, in order."""
     days = sorted({row["occurred_at"].date() for row in rows})
-    gaps = [(later - earlier).days for earlier, later in pairwise(days)]
+    return [(later - earlier).days for earlier, later in pairwise(days)]
+
+
+def usual_gap(rows: Iterable[Row]) -> float | None:
+    gaps = gaps_of(rows)
     return float(median(gaps)) if gaps else None
+
+
+def variation(gaps: Sequence[int]) -> float | None:
+    """Standard deviation over mean; None under two gaps."""
+    return pstdev(gaps) / mean(gaps) if len(gaps) > 1 else None

@@ -87,6 +87,8 @@ def cut(world: World, moment: datetime) -> World:
 
 def _known_stages(row: Row, moment: datetime) -> Row:
     row = dict(row)
+    if row.get("delivered_at") is not None and row["delivered_at"] >= moment:
+        row["delivered_at"] = None
     for stage in STAGES:
         known = row.get(f"{stage}_known_at")
         if known is not None and known >= moment:

@@ -1,4 +1,4 @@
-"""The one place where SQL is executed: an embedded DuckDB, locked down before it sees a statement.
+"""Embedded DuckDB, the engine by default, locked down before it sees a statement.
 
 It reads the named inputs and its own spill folder, nothing else: no network, no extensions, no
 further files, and the settings cannot be changed back by a statement (a `.sql` mapping is
@@ -11,23 +11,19 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.engines.protocol import literal, quoted
+
 QueryError = duckdb.Error
 """What a statement that cannot be understood or carried out raises."""
 
 
-def quoted(name: str) -> str:
-    """An identifier or text literal's body made safe for double quotes, with the quotes."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-class Engine:
+class DuckDBEngine:
     """One DuckDB connection; use as a context manager.
 
     readable: files and folders that statements may read. memory_share: of the machine's memory,
@@ -67,12 +63,7 @@ class Engine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._connection.close()
         self._spill.cleanup()
 
@@ -110,17 +101,20 @@ class Engine:
             self.rows("SELECT 1 FROM information_schema.tables WHERE table_name = ?", [name])
         )
 
+    def make(self, name: str, *queries: str) -> None:
+        """Keep the answers of queries as the table `name`, in place of one of that name."""
+        first, *others = queries
+        self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {first}")
+        for query in others:
+            self._connection.execute(f"INSERT INTO {quoted(name)} {query}")
+
     def register(self, name: str, table: pa.Table | pd.DataFrame) -> None:
-        """Copy an in-memory table into the engine under `name`."""
+        """Copy an in-memory table into the engine under `name`, in place of one of that name."""
         self._connection.register("_incoming", table)
-        self._connection.execute(f"CREATE TABLE {quoted(name)} AS SELECT * FROM _incoming")
+        self.make(name, "SELECT * FROM _incoming")
         self._connection.unregister("_incoming")
 
-
-def literal(value: Any) -> str:
-    """A text, number or list as SQL; safe for any text."""
-    if isinstance(value, list):
-        return "[" + ", ".join(literal(item) for item in value) + "]"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return str(value)
+    def drop(self, *names: str) -> None:
+        """Remove tables, where they are there."""
+        for name in names:
+            self._connection.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
