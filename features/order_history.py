@@ -315,8 +315,8 @@ FAMILY = Family(
             says="Orders of the last {window} days minus those of the same days a year (365 days) "
             "before, over both.",
             unit="share, -1 to 1",
-            null_means="no order in either window, or a history that does not reach back to the begin of "
-            "the older one",
+            null_means="no order in either window, or a history that does not reach back to the "
+            "begin of the older one",
             value=lambda within: change_on_last_year(orders, within, first_order),
         ),
         Definition(
@@ -324,8 +324,8 @@ FAMILY = Family(
             says="Spend of the last {window} days minus that of the same days a year (365 days) "
             "before, over both.",
             unit="share, -1 to 1",
-            null_means="no order in either window, or a history that does not reach back to the begin of "
-            "the older one",
+            null_means="no order in either window, or a history that does not reach back to the "
+            "begin of the older one",
             value=lambda within: change_on_last_year(spend, within, first_order),
         ),
         Definition(
@@ -351,7 +351,8 @@ FAMILY = Family(
             "both days in the window), minus 1; a price a hundred times the other is a mistake and "
             "left out.",
             unit="share, above -1",
-            null_means="no product bought twice in the window with its quantity recorded",
+            null_means="no product bought twice in the window with its quantity recorded, or "
+            "mistaken prices only",
             value=lambda within: Expression(
                 "(CAST({0} AS DOUBLE) * 1000 / NULLIF({1}, 0) - 1)",
                 (

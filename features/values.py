@@ -170,7 +170,7 @@ class RestrictedMean(Aggregate):
     `rows` still wait: they count as waits that have lasted from `occurred` to the snapshot and may
     go on. Rows of `done` waited for `duration` (SQL, seconds; less than 0 counts as 0). The longest
     wait counts with its length so far even if it goes on (Efron's convention), so that the answer
-    is never beyond what was observed. To about a nanosecond per different length of wait.
+    is never beyond what was observed. To some 1e-11 seconds per different length of wait.
 
     Source: E. L. Kaplan, P. Meier, Nonparametric estimation from incomplete observations, 1958.
     """

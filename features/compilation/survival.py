@@ -10,7 +10,7 @@ from features.values import RestrictedMean
 from features.visibility import range_within
 
 _LOG_SCALE = 10**15
-_TIME_SCALE = 10**9
+_TIME_SCALE = 10**11
 
 
 def restricted_means(

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 import pytest
-from feature_tables import assert_identical, side_by_side, tables_of, values_of
+from feature_tables import assert_identical, own_values, side_by_side, tables_of
 from worlds import Row, World, midnight
 
 from features.contract import TABLES
@@ -39,7 +39,7 @@ EXAMPLES: dict[str, Row] = {
 def test_an_event_exactly_at_the_snapshot_is_excluded(family: str, engine: Engine) -> None:
     nothing, happens, known, just_before = _at_snapshot(
         engine,
-        values_of(FAMILIES[family]),
+        own_values(FAMILIES[family]),
         {},
         _events(family, NOW, NOW - DAY),
         _events(family, NOW - DAY, NOW),
@@ -57,7 +57,7 @@ def test_a_window_begins_exactly_so_many_days_before(
     definition = FAMILIES[family]
     in_window = {
         name: value
-        for name, value in values_of(definition, [window]).items()
+        for name, value in own_values(definition, [window]).items()
         if {aggregate.within for aggregate in value.aggregates()} == {window}
     }
     begin = NOW - window * DAY

@@ -16,10 +16,10 @@ from feature_tables import (
     feature_table,
     from_world,
     grid,
+    own_values,
     side_by_side,
     tables_of,
     up_to,
-    values_of,
 )
 from generated import batches, forks
 from hypothesis import given
@@ -42,7 +42,7 @@ def two_threads() -> Iterator[Engine]:
 
 def test_truncation(family: str, engine: Engine) -> None:
     """Data cut to what was known before T give the features at T that all data give."""
-    values, reads = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = own_values(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
 
     @law()
     @given(batches(reads), st.integers(0, 5))
@@ -58,7 +58,7 @@ def test_truncation(family: str, engine: Engine) -> None:
 
 def test_poison(family: str, engine: Engine) -> None:
     """Two futures of the same past, however wild, give the same features at T."""
-    values, reads = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = own_values(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
 
     @law(per_batch=FORKS_PER_BATCH)
     @given(forks(reads))
@@ -72,7 +72,7 @@ def test_poison(family: str, engine: Engine) -> None:
 
 def test_batch_of_one(family: str, engine: Engine, two_threads: Engine) -> None:
     """An account's row is the same in any company: alone, at its snapshot alone, in any order."""
-    values, reads = values_of(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = own_values(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
 
     @law(share=0.5)
     @given(batches(reads), st.integers(0, 99), st.integers(0, 5), st.sampled_from(ACCOUNTS))

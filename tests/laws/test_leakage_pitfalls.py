@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
-from feature_tables import assert_identical, side_by_side, values_of
+from feature_tables import assert_identical, own_values, side_by_side
 from worlds import Row, World, midnight
 
 from features.contract import TABLES
@@ -69,7 +69,7 @@ def leaks_nothing(engine: Engine) -> Story:
     """Checks a story; answers the account's features (before, later) with what became known."""
 
     def check(family: str, without: World, told: World) -> dict[str, tuple[float, float]]:
-        values = values_of(FAMILIES[family], [90])
+        values = own_values(FAMILIES[family], [90])
         plain, leaky = side_by_side(engine, values, [BEFORE, LATER], [without], [told])
         at_before, at_later = (
             [day == snapshot for _, day in plain.index] for snapshot in (BEFORE, LATER)
@@ -176,7 +176,7 @@ def test_3_a_departure_taken_back_later_was_a_departure_before(leaks_nothing: St
 @pytest.mark.parametrize("family", FAMILIES)
 def test_3_no_feature_reads_facts_that_carry_no_date_of_their_own(family: str) -> None:
     """Owner, segment, region and the like are today's: for display, not for features."""
-    for name, value in values_of(FAMILIES[family]).items():
+    for name, value in own_values(FAMILIES[family]).items():
         assert _undated(value) == set(), name
 
 

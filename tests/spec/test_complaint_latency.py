@@ -81,30 +81,31 @@ def test_those_that_still_wait_count_with_their_age(spec: Spec) -> None:
 
 
 def test_one_that_still_waits_among_others_counts_as_open_ended(spec: Spec) -> None:
-    """Kaplan and Meier. A waited 2 and 4 days, and for 3 so far: all three wait 2 days, two of
-    three wait on, and from then on to day 4 only one is known to, for both.
+    """A: two took 2 and 4 days, one has lasted 3 so far. All wait for 2 days, then two of three
+    wait on, and how much longer only the one that took 4 tells: 2 + 2/3 * 2.
 
-    B: what waits as long as another took ranks after it. C: the longest wait so far is the end.
+    B: what has lasted 3 days so far was still waiting when another ended after 3. C: two still
+    wait; nobody knows how long beyond the longest of them, so there it ends.
     """
     spec(
         complaints="""
-            account | opened | answered | resolved
-            --------+--------+----------+---------
-            A       | -20    |          | -18
-            A       |  -3    |          |
-            A       | -20    |          | -16
-            B       | -20    |          | -17
-            B       |  -3    |          |
-            B       | -20    |          | -14
-            C       | -20    |          | -18
-            C       | -12    |          | -8
-            C       |  -6    |          |
-            C       |  -5    |          |
+            account | opened | resolved
+            --------+--------+---------
+            A       | -20    | -18
+            A       |  -3    |
+            A       | -20    | -16
+            B       | -20    | -17
+            B       |  -3    |
+            B       | -20    | -14
+            C       | -20    | -18
+            C       | -12    |  -8
+            C       |  -6    |
+            C       |  -5    |
         """,
         expect="""
-            feature             | A       | B       | C                     | D
-            --------------------+---------+---------+-----------------------+-----
-            resolution_days_30d | 2 + 4/3 | 3 + 6/3 | 2 + 6/4 + 4/4         | null
+            feature             | A       | B       | C             | D
+            --------------------+---------+---------+---------------+-----
+            resolution_days_30d | 2 + 4/3 | 3 + 6/3 | 2 + 6/4 + 4/4 | null
         """,
     )
 
@@ -125,10 +126,31 @@ def test_waits_end_at_a_limit(spec: Spec) -> None:
             C       |  -10   |  -12     |
         """,
         expect="""
-            feature                  | A  | B            | C
-            -------------------------+----+--------------+---
-            first_response_days_180d | 30 | 10 + 20/2    | 0
-            resolution_days_180d     | 90 | 10 + 70/2    | 10
+            feature                  | A  | B         | C
+            -------------------------+----+-----------+---
+            first_response_days_180d | 30 | 10 + 20/2 | 0
+            resolution_days_180d     | 90 | 10 + 70/2 | 10
+        """,
+    )
+
+
+def test_waits_of_a_second(spec: Spec) -> None:
+    """Five answered at once and one a second later: the mean is a sixth of a second."""
+    spec(
+        complaints="""
+            opened | answered
+            -------+-------------
+            -20    | -20
+            -20    | -20
+            -20    | -20
+            -20    | -20
+            -20    | -20
+            -20    | -20 00:00:01
+        """,
+        expect="""
+            feature                 | A
+            ------------------------+---------
+            first_response_days_30d | 1/518400
         """,
     )
 
@@ -343,11 +365,11 @@ def test_severity(spec: Spec) -> None:
              -2    |          |
         """,
         expect="""
-            feature                     | A                            | B
-            ----------------------------+------------------------------+--
-            severe_complaints_count_30d | 3                            | 0
-            unresolved_days_by_severity | 40 + 21 + 10 + 4 + 3 + 2     | 0
-            unresolved_days_total       | 10 + 7 + 5 + 4 + 3 + 2       | 0
+            feature                     | A                        | B
+            ----------------------------+--------------------------+--
+            severe_complaints_count_30d | 3                        | 0
+            unresolved_days_by_severity | 40 + 21 + 10 + 4 + 3 + 2 | 0
+            unresolved_days_total       | 10 + 7 + 5 + 4 + 3 + 2   | 0
         """,
     )
 
@@ -492,21 +514,21 @@ def test_what_nobody_recorded_is_unknown_not_zero(spec: Spec) -> None:
             B       | -12    |  -6 | -10      | yes              |          | yes
         """,
         expect="""
-            feature                    | A    | B    | C
-            ---------------------------+------+------+-----
-            complaints_count_30d       | 1    | 2    | 0
-            first_response_days_30d    | null | 2    | null
-            complaints_unanswered      | null | 0    | 0
-            oldest_unanswered_days     | null | null | null
-            resolution_days_30d        | null | 12   | null
-            resolved_late_share_30d    | null | 1    | null
-            complaints_unresolved      | null | 1    | 0
-            oldest_unresolved_days     | null | 12   | null
-            unresolved_days_total      | null | 12   | 0
-            unresolved_days_by_severity | null | 12  | 0
-            complaints_overdue         | null | 1    | 0
-            days_since_last_resolution | null | null | null
-            days_since_last_complaint  | 20   | 12   | null
+            feature                     | A    | B    | C
+            ----------------------------+------+------+-----
+            complaints_count_30d        | 1    | 2    | 0
+            first_response_days_30d     | null | 2    | null
+            complaints_unanswered       | null | 0    | 0
+            oldest_unanswered_days      | null | null | null
+            resolution_days_30d         | null | 12   | null
+            resolved_late_share_30d     | null | 1    | null
+            complaints_unresolved       | null | 1    | 0
+            oldest_unresolved_days      | null | 12   | null
+            unresolved_days_total       | null | 12   | 0
+            unresolved_days_by_severity | null | 12   | 0
+            complaints_overdue          | null | 1    | 0
+            days_since_last_resolution  | null | null | null
+            days_since_last_complaint   | 20   | 12   | null
         """,
     )
 

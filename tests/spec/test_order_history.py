@@ -599,6 +599,31 @@ def test_a_mistyped_quantity_spoils_no_answer_of_another_account(spec: Spec) -> 
     )
 
 
+def test_a_price_a_hundred_times_the_other_is_a_mistake(spec: Spec) -> None:
+    """Up or down; 99 times is believed. D's pens are the mistake, its desks became dearer."""
+    spec(
+        orders="""
+            account | order | day | amount | product | quantity
+            --------+-------+-----+--------+---------+---------
+            A       | a1    | -60 |   1.00 | pens    | 1
+            A       | a2    | -50 | 100.00 | pens    | 1
+            B       | b1    | -60 | 100.00 | pens    | 1
+            B       | b2    | -50 |   1.00 | pens    | 1
+            C       | c1    | -60 |   1.00 | pens    | 1
+            C       | c2    | -50 |  99.00 | pens    | 1
+            D       | d1    | -60 |   1.00 | pens    | 1
+            D       | d2    | -50 |   1.00 | pens    | 100
+            D       | d3    | -60 |  20.00 | desks   | 1
+            D       | d4    | -50 |  30.00 | desks   | 1
+        """,
+        expect="""
+            feature          | A    | B    | C  | D
+            -----------------+------+------+----+----
+            price_change_90d | null | null | 98 | 1/2
+        """,
+    )
+
+
 def test_deliveries_late_and_overdue(spec: Spec) -> None:
     """Delivered exactly at the promised time is in time, a second later is late.
 

@@ -13,7 +13,7 @@ from seen import Answer, Answers
 from worlds import ACCOUNTS, TABLE_NAMES, World, arrow, named, together
 
 from features.definition import DEFAULT_WINDOWS, Family
-from features.values import Value, columns_of
+from features.values import Value, columns_of, compares_accounts
 from pipeline.engines import Engine
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.values_table import IDENTITY, make_values_table
@@ -27,6 +27,15 @@ Key = tuple[str, date]
 def values_of(family: Family, windows: Sequence[int] = DEFAULT_WINDOWS) -> dict[str, Value]:
     """Every feature of a family, by name."""
     return {feature.name: feature.value for feature in family.features(windows)}
+
+
+def own_values(family: Family, windows: Sequence[int] = DEFAULT_WINDOWS) -> dict[str, Value]:
+    """The features of a family but for those that compare accounts with each other.
+
+    Worlds side by side in one engine, or an account without its company, would change those.
+    """
+    values = values_of(family, windows)
+    return {name: value for name, value in values.items() if not compares_accounts(value)}
 
 
 def tables_of(family: Family) -> frozenset[str]:

@@ -67,7 +67,7 @@ GOODS = (
     {"product_id": "p2", "category": None, "margin_cents": 0},
     {"product_id": None, "category": "paper", "margin_cents": 50},
 )
-QUANTITIES = (None, 0, 1, 1, 3, 12, -1, "0.5", "2.5", "0.333333", "0.000001")
+QUANTITIES = (None, 0, 1, 1, 1, 3, 12, 100, 10**6, -1, "0.5", "0.333333", "0.000001")
 
 
 def order_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:

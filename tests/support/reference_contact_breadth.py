@@ -23,6 +23,8 @@ from seen import (
 )
 from worlds import Row
 
+RECORDED = {"role": "roles", "department": "departments", "seniority": "seniority_levels"}
+
 
 def contact_breadth(seen: Seen, windows: Sequence[int]) -> Answers:
     """Answers of the family `contact_breadth`."""
@@ -32,6 +34,7 @@ def contact_breadth(seen: Seen, windows: Sequence[int]) -> Answers:
     gap = usual_gap(year)
     silence = seen.since(moments, max)
     with_key_contact = _moments_of_key_contact(year)
+    first_touches, handovers = _first_touches(touches, "contact_id"), _handovers(touches)
     answers: Answers = {
         "days_since_last_touch": silence,
         "days_since_last_senior_touch": seen.since(senior, max),
@@ -39,7 +42,7 @@ def contact_breadth(seen: Seen, windows: Sequence[int]) -> Answers:
         "usual_touch_gap": gap,
         "silence_over_usual_touch_gap": over(silence / DAY, gap) if silence and gap else None,
         "touch_gap_variation": variation(gaps_of(year)),
-        "days_since_last_handover": seen.since(_handovers(touches), max),
+        "days_since_last_handover": seen.since(handovers, max),
         "days_since_key_contact": seen.since(with_key_contact, max),
         "key_contact_silence_over_gap": _silence_over_mean_gap(seen, with_key_contact),
     }
@@ -50,7 +53,6 @@ def contact_breadth(seen: Seen, windows: Sequence[int]) -> Answers:
         of_reps = Counter(row["rep_id"] for row in recent)
         said = [row["initiated_by"] for row in recent if row["initiated_by"] is not None]
         with_departed = [row for row in recent if row["rep_id"] in seen.departed]
-        first_touches = _first_touches(touches, "contact_id")
         orders = different(
             [row for row in seen.last(days, seen.orders) if row["amount_cents"] > 0], "order_id"
         )
@@ -59,7 +61,7 @@ def contact_breadth(seen: Seen, windows: Sequence[int]) -> Answers:
             f"contacts_count_{days}d": len(contacts),
             f"contacts_new_{days}d": len(_within(seen, days, first_touches)),
             f"reps_count_{days}d": len(reps),
-            f"handovers_count_{days}d": len(_within(seen, days, _handovers(touches))),
+            f"handovers_count_{days}d": len(_within(seen, days, handovers)),
             f"departed_reps_share_{days}d": over(len(with_departed), len(recent)),
             f"dyads_count_{days}d": len(_dyads(recent)),
             f"busiest_contact_share_{days}d": over(
@@ -89,9 +91,6 @@ def contact_breadth(seen: Seen, windows: Sequence[int]) -> Answers:
             not_since = different(earlier, "contact_id") - contacts
             answers[f"contacts_change_{days}d"] = change(len(contacts), len(not_since))
     return answers
-
-
-RECORDED = {"role": "roles", "department": "departments", "seniority": "seniority_levels"}
 
 
 def _dyads(touches: list[Row]) -> set[tuple[str, str]]:

@@ -159,6 +159,7 @@ def _price_change(recent: Iterable[Row]) -> float | None:
     What a purchase would have cost is floored to thousandths of a cent, in this order of
     operations: the definition keeps whole numbers, so that the engine's sum over many purchases
     does not depend on their order, and a floor is the same number only after the same operations.
+    A purchase at a hundred times the price before, or at a hundredth of it, is a mistake.
     """
     priced = [
         row for row in recent if row["product_id"] is not None and row["quantity"] is not None

@@ -1,0 +1,42 @@
+"""The other engines, each on a server or in a session of its own; skipped where one is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+from clusters import binaries, cluster
+
+from pipeline.engines import Engine
+
+URL = "DEFECTION_TEST_DATABASE_URL"
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The environment variable with the connection string of a fresh PostgreSQL database."""
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed: make setup")
+    programs = binaries()
+    if programs is None:
+        pytest.skip("no PostgreSQL server: apt-get install postgresql")
+    with cluster(programs) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(URL, url)
+        yield URL
+
+
+@pytest.fixture(scope="module")
+def postgresql(database: str) -> Iterator[Engine]:
+    """PostgreSQL."""
+    from pipeline.engines.postgresql import PostgresEngine
+
+    with PostgresEngine(database) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module", params=["postgresql"])
+def other(request: pytest.FixtureRequest) -> Engine:
+    """Each engine that DuckDB is compared with."""
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
