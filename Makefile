@@ -27,14 +27,15 @@ export $(GIVEN)
 BIN := .venv/bin
 DEFECTION := $(BIN)/defection
 READY := .venv/.ready
+SPARK := .venv/.spark
 
-.PHONY: help setup demo retail validate table train promote score ui test test-all check bench \
-	laws docs clean
+.PHONY: help setup setup-spark demo retail validate table train promote score ui test test-all \
+	check bench laws docs clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "Examples"
 	@echo "  make demo"
@@ -61,6 +62,15 @@ $(READY): requirements-setup.lock requirements-dev.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
 		--offline -e .
 	@touch $(READY)
+
+setup-spark: $(SPARK) ## add Spark to .venv (450 MB; it runs on Java 17 or newer)
+	@command -v java >/dev/null || echo "Spark needs Java 17 or newer on the PATH" >&2
+
+$(SPARK): $(READY) requirements-spark.lock
+	@echo "Installing Spark into .venv"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+		-r requirements-spark.lock
+	@touch $(SPARK)
 
 demo: $(READY) ## simulate a market, validate, train, promote, score: the whole way
 	@$(BIN)/python -m pipeline.tour --simulate

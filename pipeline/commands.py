@@ -17,7 +17,7 @@ from pipeline.errors import DataError
 from pipeline.output_files import short, write_parquet, write_text
 from pipeline.sources import load_sources
 from pipeline.sources.validation import report_lines, validate
-from pipeline.tables.identity import make_identity_table
+from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
@@ -79,7 +79,7 @@ def run_features(config: Config, as_of: date, out: Path | None, *, whole_cohort:
     with open_engine(config) as engine, console.steps() as steps:
         steps.begin("Reading the sources")
         sources = load_sources(config, engine)
-        make_identity_table(engine)
+        make_derived_tables(engine, sources)
         selection = selected_features(config, sources)
         frame = snapshot_features(
             engine,

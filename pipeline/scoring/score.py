@@ -26,7 +26,7 @@ from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
 from pipeline.scoring.score_table import score_table, shown_values
 from pipeline.sources import Sources, load_sources
-from pipeline.tables.identity import make_identity_table
+from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
@@ -72,7 +72,7 @@ def score(
         sources = load_sources(config, engine)
         require_orders(config, sources)
         refuse_stale(config, sources, as_of)
-        make_identity_table(engine)
+        make_derived_tables(engine, sources)
         previous = newest_before(root, as_of)
         request = Request(config, as_of, version.version, loaded, previous)
         inputs = {

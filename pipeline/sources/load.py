@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from features.contract import TABLES
+from features.contract import REPS, TABLES
 from features.families import FAMILIES
 from pipeline.config import Config
 from pipeline.engines.duckdb import DuckDBEngine
@@ -53,9 +53,17 @@ class Sources:
         """What is likely a mistake, yet no reason to refuse."""
         return self.report.of(Severity.WARNING)
 
+    @property
+    def departures_inferred(self) -> bool:
+        """Whether departures of our representatives follow from touches, for want of a source."""
+        return "touches" in self.tables and "reps" not in self.tables
+
     def provided(self) -> dict[str, frozenset[str]]:
-        """For each table at hand, its columns that hold what a source said."""
-        return {name: table.provided for name, table in self.tables.items()}
+        """For each table at hand, its columns that hold what a source said or is inferred."""
+        provided = {name: table.provided for name, table in self.tables.items()}
+        if self.departures_inferred:
+            provided["reps"] = frozenset(REPS.stored())
+        return provided
 
     def lineage(self) -> dict[str, list[dict[str, Any]]]:
         """For each table, the files it was read from: path as written, bytes, sha256."""
@@ -151,6 +159,9 @@ def _absences(absent: tuple[str, ...]) -> list[Finding]:
         if name == "orders":
             what = "not in the config: nothing can be labelled, trained or scored"
             findings.append(Finding(Severity.WARNING, what, name))
+        elif name == "reps" and "touches" not in absent:
+            what = "not in the config: departures are inferred from 60 days without any touch"
+            findings.append(Finding(Severity.NOTE, what, name))
         elif families:
             what = f"not in the config: the features of {listed(families)} are left out"
             findings.append(Finding(Severity.NOTE, what, name))

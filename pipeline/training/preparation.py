@@ -10,7 +10,7 @@ from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
-from pipeline.tables.identity import make_identity_table
+from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tables.training_table import TrainingTable, maturity, training_table
 
@@ -43,7 +43,7 @@ def prepare(config: Config, steps: Steps, until: date | None = None) -> Prepared
     with open_engine(config) as engine:
         steps.begin("Reading the sources")
         sources = load_sources(config, engine, known_before=until)
-        make_identity_table(engine)
+        make_derived_tables(engine, sources)
         wanted = snapshot_dates(
             config.snapshots.first, config.snapshots.last, config.snapshots.every
         )

@@ -1,0 +1,15 @@
+"""Tables that follow from the sources, and that features read beside them."""
+
+from __future__ import annotations
+
+from pipeline.engines import Engine
+from pipeline.sources import Sources
+from pipeline.tables.departures import make_departures_table
+from pipeline.tables.identity import make_identity_table
+
+
+def make_derived_tables(engine: Engine, sources: Sources) -> None:
+    """Create what `sources` give rise to: merged identities, departures that nobody recorded."""
+    make_identity_table(engine)
+    if sources.departures_inferred:
+        make_departures_table(engine)
