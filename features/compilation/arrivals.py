@@ -13,14 +13,14 @@ def arrivals(scope: Scope, name: str, rows: str) -> list[Step]:
     occurred, and for good, came then at every snapshot; the others are looked at one by one.
     """
     reached, last = scope.calendar.reached, scope.calendar.snapshots
-    cells, keys = f"sightings_{name}", f"keys_{name}"
+    cells, keys, moved = f"sightings_{name}", f"keys_{name}", f"moved_{name}"
     plain = f"CASE WHEN {always_seen(last)} THEN"
     leaving = ", ".join(reached)
 
     def earliest(condition: str = "", end: str = "") -> str:
         return "".join(f", MIN({condition} {column} {end}) AS {column}" for column in reached)
 
-    same = "ON keyed.account_id = cell.account_id AND keyed.key = cell.key"
+    listed = "".join(f", cell.{column}" for column in reached)
     return [
         Step(
             cells,
@@ -34,16 +34,20 @@ def arrivals(scope: Scope, name: str, rows: str) -> list[Step]:
             "GROUP BY account_id, key",
         ),
         Step(
+            moved,
+            f"SELECT cell.account_id, cell.key, cell.enters, cell.stays, cell.occurred_s{listed} "
+            f"FROM {cells} AS cell JOIN {keys} AS keyed ON keyed.account_id = cell.account_id "
+            "AND keyed.key = cell.key "
+            "WHERE keyed.plain_s IS NULL OR keyed.plain_s <> keyed.occurred_s",
+        ),
+        Step(
             name,
             f"SELECT account_id, occurred_s, reached_0 AS enters, {last} AS stays, {leaving} "
             f"FROM {keys} WHERE plain_s = occurred_s UNION ALL "
             "SELECT account_id, occurred_s, number AS enters, number + 1 AS stays, "
-            f"{leaving} FROM (SELECT cell.account_id, cell.key, snapshots.number, "
-            "MIN(cell.occurred_s) AS occurred_s"
-            + "".join(f", MIN(cell.{column}) AS {column}" for column in reached)
-            + f" FROM {cells} AS cell JOIN {keys} AS keyed {same} "
-            "AND (keyed.plain_s IS NULL OR keyed.plain_s <> keyed.occurred_s) "
-            f"{at_snapshots('cell.enters', 'cell.stays')} "
-            "GROUP BY cell.account_id, cell.key, snapshots.number) AS moved",
+            f"{leaving} FROM (SELECT account_id, key, snapshots.number, "
+            f"MIN(occurred_s) AS occurred_s{earliest()} "
+            f"FROM {moved} {at_snapshots('enters', 'stays')} "
+            "GROUP BY account_id, key, snapshots.number) AS first_row",
         ),
     ]

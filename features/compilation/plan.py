@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,14 +46,21 @@ from features.visibility import Calendar, snapshot_rows
 A = TypeVar("A", bound=Aggregate)
 K = TypeVar("K")
 
+_WORD = re.compile(r"\w+")
+
+# A join of very many tables takes long to plan, one of very many rows much memory to carry out.
+_TABLES_TOGETHER = 10
+_MOST_BATCHES = 4
+_FEWEST_SNAPSHOTS = 6  # of a batch
+
 
 @dataclass(frozen=True)
 class Plan:
     """What an engine does to get a table of values.
 
     It makes the tables `snapshots` (number, as_of, as_of_s) and `calendar` from the rows given,
-    then the tables of `steps` in order, and last asks `queries`, one per snapshot: together they
-    give one row per (account_id, as_of), a DOUBLE per value.
+    then the tables of `steps` in order, and last asks `queries`: together they give one row per
+    (account_id, as_of), a DOUBLE per value.
     """
 
     snapshots: tuple[tuple[int, date, int], ...]
@@ -68,11 +76,12 @@ class Plan:
     def _spent(self) -> dict[int, tuple[str, ...]]:
         last_use: dict[str, int] = {}
         for number, step in enumerate(self.steps):
-            for name in {step.name, *re.findall(r"\w+", step.sql)}:
+            for name in {step.name, *_WORD.findall(step.sql)}:
                 last_use[name] = number
+        kept = {name for query in self.queries for name in _WORD.findall(query)}
         spent: dict[int, tuple[str, ...]] = {}
         for step in self.steps:
-            if not step.answers:
+            if step.name not in kept:
                 done = last_use[step.name]
                 spent[done] = (*spent.get(done, ()), step.name)
         return spent
@@ -102,13 +111,15 @@ def compile_values(
         {aggregate: f"a{number}" for number, aggregate in enumerate(aggregates)},
         merged,
     )
-    steps = tuple(_steps(scope, aggregates))
+    steps = list(_steps(scope, aggregates))
+    answered = [step for step in steps if step.answers]
+    joined = list(_joined(scope, answered, rows or _every_row(answered)))
     return Plan(
         snapshots=tuple(snapshot_rows(as_ofs)),
         calendar=scope.calendar,
-        steps=steps,
+        steps=(*steps, *joined),
         queries=tuple(
-            _final_query(values, scope, steps, rows, number) for number in range(len(as_ofs))
+            _final_query(values, scope, joined, numbers) for numbers in _batches(len(as_ofs))
         ),
     )
 
@@ -235,39 +246,73 @@ def _keyed(scope: Scope, population: Population, carried: Mapping[str, str]) -> 
     return f"({scope.placed_rows(population, carried)}) AS keyed_row WHERE key IS NOT NULL"
 
 
-def _final_query(
-    values: Mapping[str, Value], scope: Scope, steps: Sequence[Step], rows: str | None, number: int
-) -> str:
-    """SQL: the values at one snapshot; all at once would be one join too large for the memory."""
-    references = {
-        aggregate: (
-            f"COALESCE({step.name}.{scope.names[aggregate]}, 0)"
-            if aggregate.zero_where_absent
-            else f"{step.name}.{scope.names[aggregate]}"
+def _every_row(answered: Sequence[Step]) -> str:
+    """SQL: every account and snapshot that some step answers."""
+    each = " UNION ".join(f"SELECT account_id, number FROM {step.name}" for step in answered)
+    return (
+        f"(SELECT answered.account_id, snapshots.as_of FROM ({each}) AS answered "
+        "JOIN snapshots ON snapshots.number = answered.number)"
+    )
+
+
+def _joined(scope: Scope, answered: Sequence[Step], rows: str) -> Iterator[Step]:
+    """Steps that put answers side by side, a few tables at a time, for the rows wanted."""
+    for place in range(0, len(answered), _TABLES_TOGETHER):
+        together = answered[place : place + _TABLES_TOGETHER]
+        columns = "".join(
+            f", {_filled(aggregate, f'{step.name}.{scope.names[aggregate]}')} "
+            f"AS {scope.names[aggregate]}"
+            for step in together
+            for aggregate in step.answers
         )
-        for step in steps
+        joins = "".join(
+            f" LEFT JOIN {step.name} ON {step.name}.account_id = wanted.account_id "
+            f"AND {step.name}.number = snapshots.number"
+            for step in together
+        )
+        yield Step(
+            f"joined_{place // _TABLES_TOGETHER}",
+            f"SELECT wanted.account_id, snapshots.number{columns} FROM {rows} AS wanted "
+            f"JOIN snapshots ON snapshots.as_of = wanted.as_of{joins}",
+            tuple(aggregate for step in together for aggregate in step.answers),
+        )
+
+
+def _filled(aggregate: Aggregate, column: str) -> str:
+    return f"COALESCE({column}, 0)" if aggregate.zero_where_absent else column
+
+
+def _batches(snapshots: int) -> Iterator[range]:
+    """Ranges of snapshot numbers that together hold all of them."""
+    size = max(_FEWEST_SNAPSHOTS, math.ceil(snapshots / _MOST_BATCHES))
+    for first in range(0, snapshots, size):
+        yield range(first, min(first + size, snapshots))
+
+
+def _final_query(
+    values: Mapping[str, Value], scope: Scope, joined: Sequence[Step], numbers: range
+) -> str:
+    """SQL: the values at some snapshots."""
+    references = {
+        aggregate: f"{step.name}.{scope.names[aggregate]}"
+        for step in joined
         for aggregate in step.answers
     }
     selected = "".join(
         f", CAST({_sql(value, references)} AS DOUBLE) AS {name}" for name, value in values.items()
     )
-    answers = [step.name for step in steps if step.answers]
+    first, *others = joined
+    some = f"number >= {numbers.start} AND number < {numbers.stop}"
     joins = "".join(
-        f" LEFT JOIN {table} ON {table}.account_id = wanted.account_id "
-        f"AND {table}.number = {number}"
-        for table in answers
+        f" JOIN (SELECT * FROM {step.name} WHERE {some}) AS {step.name} "
+        f"ON {step.name}.account_id = {first.name}.account_id "
+        f"AND {step.name}.number = {first.name}.number"
+        for step in others
     )
-    if rows is None:
-        rows = (
-            "(SELECT answered.account_id, snapshots.as_of FROM ("
-            + " UNION ".join(
-                f"SELECT account_id FROM {table} WHERE number = {number}" for table in answers
-            )
-            + f") AS answered JOIN snapshots ON snapshots.number = {number})"
-        )
     return (
-        f"SELECT wanted.account_id, wanted.as_of{selected} FROM {rows} AS wanted "
-        f"JOIN snapshots ON snapshots.as_of = wanted.as_of AND snapshots.number = {number}{joins}"
+        f"SELECT {first.name}.account_id, snapshots.as_of{selected} FROM {first.name} "
+        f"JOIN snapshots ON snapshots.number = {first.name}.number{joins} "
+        f"WHERE {first.name}.{some.replace(' AND ', f' AND {first.name}.')}"
     )
 
 

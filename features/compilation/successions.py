@@ -60,14 +60,21 @@ def successions(
         f"SELECT {chain}, occurred_day, stretch - 1 AS stretch FROM {chains} "
         "WHERE settled = 1 AND settled_before = 0"
     )
-    within = range_within(longest)
     at = [f"day.{column}" for column in (*chain.split(", "), "occurred_day")]
     same = " AND ".join(f"{column.replace('day.', 'walked.', 1)} = {column}" for column in at)
+    # A table of its own: there are few such days, and they must be found before they are spread
+    # over snapshots.
+    unsettled = f"unsettled_{name}"
+    within = range_within(longest)
+    found = (
+        f"SELECT {', '.join(at)}, walked.stretch, {within.begins} AS begins, {within.ends} AS ends"
+        f"{''.join(f', day.{column}' for column in sums)} "
+        f"FROM {days} AS day JOIN ({stretches}) AS walked ON {same} WHERE {where}"
+    )
     walked = (
-        f"SELECT {', '.join(at)}, walked.stretch, snapshots.number{_summed(sums)} "
-        f"FROM {days} AS day JOIN ({stretches}) AS walked ON {same} "
-        f"{at_snapshots(within.begins, within.ends)} WHERE {where} "
-        f"GROUP BY {', '.join(at)}, walked.stretch, snapshots.number"
+        f"SELECT {', '.join(at)}, day.stretch, snapshots.number{_summed(sums)} "
+        f"FROM {unsettled} AS day {at_snapshots('day.begins', 'day.ends')} "
+        f"GROUP BY {', '.join(at)}, day.stretch, snapshots.number"
     )
     walked_pairs = (
         f"SELECT {pair}, number AS enters, number + 1 AS stays FROM ("
@@ -81,6 +88,7 @@ def successions(
     reached = ", ".join(("enters", "stays", *scope.calendar.reached, *carried))
     return [
         Step(chains, neighbours),
+        Step(unsettled, found),
         Step(
             name,
             "SELECT account_id, later_day AS occurred_day, later_day - occurred_day AS days, "
