@@ -8,6 +8,7 @@ CONFIG ?= configs/demo.yaml
 AS_OF ?=
 DATA ?=
 OUT ?=
+ONLY ?=
 UNTIL ?=
 VERSION = challenger
 BY =
@@ -15,12 +16,13 @@ REASON =
 ACCOUNTS ?= 2000
 MONTHS ?= 30
 N = 1000
+FAMILIES ?=
 BENCH_LINES = 2000000
 PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what
 # is in them, so that no value is ever read as a command.
-GIVEN := CONFIG AS_OF DATA OUT UNTIL VERSION BY REASON ACCOUNTS MONTHS N BENCH_LINES
+GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNTS MONTHS N FAMILIES BENCH_LINES
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -29,8 +31,8 @@ DEFECTION := $(BIN)/defection
 READY := .venv/.ready
 SPARK := .venv/.spark
 
-.PHONY: help setup setup-spark demo retail validate table train promote score ui test test-all \
-	check bench laws docs clean
+.PHONY: help setup setup-spark demo retail validate features table train promote score ui test \
+	test-all check bench laws docs clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -82,8 +84,13 @@ retail: $(READY) ## the same on two years of a wholesaler's invoices (DATA=...)
 validate: $(READY) ## check the sources and report every violation at once
 	@$(DEFECTION) validate --config "$$CONFIG"
 
-table: $(READY) ## write the training table (OUT=... for its place)
-	@$(DEFECTION) table --config "$$CONFIG" $${OUT:+--out "$$OUT"}
+features: $(READY) ## write the features of one snapshot (AS_OF=..., ONLY='a family or more')
+	@set -f; for family in $$ONLY; do set -- "$$@" --only "$$family"; done; \
+		$(DEFECTION) features --config "$$CONFIG" --as-of "$$AS_OF" $${OUT:+--out "$$OUT"} "$$@"
+
+table: $(READY) ## write the training table (OUT=... for its place, ONLY=...)
+	@set -f; for family in $$ONLY; do set -- "$$@" --only "$$family"; done; \
+		$(DEFECTION) table --config "$$CONFIG" $${OUT:+--out "$$OUT"} "$$@"
 
 train: $(READY) ## train, back-test, register a challenger (UNTIL=YYYY-MM-DD: as of then)
 	@$(DEFECTION) train --config "$$CONFIG" $${UNTIL:+--until "$$UNTIL"}
@@ -111,8 +118,8 @@ check: $(READY) ## style, types, boundaries, stale documents
 	@$(BIN)/lint-imports
 	@$(BIN)/python docs/generate.py --check
 
-laws: $(READY) ## a long random run of the laws against leakage (N=examples)
-	@LAWS_EXAMPLES="$$N" $(BIN)/pytest -q tests/laws tests/parity
+laws: $(READY) ## a long random run of the laws against leakage (N=examples, FAMILIES=your files)
+	@LAWS_EXAMPLES="$$N" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q tests/laws tests/parity
 
 bench: $(READY) ## time and memory of the feature table beside one plain scan (BENCH_LINES=...)
 	@$(BIN)/python tests/benchmark/feature_table.py

@@ -1,16 +1,22 @@
 """Writes the pages that follow from the code; with --check says which of them are stale.
 
-docs/features.md from the feature definitions, docs/commands.md from the command line.
+docs/features.md from the feature definitions, docs/vocabulary.md from what they may be made of,
+docs/commands.md from the command line.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import typer.main
 
+from features import expressions, populations, values
 from features.catalogue import catalogue
 from features.families import FAMILIES
 from pipeline.cli import app
@@ -46,8 +52,47 @@ def _row(option: Any) -> str:
     return f"| {names} | {default} | {option.help} |"
 
 
+def vocabulary() -> str:
+    """What a definition may be made of, each with what its docstring says first."""
+    parts = ["# Vocabulary", "", "Generated from the code by `make docs`. How to use it:"]
+    parts += ["[own-families.md](own-families.md)."]
+    for module in (populations, values, expressions):
+        title, _, rest = (module.__doc__ or "").partition("\n")
+        parts += ["", f"## {module.__name__}", "", title]
+        parts += [rest.strip()] if rest.strip() else []
+        parts += ["", "| word | says |", "|---|---|"]
+        parts += [f"| `{word}` | {says} |" for word, says in _words(module)]
+    return "\n".join(parts) + "\n"
+
+
+def _words(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """What a module offers, in order, with its arguments, and what that says."""
+    for name, thing in vars(module).items():
+        if name.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
+            continue
+        if dataclasses.is_dataclass(thing):
+            if not thing.__subclasses__():
+                fields = (field.name for field in dataclasses.fields(thing))
+                # a kind of kind, such as Largest of PerKey, is told after what it is one of
+                kinds = [base for base in thing.__mro__[1:] if base.__base__ is values.Aggregate]
+                yield _call(name, fields), " ".join(map(_first, (*kinds, thing)))
+        elif module is expressions and inspect.isfunction(thing):
+            yield _call(name, inspect.signature(thing).parameters), _first(thing)
+
+
+def _call(name: str, arguments: Iterable[str]) -> str:
+    return f"{name}({', '.join(arguments)})"
+
+
+def _first(thing: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    paragraph = inspect.getdoc(thing).split("\n\n")[0]
+    return " ".join(paragraph.split()).replace("|", "\\|")
+
+
 PAGES = {
     "features.md": lambda: catalogue(list(FAMILIES.values())),
+    "vocabulary.md": vocabulary,
     "commands.md": commands,
 }
 

@@ -87,10 +87,17 @@ class Selection:
     features: tuple[Feature, ...]
     left_out: Mapping[str, tuple[str, ...]]
 
+    def definitions(self) -> dict[str, str]:
+        """By feature, the SHA-256 (hex) of what it computes."""
+        return {feature.name: _sha256(repr(feature.value)) for feature in self.features}
+
     def digest(self) -> str:
-        """SHA-256 (hex) over the names and values of the features: what they compute."""
-        defined = [(feature.name, repr(feature.value)) for feature in self.features]
-        return hashlib.sha256(repr(defined).encode()).hexdigest()
+        """SHA-256 (hex) over the names of the features and what they compute, in order."""
+        return _sha256(repr(self.definitions()))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def select(

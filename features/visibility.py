@@ -74,7 +74,7 @@ class Calendar:
     @property
     def reached(self) -> tuple[str, ...]:
         """The names of the indexes: the first snapshot that is so many days after a day."""
-        return tuple(f"reached_{window}" for window in (0, *self.windows))
+        return tuple(map(reached, (0, *self.windows)))
 
     def rows(self) -> list[tuple[int, ...]]:
         """A row per day from the first to the last, without a gap."""
@@ -83,6 +83,11 @@ class Calendar:
             (day, *(bisect.bisect_right(ends, day + window) for window in (0, *self.windows)))
             for day in range(self.first_day, self.last_day + 1)
         ]
+
+
+def reached(window: int) -> str:
+    """The column with the first snapshot that is at least so many days after a row's day."""
+    return f"reached_{window}"
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,10 @@ def range_within(within: int | None, ago: int = 0) -> Range:
     A range is never negative: where a row is known only after it has left the window, both ends
     are the same.
     """
-    begins = f"GREATEST(enters, LEAST(reached_{ago}, stays))" if ago else "enters"
+    begins = f"GREATEST(enters, LEAST({reached(ago)}, stays))" if ago else "enters"
     if within is None:
         return Range(begins, "stays")
-    return Range(begins, f"GREATEST({begins}, LEAST(reached_{within}, stays))")
+    return Range(begins, f"GREATEST({begins}, LEAST({reached(within)}, stays))")
 
 
 def always_seen(snapshots: int) -> str:
@@ -168,15 +173,15 @@ def seen(dated: str, carried: Iterable[str], calendar: Calendar) -> str:
     )
 
 
-def placed(rows: str, columns: Iterable[str], calendar: Calendar) -> str:
-    """SQL: rows with the indexes `reached_<w>` of the day on which they occurred.
+def placed(rows: str, columns: Iterable[str], indexes: Iterable[str], calendar: Calendar) -> str:
+    """SQL: rows with indexes of the day on which they occurred, some of `calendar.reached`.
 
     rows: SQL with the columns and occurred_day; the answer has both, and the indexes.
     """
     names = "".join(f", placed.{column}" for column in columns)
-    reached = "".join(f", occurred.{column}" for column in calendar.reached)
+    listed = "".join(f", occurred.{column}" for column in indexes)
     return (
-        f"SELECT placed.occurred_day{names}{reached} FROM ({rows}) AS placed "
+        f"SELECT placed.occurred_day{names}{listed} FROM ({rows}) AS placed "
         f"JOIN calendar AS occurred ON occurred.day = {_clipped('placed.occurred_day', calendar)}"
     )
 

@@ -65,6 +65,10 @@ ConfigPath = Annotated[
 AsOf = Annotated[
     str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The snapshot: everything before it.")
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FAMILY", help="Build only this feature family; may be repeated."),
+]
 DEFAULT_CONFIG = Path("configs/demo.yaml")
 
 
@@ -85,12 +89,13 @@ def validate(config: ConfigPath = DEFAULT_CONFIG) -> None:
 @app.command(epilog="Example: `defection table --out training_table.parquet`")
 def table(
     config: ConfigPath = DEFAULT_CONFIG,
+    only: Only = None,
     out: Annotated[Path | None, typer.Option(help="The Parquet file to write.")] = None,
 ) -> None:
     """Write the training table: features and labels over all mature snapshots."""
     from pipeline.commands import run_table
 
-    run_table(_config(config), out)
+    run_table(_config(config), out, only or ())
 
 
 @app.command(epilog="Example: `defection features --as-of 2026-01-01 --cohort all`")
@@ -98,6 +103,7 @@ def features(
     as_of: AsOf,
     config: ConfigPath = DEFAULT_CONFIG,
     cohort: Annotated[str, typer.Option(help="`active` or `all`.")] = "active",
+    only: Only = None,
     out: Annotated[Path | None, typer.Option(help="The Parquet file to write.")] = None,
 ) -> None:
     """Write the feature table of one snapshot."""
@@ -105,7 +111,7 @@ def features(
 
     if cohort not in ("active", "all"):
         raise UsageError(f"--cohort is {cohort!r}; it can be active or all.")
-    run_features(_config(config), day(as_of), out, whole_cohort=cohort == "all")
+    run_features(_config(config), day(as_of), out, only or (), whole_cohort=cohort == "all")
 
 
 @app.command(epilog="Example: `defection train --until 2025-12-01`")
@@ -175,13 +181,17 @@ def simulate(
     run_simulate(out, accounts, months, seed)
 
 
-@app.command(epilog="Example: `defection catalogue > docs/features.md`")
-def catalogue() -> None:
+@app.command(epilog="Example: `defection catalogue --config configs/demo.yaml`")
+def catalogue(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Its families and windows; all of ours if absent."),
+    ] = None,
+) -> None:
     """Print the feature catalogue as Markdown."""
-    from features.catalogue import catalogue as written
-    from features.families import FAMILIES
+    from pipeline.commands import run_catalogue
 
-    console.say(written(list(FAMILIES.values())).rstrip("\n"))
+    run_catalogue(_config(config) if config is not None else None)
 
 
 @app.command(epilog="Example: `defection ui --config configs/demo.yaml`")

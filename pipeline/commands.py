@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow.parquet as pq
 
+from features.catalogue import catalogue
+from features.families import FAMILIES
 from pipeline import console
 from pipeline.config import Config
 from pipeline.errors import DataError
@@ -53,11 +55,12 @@ def run_validate(config: Config) -> None:
         raise DataError("the sources break the contract; see above")
 
 
-def run_table(config: Config, out: Path | None) -> None:
-    """Write the training table as Parquet."""
-    with console.steps() as steps:
-        prepared = prepare(config, steps)
-    path = out or config.output / "training_table.parquet"
+def run_table(config: Config, out: Path | None, only: Sequence[str] = ()) -> None:
+    """Write the training table as Parquet; only: the families to build, all if there are none."""
+    config = config.only(only)
+    with open_engine(config) as engine, console.steps() as steps:
+        prepared = prepare(engine, config, steps)
+    path = out or _place(config, "training_table", only)
     frame = prepared.table.frame
     write_parquet(path, frame)
     by_snapshot = frame.groupby("as_of")["defected"].agg(["size", "mean"])
@@ -74,8 +77,16 @@ def run_table(config: Config, out: Path | None) -> None:
     _say_left_out(prepared.table.selection.left_out)
 
 
-def run_features(config: Config, as_of: date, out: Path | None, *, whole_cohort: bool) -> None:
-    """Write the feature table of one snapshot as Parquet."""
+def run_features(
+    config: Config,
+    as_of: date,
+    out: Path | None,
+    only: Sequence[str] = (),
+    *,
+    whole_cohort: bool,
+) -> None:
+    """Write the feature table of one snapshot as Parquet; only: as for `run_table`."""
+    config = config.only(only)
     with open_engine(config) as engine, console.steps() as steps:
         steps.begin("Reading the sources")
         sources = load_sources(config, engine)
@@ -89,7 +100,7 @@ def run_features(config: Config, as_of: date, out: Path | None, *, whole_cohort:
             whole_cohort=whole_cohort,
             progress=steps.detail("Building features"),
         )
-    path = out or config.output / f"features_{as_of}.parquet"
+    path = out or _place(config, f"features_{as_of}", only)
     write_parquet(path, frame)
     console.say(
         f"{len(frame):,} accounts, {len(selection.features)} features as of {as_of}: {short(path)}"
@@ -114,6 +125,7 @@ def run_train(config: Config, until: date | None) -> Registered:
     )
     for line in evaluation.table(trained.evaluation):
         console.say(line)
+    console.say(trained.leakage.line())
     for warning in trained.prepared.sources.warnings:
         console.complain("\n".join(warning.lines()))
     if trained.prepared.immature:
@@ -178,6 +190,22 @@ def run_simulate(out: Path, accounts: int, months: int, seed: int) -> None:
         rows = simulate(out, accounts=accounts, months=months, seed=seed)
     counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
     console.say(f"A simulated market, not real customers: {counts} in {short(out)}")
+
+
+def run_catalogue(config: Config | None) -> None:
+    """Print the catalogue of a config's features; that of ours without one."""
+    if config is None:
+        text = catalogue(list(FAMILIES.values()))
+    else:
+        text = catalogue(config.feature_families, config.features.windows_days)
+    console.say(text.rstrip("\n"))
+
+
+def _place(config: Config, table: str, only: Sequence[str]) -> Path:
+    """Where a table goes by default; that of some families does not replace that of all."""
+    return (
+        config.output / f"{'_'.join((table, *(config.features.families if only else ())))}.parquet"
+    )
 
 
 def _say_list(folder: Path) -> None:

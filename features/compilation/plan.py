@@ -41,7 +41,7 @@ from features.values import (
     Total,
     Value,
 )
-from features.visibility import Calendar, snapshot_rows
+from features.visibility import Calendar, reached, snapshot_rows
 
 A = TypeVar("A", bound=Aggregate)
 K = TypeVar("K")
@@ -150,7 +150,8 @@ def _tables(
         if rows.by:
             days, where = f"days_{rows.name}", "TRUE"
             carried = {"key": rows.by} | {f"sum_{n}": text for n, text in enumerate(rows.sums)}
-            yield Step(days, f"SELECT * FROM {_keyed(scope, rows.of, carried)}")
+            indexes = (reached(0), reached(longest))
+            yield Step(days, f"SELECT * FROM {_keyed(scope, rows.of, carried, indexes)}")
         else:
             days, where = cells[rows.of].table, f"{cells[rows.of].entries} > 0"
         yield from successions(scope, rows, days, where, longest)
@@ -241,9 +242,15 @@ def _groups(aggregates: Iterable[A], by: Callable[[A], K]) -> dict[K, list[A]]:
     return groups
 
 
-def _keyed(scope: Scope, population: Population, carried: Mapping[str, str]) -> str:
+def _keyed(
+    scope: Scope,
+    population: Population,
+    carried: Mapping[str, str],
+    indexes: Iterable[str] | None = None,
+) -> str:
     """SQL: placed rows that have a key, to be read by FROM."""
-    return f"({scope.placed_rows(population, carried)}) AS keyed_row WHERE key IS NOT NULL"
+    rows = scope.placed_rows(population, carried, indexes)
+    return f"({rows}) AS keyed_row WHERE key IS NOT NULL"
 
 
 def _every_row(answered: Sequence[Step]) -> str:

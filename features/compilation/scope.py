@@ -39,14 +39,21 @@ class Scope:
         rows = dated(population, carried, self.calendar, merged=self.merged)
         return seen(rows, ("occurred_s", *carried), self.calendar)
 
-    def placed(self, rows: str, columns: Iterable[str]) -> str:
-        """SQL: see `features.visibility.placed`."""
-        return placed(rows, columns, self.calendar)
+    def placed(
+        self, rows: str, columns: Iterable[str], indexes: Iterable[str] | None = None
+    ) -> str:
+        """SQL: see `features.visibility.placed`; with all indexes where none are named."""
+        return placed(rows, columns, indexes or self.calendar.reached, self.calendar)
 
-    def placed_rows(self, population: Population, carried: Mapping[str, str]) -> str:
-        """SQL: the rows that some snapshot sees, each with occurred_s and all its indexes."""
+    def placed_rows(
+        self,
+        population: Population,
+        carried: Mapping[str, str],
+        indexes: Iterable[str] | None = None,
+    ) -> str:
+        """SQL: the rows that some snapshot sees, each with occurred_s and its indexes."""
         columns = ("account_id", "enters", "stays", "occurred_s", *carried)
-        return self.placed(self.seen(population, carried), columns)
+        return self.placed(self.seen(population, carried), columns, indexes)
 
     def unpivoted(self, table: str, columns: Mapping[str, str], where: str = "TRUE") -> str:
         """SQL: a row per row of `table` and snapshot number.

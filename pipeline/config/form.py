@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -25,9 +25,10 @@ from pydantic import (
     model_validator,
 )
 
+from features.complaint_latency import RESOLUTION_DAYS
 from features.contract import TABLES
-from features.definition import DEFAULT_WINDOWS
-from features.families import FAMILIES
+from features.definition import DEFAULT_WINDOWS, Family
+from features.families import FAMILIES, families
 from pipeline.config.kinds import (
     Count,
     Currency,
@@ -37,6 +38,7 @@ from pipeline.config.kinds import (
     Families,
     Name,
     NotNegative,
+    OwnName,
     Place,
     Share,
     ShareOrNone,
@@ -48,9 +50,10 @@ from pipeline.config.kinds import (
     Zone,
 )
 from pipeline.config.mistakes import config_mistakes, dotted
+from pipeline.config.own_families import load_family
 from pipeline.config.strict_yaml import Form, KeyPath, read_form
-from pipeline.errors import ConfigError, MissingInput
-from pipeline.wording import counted, unknown
+from pipeline.errors import ConfigError, MissingInput, UsageError
+from pipeline.wording import counted, listed, unknown
 
 
 class Section(BaseModel):
@@ -141,10 +144,17 @@ class LabelConfig(Section):
 class FeatureConfig(Section):
     """What is computed of an account."""
 
+    own_families: dict[OwnName, Place] = Field(
+        {}, description="name: a file of Python that defines it, run with the user's rights"
+    )
     families: Families = Field(
-        tuple(FAMILIES), description="what is looked at; left out where the table is absent"
+        default_factory=lambda beside: (*FAMILIES, *beside["own_families"]),
+        description="what is looked at, all if absent; left out where the table is absent",
     )
     windows_days: Windows = Field(DEFAULT_WINDOWS, description="lengths of the windows, in days")
+    resolution_days: Count = Field(
+        RESOLUTION_DAYS, description="days within which a complaint should be resolved"
+    )
 
 
 class BacktestConfig(Section):
@@ -241,6 +251,7 @@ class Config(Section):
 
     _path: Path = PrivateAttr()
     _written: dict[str, Any] = PrivateAttr()
+    _own_families: dict[str, Family] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -281,6 +292,27 @@ class Config(Section):
     def path(self) -> Path:
         """The file that it was read from."""
         return self._path
+
+    @property
+    def feature_families(self) -> tuple[Family, ...]:
+        """The configured families, ours and the user's own, in the order of the config."""
+        known = families(self.features.resolution_days) | self._own_families
+        return tuple(known[name] for name in self.features.families)
+
+    def only(self, names: Sequence[str]) -> Self:
+        """The same with some of its families; all for no names. UsageError for any other name."""
+        configured = self.features.families
+        for name in names:
+            if name in {*FAMILIES, *self.features.own_families} - {*configured}:
+                raise UsageError(
+                    f"--only {name}: {self.path} leaves this family out. Add it to "
+                    f"`features.families`, or choose among {listed(configured)}."
+                )
+            if name not in configured:
+                raise UsageError(f"--only: {unknown(name, configured, 'feature family')}")
+        kept = tuple(name for name in configured if name in names or not names)
+        features = self.features.model_copy(update={"families": kept})
+        return self.model_copy(update={"features": features})
 
     def as_written(self) -> dict[str, Any]:
         """All choices, defaults included, as plain values; paths as the file has them."""
@@ -337,7 +369,27 @@ def load_config(path: Path) -> Config:
         mistakes += _unknown_columns(form.content)
     if mistakes:
         raise ConfigError(_told(path, form, mistakes))
+    _load_own_families(config, form)
     return config
+
+
+def _load_own_families(config: Config, form: Form) -> None:
+    """Load the families of the user's own that the config looks at; the first broken one is told.
+
+    MissingInput or ConfigError with the place in the config and in the file.
+    """
+    choices = config.features
+    for name in choices.families:
+        if name not in choices.own_families:
+            continue
+        beside = (*families(choices.resolution_days).values(), *config._own_families.values())
+        try:
+            config._own_families[name] = load_family(
+                name, choices.own_families[name], choices.windows_days, beside
+            )
+        except (ConfigError, MissingInput) as error:
+            mistake = (("features", "own_families", name), str(error))
+            raise type(error)(_told(config.path, form, [mistake])) from error
 
 
 def _flattened(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -82,6 +82,19 @@ def _one_of(names: Collection[str], what: str) -> Callable[[str], str]:
     return check
 
 
+def _family(name: str, info: ValidationInfo) -> str:
+    """One of ours or, by the field `own_families` beside it, the user's own."""
+    if "own_families" not in info.data:  # they are refused themselves
+        return name
+    return _one_of([*FAMILIES, *info.data["own_families"]], "feature family")(name)
+
+
+def _not_ours(name: str) -> str:
+    if name in FAMILIES:
+        raise ValueError(f"'{name}' is a family of ours; give yours another name")
+    return name
+
+
 def _increasing(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values or list(values) != sorted(set(values)):
         raise ValueError("should be one or more, in increasing order, each once")
@@ -125,8 +138,15 @@ Currency = Annotated[
 ]
 TableName = Annotated[str, AfterValidator(_one_of(TABLES, "table"))]
 Families = Annotated[
-    tuple[Annotated[str, AfterValidator(_one_of(FAMILIES, "feature family"))], ...],
+    tuple[Annotated[str, AfterValidator(_family)], ...],
     AfterValidator(_distinct),
+]
+OwnName = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"[a-z][a-z0-9_]{0,49}", "a short name of small letters, digits and _")
+    ),
+    AfterValidator(_not_ours),
 ]
 Windows = Annotated[tuple[Count, ...], AfterValidator(_increasing)]
 Days = Annotated[tuple[date, ...], AfterValidator(_increasing)]

@@ -16,6 +16,8 @@ def config_mistakes(
 ) -> Iterator[tuple[KeyPath, str]]:
     """The key path and a sentence for each of pydantic's complaints about `model`."""
     for found in error.errors(include_url=False):
+        if found["type"] == "default_factory_not_called":
+            continue  # a default that follows from a mistake told already
         path = tuple(part for part in found["loc"] if part != "[key]")
         yield path, _sentence(model, path, found)
 

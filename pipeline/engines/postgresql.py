@@ -17,7 +17,13 @@ import pyarrow as pa
 from pyarrow import csv
 
 from pipeline.engines.protocol import quoted
-from pipeline.engines.translation import POSTGRESQL, arrow_type, postgresql_type, translated
+from pipeline.engines.translation import (
+    POSTGRESQL,
+    arrow_type,
+    in_pandas,
+    postgresql_type,
+    translated,
+)
 from pipeline.errors import ConfigError, ServiceUnavailable
 
 _SETTINGS = {
@@ -75,7 +81,7 @@ class PostgresEngine:
     def register(self, name: str, table: pa.Table | pd.DataFrame) -> None:
         """Copy an in-memory table into the engine under `name`, in place of one of that name."""
         if isinstance(table, pd.DataFrame):
-            table = pa.Table.from_pandas(table, preserve_index=False)
+            table = pa.Table.fromin_pandas(table, preserve_index=False)
         for field in table.schema:
             POSTGRESQL.check_name(field.name)
         columns = ", ".join(
@@ -132,7 +138,7 @@ class PostgresEngine:
         with self._connection.cursor().copy(command, values) as copy:
             answer = b"".join(copy)
         if not answer:
-            return _pandas(schema.empty_table())
+            return in_pandas(schema.empty_table())
         rows = csv.read_csv(
             pa.py_buffer(answer),
             csv.ReadOptions(column_names=schema.names),
@@ -146,12 +152,7 @@ class PostgresEngine:
                 quoted_strings_can_be_null=False,
             ),
         )
-        return _pandas(rows)
+        return in_pandas(rows)
 
     def _run(self, statement: str) -> None:
         self._connection.execute(statement.encode())
-
-
-def _pandas(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas()
-    return frame

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 import pyarrow as pa
 import sqlglot
 from sqlglot import exp
@@ -129,7 +130,7 @@ _ARROW_TYPES = {
     "int8": pa.int64(),
     "float8": pa.float64(),
     "numeric": pa.float64(),
-    "date": pa.timestamp("us"),
+    "date": pa.date32(),
     "timestamp": pa.timestamp("us"),
 }
 
@@ -147,9 +148,17 @@ def postgresql_type(kind: pa.DataType) -> str:
     return _POSTGRESQL_TYPES[kind]
 
 
-def arrow_type(postgresql: str) -> pa.DataType:
-    """The Arrow type that brings a column to pandas as DuckDB would; text where nothing else fits.
+def arrow_type(kind: str) -> pa.DataType:
+    """The Arrow type for a column of PostgreSQL by the name of its type; text for any other."""
+    return _ARROW_TYPES.get(kind, pa.string())
 
-    postgresql: the name of its type.
-    """
-    return _ARROW_TYPES.get(postgresql, pa.string())
+
+def in_pandas(table: pa.Table) -> pd.DataFrame:
+    """An answer in the types in which DuckDB would give it: days as times, DECIMALs as floats."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_date(field.type):
+            table = table.set_column(place, field.name, table[place].cast(pa.timestamp("us")))
+        elif pa.types.is_decimal(field.type):
+            table = table.set_column(place, field.name, table[place].cast(pa.float64()))
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

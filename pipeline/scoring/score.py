@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.contact_breadth import touches
+from features.definition import Selection
 from features.values import Last
 from models import risk_model
 from models.risk_model import RiskModel
@@ -31,6 +32,7 @@ from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
 from pipeline.version import code_version, released_version
+from pipeline.wording import counted, listed
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,14 @@ def score(
         require_orders(config, sources)
         refuse_stale(config, sources, as_of)
         make_derived_tables(engine, sources)
+        selection = selected_features(config, sources)
+        _refuse_other_definitions(config, selection, loaded, version.version)
         previous = newest_before(root, as_of)
         request = Request(config, as_of, version.version, loaded, previous)
         inputs = {
             "as_of": str(as_of),
             "config_sha256": config.digest(),
-            "features_sha256": selected_features(config, sources).digest(),
+            "features_sha256": selection.digest(),
             "model_version": version.version,
             "model_sha256": dict(version.sha256),
             "previous_sha256": read_manifest(previous)["inputs_sha256"] if previous else None,
@@ -107,6 +111,22 @@ def _refuse_other_meaning(config: Config, model: RiskModel, version: int) -> Non
         raise ConfigError(
             f"Model version {version} was trained for something else: {'; '.join(other)}. "
             f"Score with the config it was trained with, or train with {config.path}."
+        )
+
+
+def _refuse_other_definitions(
+    config: Config, selection: Selection, model: RiskModel, version: int
+) -> None:
+    """A feature keeps its name when its definition changes; the model has learned from the old."""
+    learned: dict[str, str] = model.metadata.get("definitions", {})
+    now = selection.definitions()
+    other = [name for name in model.names if name in now and learned.get(name) != now[name]]
+    if other:
+        raise ConfigError(
+            f"Model version {version} learned from other definitions of "
+            f"{counted(len(other), 'feature')}: {listed(other, 5)}. Score with the "
+            "`features.resolution_days`, the own families and the program that it was trained "
+            f"with, or train with {config.path}."
         )
 
 

@@ -13,7 +13,6 @@ from datetime import date, datetime, time
 from typing import Any
 
 from features.contract import REPS, TABLES
-from features.families import FAMILIES
 from pipeline.config import Config
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import (
@@ -124,7 +123,7 @@ def read_all(
     if "orders" in {table.name for table in tables}:
         findings += _one_currency(config, _currencies(engine))
     absent = tuple(name for name in TABLES if name not in config.sources)
-    findings += _absences(absent)
+    findings += _absences(config, absent)
     return Report(tuple(findings), tuple(tables), absent)
 
 
@@ -151,11 +150,11 @@ def _one_currency(config: Config, found: list[str]) -> list[Finding]:
     ]
 
 
-def _absences(absent: tuple[str, ...]) -> list[Finding]:
+def _absences(config: Config, absent: tuple[str, ...]) -> list[Finding]:
     """What the config leaves out, where something follows from it."""
     findings = []
     for name in absent:
-        families = [family.name for family in FAMILIES.values() if family.table == name]
+        families = [family.name for family in config.feature_families if family.table == name]
         if name == "orders":
             what = "not in the config: nothing can be labelled, trained or scored"
             findings.append(Finding(Severity.WARNING, what, name))

@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 
 from features.definition import Selection, select
-from features.families import FAMILIES
 from features.values import Value
 from models.dataset import Dataset
 from pipeline.config import Config
 from pipeline.engines import Engine
+from pipeline.errors import ConfigError
 from pipeline.sources import Sources
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 from pipeline.tables.labels import make_labels
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import make_values_table
+from pipeline.wording import listed
 
 KEYS = ("account_id", "as_of")
 
@@ -51,9 +52,15 @@ class TrainingTable:
 
 
 def selected_features(config: Config, sources: Sources) -> Selection:
-    """The configured families' features that the sources at hand can answer."""
-    families = [FAMILIES[name] for name in config.features.families]
-    return select(families, config.features.windows_days, sources.provided())
+    """The configured families' features that the sources at hand can answer, one or more."""
+    selection = select(config.feature_families, config.features.windows_days, sources.provided())
+    if not selection.features:
+        wanting = sorted({name for names in selection.left_out.values() for name in names})
+        raise ConfigError(
+            f"{config.path}: no feature of {listed(config.features.families)} can be computed, for "
+            f"want of {listed(wanting)}. Map it under `sources`, or choose other families."
+        )
+    return selection
 
 
 def maturity(config: Config) -> Maturity:

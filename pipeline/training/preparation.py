@@ -35,33 +35,32 @@ def open_engine(config: Config) -> DuckDBEngine:
     )
 
 
-def prepare(config: Config, steps: Steps, until: date | None = None) -> Prepared:
-    """Read the sources and build the training table over all mature snapshots.
+def prepare(
+    engine: DuckDBEngine, config: Config, steps: Steps, until: date | None = None
+) -> Prepared:
+    """Read the sources into the engine and build the training table over all mature snapshots.
 
     until: use only what was known before this date, as if it were today.
     """
-    with open_engine(config) as engine:
-        steps.begin("Reading the sources")
-        sources = load_sources(config, engine, known_before=until)
-        make_derived_tables(engine, sources)
-        wanted = snapshot_dates(
-            config.snapshots.first, config.snapshots.last, config.snapshots.every
+    steps.begin("Reading the sources")
+    sources = load_sources(config, engine, known_before=until)
+    make_derived_tables(engine, sources)
+    wanted = snapshot_dates(config.snapshots.first, config.snapshots.last, config.snapshots.every)
+    require_orders(config, sources)
+    complete_until = sources.tables["orders"].complete_until
+    mature, immature = maturity(config).split(wanted, complete_until)
+    if not mature:
+        raise DataError(
+            f"No snapshot has a complete label: the first is {wanted[0]}, its label is "
+            f"complete on {maturity(config).label_complete(wanted[0])}, and the orders are "
+            f"complete until {complete_until:%Y-%m-%d %H:%M}. Choose earlier snapshots in "
+            "`snapshots`, a shorter `label.horizon_days`, or a newer extract."
         )
-        require_orders(config, sources)
-        complete_until = sources.tables["orders"].complete_until
-        mature, immature = maturity(config).split(wanted, complete_until)
-        if not mature:
-            raise DataError(
-                f"No snapshot has a complete label: the first is {wanted[0]}, its label is "
-                f"complete on {maturity(config).label_complete(wanted[0])}, and the orders are "
-                f"complete until {complete_until:%Y-%m-%d %H:%M}. Choose earlier snapshots in "
-                "`snapshots`, a shorter `label.horizon_days`, or a newer extract."
-            )
-        refuse_stale(config, sources, mature[-1])
-        steps.begin(f"Building features and labels at {len(mature)} snapshots")
-        table = training_table(
-            engine, config, sources, mature, steps.detail("Building features and labels")
-        )
+    refuse_stale(config, sources, mature[-1])
+    steps.begin(f"Building features and labels at {len(mature)} snapshots")
+    table = training_table(
+        engine, config, sources, mature, steps.detail("Building features and labels")
+    )
     if table.frame.empty:
         raise DataError(
             f"No account has an order in the {config.cohort.days} days before any snapshot from "

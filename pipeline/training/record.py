@@ -6,17 +6,18 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from features.catalogue import catalogue
-from features.families import FAMILIES
 from models.out_of_time import OutOfTime
 from models.risk_model import RiskModel
 from pipeline.config import Config
+from pipeline.errors import CheckFailed
 from pipeline.tracking import plots
 from pipeline.tracking.runs import Run, Tracking
 from pipeline.training import evaluation as evaluations
 from pipeline.training.evaluation import MODEL, RIVAL, Evaluation
+from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.preparation import Prepared
 from pipeline.version import code_version
 
@@ -29,6 +30,7 @@ class Trained:
     """A fitted model and what was measured on the way to it."""
 
     prepared: Prepared
+    leakage: LeakageReport
     tests: tuple[date, ...]
     out_of_time: OutOfTime
     evaluation: Evaluation
@@ -46,16 +48,9 @@ class Registered:
 
 def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
     """Log one run and register its model as the challenger."""
-    name = f"{config.name} {config.label.definition} {config.label.horizon_days}d"
-    headline = _headline(config, trained.evaluation)
-    tags = {
-        "code_version": code_version(),
-        "config_sha256": config.digest(),
-        "label": config.label.definition,
-        "horizon_days": str(config.label.horizon_days),
-        "label_end": str(trained.model.label_end),
-    }
-    with tracking.run(name, tags=tags, description=headline) as run:
+    headline = _headline(config, trained)
+    tags = _tags(config, trained.leakage) | {"label_end": str(trained.model.label_end)}
+    with tracking.run(_run_name(config), tags=tags, description=headline) as run:
         _log(run, config, trained)
         with tempfile.TemporaryDirectory(prefix="defection-") as folder:
             trained.model.save(Path(folder))
@@ -65,26 +60,56 @@ def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
     return Registered(version, run.id, trained)
 
 
-def _headline(config: Config, evaluation: Evaluation) -> str:
+def refuse(
+    tracking: Tracking, config: Config, prepared: Prepared, leakage: LeakageReport
+) -> NoReturn:
+    """Log a run that ends with its leakage report, FAILED, and stop with what the report says."""
+    tags = _tags(config, leakage)
+    with tracking.run(_run_name(config), tags=tags, description=leakage.line()) as run:
+        _log_inputs(run, config, prepared)
+        _log_leakage(run, leakage)
+        raise CheckFailed(
+            f"Training stopped: {leakage.refusal()}\n"
+            f"The whole report is leakage_report.md of run {run.id}: see `defection ui`."
+        )
+
+
+def _run_name(config: Config) -> str:
+    return f"{config.name} {config.label.definition} {config.label.horizon_days}d"
+
+
+def _tags(config: Config, leakage: LeakageReport) -> dict[str, str]:
+    return {
+        "code_version": code_version(),
+        "config_sha256": config.digest(),
+        "label": config.label.definition,
+        "horizon_days": str(config.label.horizon_days),
+        "leakage": leakage.verdict,
+    }
+
+
+def _headline(config: Config, trained: Trained) -> str:
     """Markdown: the figures that a version is known by."""
     rows = "\n".join(
         f"| {report.as_of} | {report.rows:,} | {report.base_rate:.1%} "
         f"| {report.measures['auc']['recency']:.4f} | {report.measures['auc'][RIVAL]:.4f} "
         f"| {report.measures['auc'][MODEL]:.4f} "
         f"| {report.gain.difference:+.4f} ({report.gain.low:+.4f} to {report.gain.high:+.4f}) |"
-        for report in evaluation.snapshots
+        for report in trained.evaluation.snapshots
     )
     return (
         f"Risk that an account of `{config.name}` places no order within "
         f"{config.label.horizon_days} days, as a calibrated probability.\n\n"
         "Out of time, each test snapshot by a model that could have existed then:\n\n"
         "| test snapshot | accounts | defected | AUC recency | AUC logistic | AUC model "
-        "| gain over logistic (95 %) |\n|---|---|---|---|---|---|---|\n" + rows + "\n"
+        "| gain over logistic (95 %) |\n|---|---|---|---|---|---|---|\n"
+        + rows
+        + f"\n\n{trained.leakage.line()}\n"
     )
 
 
-def _log(run: Run, config: Config, trained: Trained) -> None:
-    prepared, evaluation = trained.prepared, trained.evaluation
+def _log_inputs(run: Run, config: Config, prepared: Prepared) -> None:
+    """What went in: choices, sources and features."""
     table = prepared.table
     run.params(config.flat())
     run.params(
@@ -92,7 +117,6 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
             "data.rows": len(table.frame),
             "data.accounts": table.frame["account_id"].nunique(),
             "data.features": len(table.selection.features),
-            "data.label_end": str(trained.model.label_end),
             "data.immature_snapshots": len(prepared.immature),
             "data.until": prepared.until or "everything known",
             **{
@@ -106,6 +130,32 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
             },
         }
     )
+    for name, loaded in prepared.sources.tables.items():
+        for file in loaded.lineage:
+            run.dataset(name, file.path, file.sha256, loaded.rows)
+    run.json("validation.json", prepared.sources.report.to_json())
+    run.json("lineage.json", prepared.sources.lineage())
+    run.json("features_left_out.json", dict(table.selection.left_out))
+    run.text(
+        "feature_catalogue.md", catalogue(config.feature_families, config.features.windows_days)
+    )
+    mappings = [source.sql for source in config.sources.values() if source.sql]
+    own = config.features.own_families
+    families = [own[name] for name in config.features.families if name in own]
+    for path in (config.path, *mappings, *families):
+        run.file(path, "config")
+
+
+def _log_leakage(run: Run, leakage: LeakageReport) -> None:
+    run.json("leakage_report.json", leakage.to_json())
+    run.text("leakage_report.md", markdown(leakage))
+
+
+def _log(run: Run, config: Config, trained: Trained) -> None:
+    evaluation = trained.evaluation
+    _log_inputs(run, config, trained.prepared)
+    _log_leakage(run, trained.leakage)
+    run.params({"data.label_end": str(trained.model.label_end)})
     for report in evaluation.snapshots:
         run.metrics(_metrics(report))
     run.metrics(
@@ -119,16 +169,6 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
             f"mean/auc_gain_over_{RIVAL}_high": evaluation.mean_gain.high,
         }
     )
-    for name, loaded in prepared.sources.tables.items():
-        for file in loaded.lineage:
-            run.dataset(name, file.path, file.sha256, loaded.rows)
-    run.json("validation.json", prepared.sources.report.to_json())
-    run.json("lineage.json", prepared.sources.lineage())
-    run.json("features_left_out.json", dict(table.selection.left_out))
-    families = [FAMILIES[name] for name in config.features.families]
-    run.text("feature_catalogue.md", catalogue(families, config.features.windows_days))
-    for path in (config.path, *(s.sql for s in config.sources.values() if s.sql)):
-        run.file(path, "config")
     run.text("evaluation.txt", "\n".join(evaluations.table(evaluation)) + "\n")
     for name, figure in _plots(config, trained).items():
         run.figure(f"plots/{name}.png", figure)

@@ -11,32 +11,39 @@ from models.dataset import Dataset
 from models.out_of_time import rolling
 from models.recipe import Recipe
 from models.risk_model import fit_final
-from models.screening import too_good
 from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.console import Steps
-from pipeline.errors import CheckFailed, ConfigError, DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tracking.runs import open_tracking
 from pipeline.training import evaluation as evaluations
 from pipeline.training.evaluation import RIVAL
-from pipeline.training.preparation import prepare
-from pipeline.training.record import Registered, Trained, record
+from pipeline.training.leakage import examine
+from pipeline.training.preparation import open_engine, prepare
+from pipeline.training.record import Registered, Trained, record, refuse
 
 
 def train(config: Config, steps: Steps, until: date | None = None) -> Registered:
-    """Train, back-test, log and register; never promotes."""
+    """Train, back-test, log and register; never promotes.
+
+    CheckFailed, before anything is fitted, where a feature is seen to know the future.
+    """
     if "order_history" not in config.features.families:
         raise ConfigError(
             f"{config.path}: `features.families` leaves out order_history; the baselines that "
             "every model is compared with are computed from it."
         )
-    prepared = prepare(config, steps, until)
-    dataset = prepared.table.dataset()
-    _refuse_nonsense(dataset)
-    tests = _tests(config, dataset)
+    with open_engine(config) as engine:
+        prepared = prepare(engine, config, steps, until)
+        dataset = prepared.table.dataset()
+        _refuse_one_class(dataset)
+        tests = _tests(config, dataset)
+        leakage = examine(engine, config, prepared.sources, prepared.table, dataset, steps)
     tracking = open_tracking(config)
     tracking.connect()  # a store that cannot be used is said before the long work, not after it
+    if not leakage.passed:
+        refuse(tracking, config, prepared, leakage)
     settings = ModelSettings(**config.model.model_dump())
     steps.begin("Fitting the models of the back-test")
 
@@ -49,9 +56,13 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     steps.begin("Measuring")
     evaluation = evaluations.evaluate(out_of_time, tests, config.scoring.call_capacity)
     steps.begin("Fitting the final model")
-    model = fit_final(dataset, out_of_time, settings, metadata=config.meaning_of_risk())
+    metadata = {
+        **config.meaning_of_risk(),
+        "definitions": prepared.table.selection.definitions(),
+    }
+    model = fit_final(dataset, out_of_time, settings, metadata)
     steps.begin("Logging to MLflow")
-    trained = Trained(prepared, tuple(tests), out_of_time, evaluation, model)
+    trained = Trained(prepared, leakage, tuple(tests), out_of_time, evaluation, model)
     return record(tracking, config, trained)
 
 
@@ -68,20 +79,12 @@ def _baselines(config: Config) -> dict[str, Recipe]:
     }
 
 
-def _refuse_nonsense(dataset: Dataset) -> None:
+def _refuse_one_class(dataset: Dataset) -> None:
     if len(set(dataset.label.tolist())) < 2:
         share = "every" if dataset.label[0] else "no"
         raise DataError(
             f"Nothing can be learned: {share} account defects in all {len(dataset.label):,} rows. "
             "Check the mapping of `orders` and `label.horizon_days`."
-        )
-    suspicious = too_good(dataset)
-    if suspicious:
-        named = ", ".join(f"{name} (AUC {auc:.3f})" for name, auc in suspicious.items())
-        raise CheckFailed(
-            f"Training stopped: a single feature separates the classes almost perfectly: {named}. "
-            "That is nearly always a column written after the fact. Check the known_at stamps of "
-            "its source, or leave the feature's family out."
         )
 
 

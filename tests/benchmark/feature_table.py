@@ -1,148 +1,217 @@
-"""Times the whole feature table on generated events: `make bench BENCH_LINES=2000000`.
+"""Times the feature table, each measurement in a process of its own: `make bench`.
 
-Skewed account sizes, 5 % of the order lines known late, 36 months, 24 monthly snapshots, all three
-families, four windows. Beside it the floor: one scan of the order lines with a group-by.
+Prints a table, writes var/bench/feature_table.json and docs/benchmarks.md. Lines from BENCH_LINES,
+a list of numbers of order lines (2000000,20000000 if absent); the pandas idiom has PANDAS_SECONDS.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import resource
+import subprocess
+import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import duckdb
+import numpy as np
 import pandas as pd
+from benchmark_page import page
+from generated_events import AS_OFS, TABLES, make_events
+from pandas_idiom import FEATURES, feature_table, read
 
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
-from pipeline.engines import Engine
+from features.values import Value
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.tables.cohort import make_active_cohort
 from pipeline.tables.values_table import make_values_table
 
-ACCOUNTS_PER_LINE = 1 / 400
-LINES_PER_ORDER = 8
-TOUCHES_PER_LINE = 1 / 10
-COMPLAINTS_PER_LINE = 3 / 200
-START = "TIMESTAMP '2023-01-01'"
-SECONDS = 36 * 30 * 86_400
-AS_OFS = [stamp.date() for stamp in pd.date_range(date(2024, 1, 1), periods=24, freq="MS")]
+FOLDER = Path("var/bench")
+LINES = "2000000,20000000"
+PANDAS_SECONDS = 900
+MEMORY_LIMIT_GB = 7.0  # of the engine; the process needs about a gigabyte more
+COHORT_DAYS = 180
+
+# What the steps of a plan work on, by the first word of their names.
+KINDS = {
+    "cells": "scans: rows summed by account and day",
+    "sums": "counts and totals",
+    "standing": "value tiers",
+    "moments": "first and last moments",
+    "days": "days with a row, and rows by product",
+    "chains": "gaps and repurchases: neighbouring days",
+    "unsettled": "gaps and repurchases: neighbouring days",
+    "repurchases": "gaps and repurchases: neighbouring days",
+    "order": "gaps and repurchases: neighbouring days",
+    "touch": "gaps and repurchases: neighbouring days",
+    "of": "medians and last gaps",
+    "counts": "distinct orders, products, people",
+    "distinct": "distinct orders, products, people",
+    "ranges": "orders: their values",
+    "largest": "orders: their values",
+    "keys": "concentration over contacts and categories",
+    "reduced": "concentration over contacts and categories",
+    "per": "concentration over contacts and categories",
+    "sightings": "arrivals and handovers",
+    "moved": "arrivals and handovers",
+    "contact": "arrivals and handovers",
+    "rep": "arrivals and handovers",
+    "waits": "waits by Kaplan and Meier",
+    "last": "orders around complaints",
+    "around": "orders around complaints",
+    "joined": "answers side by side",
+    "joining": "answers side by side",
+    "cohort": "cohort",
+}
 
 
-def generate(engine: Engine, lines: int) -> None:
-    """Create orders, touches and complaints; the squared uniform makes a few accounts large."""
-    accounts = max(10, int(lines * ACCOUNTS_PER_LINE))
-    account = f"'A' || CAST(FLOOR(POW(RANDOM(), 2) * {accounts}) AS VARCHAR)"
-    moment = f"{START} + TO_SECONDS(CAST(FLOOR(RANDOM() * {SECONDS}) AS BIGINT))"
-    late = (
-        "CASE WHEN RANDOM() < 0.05 THEN TO_DAYS(CAST(RANDOM() * 20 AS INTEGER)) ELSE TO_DAYS(0) END"
-    )
-    common = "FALSE AS deleted, CAST(NULL AS TIMESTAMP) AS superseded_at"
-    engine.execute("SELECT SETSEED(0.5)")
-    engine.execute(
-        f"CREATE TABLE orders AS SELECT *, occurred_at + {late} AS known_at, {common} FROM ("
-        "SELECT account_id, order_id, occurred_at, "
-        "CAST(RANDOM() * 20000 AS BIGINT) - 500 AS amount_cents, "
-        "CAST(RANDOM() * 4000 AS BIGINT) AS margin_cents, "
-        "'P' || CAST(product AS VARCHAR) AS product_id, 'C' || CAST(product % 12 AS VARCHAR) "
-        "AS category, CAST(1 + RANDOM() * 20 AS DECIMAL(18, 6)) AS quantity, "
-        "occurred_at + TO_DAYS(7) AS promised_at, "
-        "occurred_at + TO_HOURS(CAST(RANDOM() * 240 AS INTEGER)) AS delivered_at "
-        "FROM (SELECT *, CAST(POW(RANDOM(), 3) * 2000 AS INTEGER) AS product "
-        f"FROM (SELECT {account} AS account_id, 'O' || CAST(i AS VARCHAR) AS order_id, "
-        f"{moment} AS occurred_at FROM range({lines // LINES_PER_ORDER}) AS r(i)) "
-        f"CROSS JOIN range({LINES_PER_ORDER})))"
-    )
-    engine.execute(
-        f"CREATE TABLE touches AS SELECT *, occurred_at + {late} AS known_at, {common} FROM ("
-        f"SELECT {account} AS account_id, 'c' || CAST(CAST(RANDOM() * 4 AS INTEGER) AS VARCHAR) "
-        "AS contact_id, 'r' || CAST(CAST(RANDOM() * 3 AS INTEGER) AS VARCHAR) AS rep_id, "
-        f"{moment} AS occurred_at, 'role' AS role, 'department' AS department, "
-        "CASE WHEN RANDOM() < 0.2 THEN 'manager' ELSE 'specialist' END AS seniority, "
-        "CASE WHEN RANDOM() < 0.4 THEN 'account' ELSE 'supplier' END AS initiated_by "
-        f"FROM range({int(lines * TOUCHES_PER_LINE)}))"
-    )
-    stages = ", ".join(
-        f"CASE WHEN RANDOM() < {share} THEN opened_at "
-        f"+ TO_HOURS(CAST(RANDOM() * {hours} AS INTEGER)) END AS {stage}"
-        for stage, share, hours in (
-            ("first_response_at", 0.9, 240),
-            ("resolved_at", 0.8, 960),
-            ("due_at", 0.7, 480),
-        )
-    )
-    engine.execute(
-        "CREATE TABLE complaints AS SELECT *, first_response_at AS first_response_known_at, "
-        "resolved_at AS resolved_known_at, CAST(NULL AS TIMESTAMP) AS reopened_at, "
-        "CAST(NULL AS TIMESTAMP) AS reopened_known_at, TRUE AS first_response_recorded, "
-        f"TRUE AS resolved_recorded, TRUE AS reopened_recorded, opened_at AS known_at, {common} "
-        f"FROM (SELECT *, {stages} FROM (SELECT {account} AS account_id, "
-        f"'K' || CAST(i AS VARCHAR) AS complaint_id, {moment} AS opened_at, "
-        "'cat' || CAST(CAST(RANDOM() * 5 AS INTEGER) AS VARCHAR) AS category, "
-        "CASE CAST(RANDOM() * 4 AS INTEGER) WHEN 0 THEN 'high' WHEN 1 THEN 'medium' ELSE 'low' END "
-        "AS severity "
-        f"FROM range({int(lines * COMPLAINTS_PER_LINE)}) AS r(i)))"
-    )
-    engine.execute(
-        "CREATE TABLE reps AS SELECT 'r' || CAST(i AS VARCHAR) AS rep_id, "
-        f"{START} + TO_DAYS(CAST(400 + i * 200 AS INTEGER)) AS left_on, "
-        f"{START} AS known_at, {common} FROM range(4) AS r(i)"
-    )
-
-
-def main() -> None:
-    """Generate, time, print a table and write it as JSON."""
-    lines = int(os.environ.get("BENCH_LINES") or 2_000_000)
-    values = {
+def values(names: set[str] | None = None) -> dict[str, Value]:
+    """All features, or some of them, by name."""
+    return {
         feature.name: feature.value
         for family in FAMILIES.values()
         for feature in family.features(DEFAULT_WINDOWS)
+        if names is None or feature.name in names
     }
-    with DuckDBEngine(threads=2) as engine:
-        generate(engine, lines)
+
+
+def measure_ours(
+    events: Path, as_ofs: list[date], wanted: dict[str, Value], keep: str = ""
+) -> dict[str, Any]:
+    """The table on our engine; the events are in the engine before the clock starts."""
+    marks: list[tuple[str, float]] = []
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = float(os.environ.get("BENCH_MEMORY_GB", MEMORY_LIMIT_GB))
+    with DuckDBEngine([events], threads=2, memory_share=limit * 1e9 / pages) as engine:
+        for table in TABLES:
+            engine.make(table, f"SELECT * FROM '{(events / table).resolve()}.parquet'")
         began = time.perf_counter()
-        engine.rows("SELECT account_id, COUNT(*), SUM(amount_cents) FROM orders GROUP BY ALL")
-        floor = time.perf_counter() - began
-        marks: list[tuple[str, float]] = []
-        began = time.perf_counter()
-        make_active_cohort(engine, "cohort", AS_OFS, 180)
-        marks.append(("cohort", time.perf_counter() - began))
-        starts: list[tuple[str, float]] = []
-        made = time.perf_counter()
+        marks.append(("cohort", began))
+        make_active_cohort(engine, "cohort", as_ofs, COHORT_DAYS)
         make_values_table(
             engine,
             "feature_table",
-            values,
-            AS_OFS,
+            wanted,
+            as_ofs,
             rows="cohort",
-            progress=lambda name: starts.append((name, time.perf_counter())),
+            progress=lambda name: marks.append((name, time.perf_counter())),
         )
         ended = time.perf_counter()
-        (rows,) = engine.rows("SELECT COUNT(*) FROM feature_table")
-    bounds = [*(at for _, at in starts[1:]), ended]
-    marks += [(name, end - at) for (name, at), end in zip(starts, bounds, strict=True)]
-    result = {
-        "order_lines": lines,
-        "rows": rows[0],
-        "features": len(values),
-        "snapshots": len(AS_OFS),
-        "seconds": round(ended - made + marks[0][1], 2),
-        "floor_seconds": round(floor, 2),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "steps": {name: round(seconds, 2) for name, seconds in marks},
+        ((rows,),) = engine.rows("SELECT COUNT(*) FROM feature_table")
+        if keep:
+            engine.frame("SELECT * FROM feature_table").to_parquet(keep)
+            engine.frame("SELECT * FROM cohort").to_parquet(keep + ".cohort")
+    kinds: Counter[str] = Counter()
+    ends = [*(at for _, at in marks[1:]), ended]
+    for (name, at), end in zip(marks, ends, strict=True):
+        kinds[KINDS.get(name.split("_")[0].split(" ")[0], name)] += end - at
+    return {
+        "seconds": ended - began,
+        "rows": rows,
+        "features": len(wanted),
+        "snapshots": len(as_ofs),
+        "groups": dict(kinds.most_common()),
+        "dearest": sorted(
+            ((end - at, name) for (name, at), end in zip(marks, ends, strict=True)), reverse=True
+        )[:10],
     }
-    for name, seconds in sorted(marks, key=lambda mark: -mark[1]):
-        print(f"{seconds:>8.2f} s  {name}")
-    print(
-        f"{lines:,} order lines, {result['rows']:,} rows x {len(values)} features: "
-        f"{result['seconds']} s, {result['peak_memory_mb']:,} MB; one plain scan {floor:.2f} s"
-    )
-    path = Path("var/bench/feature_table.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"Written to {path}")
+
+
+def measure_floor(events: Path) -> dict[str, Any]:
+    """One scan of the order lines with a group-by, the median of five."""
+    connection = duckdb.connect()
+    connection.execute("SET threads = 2")
+    connection.execute(f"CREATE TABLE orders AS SELECT * FROM '{events}/orders.parquet'")
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        connection.execute(
+            "SELECT account_id, COUNT(*), SUM(amount_cents) FROM orders GROUP BY ALL"
+        ).fetchall()
+        seconds.append(time.perf_counter() - began)
+    return {"seconds": float(np.median(seconds))}
+
+
+def measure_pandas(events: Path, ours: str) -> dict[str, Any]:
+    """The pandas idiom on the same rows and features; its numbers must be ours."""
+    tables = read(events)
+    cohort = pd.read_parquet(ours + ".cohort")
+    cohort["as_of"] = pd.to_datetime(cohort["as_of"]).dt.date
+    began = time.perf_counter()
+    answer = feature_table(tables, AS_OFS, cohort)
+    seconds = time.perf_counter() - began
+    frame = pd.read_parquet(ours)
+    frame["as_of"] = pd.to_datetime(frame["as_of"]).dt.date
+    same = frame.set_index(["account_id", "as_of"]).loc[answer.index, list(answer.columns)]
+    np.testing.assert_allclose(answer.to_numpy(float), same.to_numpy(float), rtol=1e-9)
+    return {"seconds": seconds, "rows": len(answer), "features": len(answer.columns)}
+
+
+MEASUREMENTS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "floor": measure_floor,
+    "ours": lambda events: measure_ours(events, AS_OFS, values()),
+    "one_snapshot": lambda events: measure_ours(events, AS_OFS[-1:], values()),
+    "ours_on_pandas_features": lambda events: measure_ours(
+        events, AS_OFS, values(set(FEATURES)), str(events / "ours.parquet")
+    ),
+    "pandas": lambda events: measure_pandas(events, str(events / "ours.parquet")),
+}
+
+
+def apart(measurement: str, lines: int) -> dict[str, Any]:
+    """A measurement in a process of its own, with that process's peak memory."""
+    limit = PANDAS_SECONDS if measurement == "pandas" else None
+    command = [sys.executable, __file__, measurement, str(lines)]
+    try:
+        done = subprocess.run(command, timeout=limit, capture_output=True, text=True, check=False)
+    except subprocess.TimeoutExpired:
+        return {"seconds": None, "limit": limit}
+    if done.returncode:
+        raise SystemExit(f"{measurement} at {lines:,} lines failed:\n{done.stderr}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def main() -> None:
+    """One measurement if named on the command line; else all, in turn."""
+    if len(sys.argv) > 1:
+        measurement, lines = sys.argv[1], int(sys.argv[2])
+        answer = MEASUREMENTS[measurement](FOLDER / str(lines))
+        answer["peak_memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+        print(json.dumps(answer))
+        return
+    sizes = [int(text) for text in (os.environ.get("BENCH_LINES") or LINES).split(",")]
+    result: dict[str, Any] = {
+        "on": date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores, "
+        f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 1024**3:.0f} GiB, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
+        f"DuckDB {duckdb.__version__}, pandas {pd.__version__}",
+        "sizes": {},
+    }
+    for lines in sizes:
+        print(f"{lines:,} order lines: making events", flush=True)
+        make_events(FOLDER / str(lines), lines)
+        measured: dict[str, Any] = {}
+        for measurement in MEASUREMENTS:
+            measured[measurement] = apart(measurement, lines)
+            seconds = measured[measurement]["seconds"]
+            said = f"{seconds:8.2f} s" if seconds is not None else "  not done"
+            print(f"  {said}  {measurement}", flush=True)
+        result["sizes"][str(lines)] = measured
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "feature_table.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    text = page(result)
+    Path("docs/benchmarks.md").write_text(text, "utf-8")
+    print(text)
+    print(f"Written to {FOLDER / 'feature_table.json'} and docs/benchmarks.md")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ def test_train_prints_the_model_beside_its_baselines(project) -> None:
     done = project.defection("train")
     assert done.returncode == 0, done.stderr
     assert "gain over logistic (95 %)" in done.stdout
+    assert "Leakage report: passed" in done.stdout
     assert "Registered as version 1 of small, alias challenger" in done.stdout
     assert "Dropped, because the label is not complete yet: 2025-10-01" in done.stdout
 
@@ -272,6 +273,7 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
         metrics = {name for (name,) in store.execute("SELECT key FROM metrics")}
         params = {name for (name,) in store.execute("SELECT key FROM params")}
         digests = {text for (text,) in store.execute("SELECT value FROM input_tags")}
+        tags = dict(store.execute("SELECT key, value FROM tags"))
         rows = [*store.execute("SELECT * FROM params"), *store.execute("SELECT * FROM tags")]
     texts = "\n".join(map(str, rows))
     measured = ("auc", "auc_logistic", "brier", "lift_at_capacity")
@@ -281,6 +283,9 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
     plots = {"roc", "precision_recall", "calibration", "gain", "importance", "backtest"}
     assert {f"{plot}.png" for plot in plots} <= artifacts
     assert {"config.yaml", "feature_catalogue.md", "lineage.json", "booster.txt"} <= artifacts
+    assert {"leakage_report.json", "leakage_report.md"} <= artifacts
+    assert tags["leakage"] == "passed"
+    assert "Leakage report: passed" in tags["mlflow.note.content"]
     orders = Path(load_config(trained.config).sources["orders"].path).read_bytes()
     assert hashlib.sha256(orders).hexdigest() in digests
     people = pd.read_parquet(Path(load_config(trained.config).sources["accounts"].path))
@@ -301,6 +306,19 @@ def test_a_risk_is_not_passed_off_as_one_of_another_horizon(trained) -> None:
         trained.config.write_text(config)
     assert done.returncode == 78
     assert "label.horizon_days was 90, the config says 30" in done.stderr
+    assert trained.files() == before
+
+
+def test_a_model_is_not_given_features_of_another_definition(trained) -> None:
+    config = trained.config.read_text()
+    try:
+        trained.change(features={"resolution_days": 30})
+        before = trained.files()
+        done = trained.defection("score", "--as-of", "2026-01-01")
+    finally:
+        trained.config.write_text(config)
+    assert done.returncode == 78
+    assert "learned from other definitions of 4 features: resolved_slowly_share_30d" in done.stderr
     assert trained.files() == before
 
 

@@ -23,7 +23,7 @@ from pipeline.config import load_config
 from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources import load_sources, readable_paths
-from pipeline.training.preparation import prepare
+from pipeline.training.preparation import open_engine, prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -54,8 +54,8 @@ def test_the_mapping_the_cohort_and_the_label_are_the_published_ones(real: Path)
         assert engine.rows(orders) == [(788_187, 5_852)]
         complaints = "SELECT COUNT(*), COUNT(DISTINCT account_id) FROM complaints"
         assert engine.rows(complaints) == [(7_282, 2_444)]
-    with console.steps() as steps:
-        frame = prepare(config, steps).table.frame
+    with open_engine(config) as engine, console.steps() as steps:
+        frame = prepare(engine, config, steps).table.frame
     tests = frame[frame["as_of"] >= "2011-07-01"].groupby("as_of")["defected"]
     assert tests.size().tolist() == [2_722, 2_766, 2_768]
     assert tests.mean().round(3).tolist() == [0.484, 0.443, 0.393]

@@ -11,16 +11,16 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 import pytest
+from families_under_test import UNDER_TEST, moves_nothing
 from feature_tables import assert_identical, own_values, side_by_side, tables_of
 from worlds import Row, World, midnight
 
 from features.contract import TABLES
 from features.definition import DEFAULT_WINDOWS
-from features.families import FAMILIES
 from features.values import Value
 from pipeline.engines import Engine
 
-pytestmark = pytest.mark.parametrize("family", FAMILIES)
+pytestmark = pytest.mark.parametrize("family", UNDER_TEST)
 
 AS_OF, LATER = date(2024, 3, 1), date(2024, 4, 1)
 NOW = midnight(AS_OF)
@@ -30,7 +30,13 @@ DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 # representative leaves.
 EXAMPLES: dict[str, Row] = {
     "orders": {"order_id": "o", "line_id": "1", "amount_cents": 100, "product_id": "p"},
-    "touches": {"contact_id": "c", "rep_id": "r", "role": "buyer", "seniority": "manager"},
+    "touches": {
+        "contact_id": "c",
+        "rep_id": "r",
+        "role": "buyer",
+        "seniority": "manager",
+        "channel": "visit",
+    },
     "complaints": {"complaint_id": "k", "category": "delivery", "severity": "high"},
     "reps": {"rep_id": "r"},
 }
@@ -39,7 +45,7 @@ EXAMPLES: dict[str, Row] = {
 def test_an_event_exactly_at_the_snapshot_is_excluded(family: str, engine: Engine) -> None:
     nothing, happens, known, just_before = _at_snapshot(
         engine,
-        own_values(FAMILIES[family]),
+        own_values(UNDER_TEST[family]),
         {},
         _events(family, NOW, NOW - DAY),
         _events(family, NOW - DAY, NOW),
@@ -47,19 +53,22 @@ def test_an_event_exactly_at_the_snapshot_is_excluded(family: str, engine: Engin
     )
     assert_identical(nothing, happens, "happening at the snapshot:")
     assert_identical(nothing, known, "known at the snapshot:")
-    assert _moved(nothing, just_before)
+    if not _moved(nothing, just_before):
+        moves_nothing(family)
 
 
 @pytest.mark.parametrize("window", DEFAULT_WINDOWS)
 def test_a_window_begins_exactly_so_many_days_before(
     family: str, window: int, engine: Engine
 ) -> None:
-    definition = FAMILIES[family]
+    definition = UNDER_TEST[family]
     in_window = {
         name: value
         for name, value in own_values(definition, [window]).items()
         if {aggregate.within for aggregate in value.aggregates()} == {window}
     }
+    if not in_window:
+        moves_nothing(family)
     begin = NOW - window * DAY
     nothing, too_old, oldest, younger = _at_snapshot(
         engine,
@@ -68,8 +77,9 @@ def test_a_window_begins_exactly_so_many_days_before(
         *(_events(family, moment, moment) for moment in (begin - SECOND, begin, begin + SECOND)),
     )
     assert_identical(nothing, too_old, "a second before the window:")
-    assert _moved(nothing, oldest)
     assert _moved(nothing, oldest) == _moved(nothing, younger)
+    if not _moved(nothing, oldest):
+        moves_nothing(family)
 
 
 def _at_snapshot(engine: Engine, values: Mapping[str, Value], *worlds: World) -> list[pd.DataFrame]:
@@ -85,7 +95,7 @@ def _events(family: str, occurred: datetime, known: datetime) -> World:
             | ({"account_id": "A"} if TABLES[table].events else {})
             | {TABLES[table].occurred: occurred, "known_at": known}
         ]
-        for table in tables_of(FAMILIES[family])
+        for table in tables_of(UNDER_TEST[family])
     }
 
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from families_under_test import UNDER_TEST
 from feature_tables import (
     LAW_WINDOWS,
     assert_identical,
@@ -27,11 +28,10 @@ from hypothesis import strategies as st
 from laws import FORKS_PER_BATCH, Batch, Fork, law, telling
 from worlds import ACCOUNTS, World, cut, midnight, named, together
 
-from features.families import FAMILIES
 from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 
-pytestmark = pytest.mark.parametrize("family", FAMILIES)
+pytestmark = pytest.mark.parametrize("family", UNDER_TEST)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def two_threads() -> Iterator[Engine]:
 
 def test_truncation(family: str, engine: Engine) -> None:
     """Data cut to what was known before T give the features at T that all data give."""
-    values, reads = own_values(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = own_values(UNDER_TEST[family], LAW_WINDOWS), tables_of(UNDER_TEST[family])
 
     @law()
     @given(batches(reads), st.integers(0, 5))
@@ -58,7 +58,7 @@ def test_truncation(family: str, engine: Engine) -> None:
 
 def test_poison(family: str, engine: Engine) -> None:
     """Two futures of the same past, however wild, give the same features at T."""
-    values, reads = own_values(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = own_values(UNDER_TEST[family], LAW_WINDOWS), tables_of(UNDER_TEST[family])
 
     @law(per_batch=FORKS_PER_BATCH)
     @given(forks(reads))
@@ -72,7 +72,7 @@ def test_poison(family: str, engine: Engine) -> None:
 
 def test_batch_of_one(family: str, engine: Engine, two_threads: Engine) -> None:
     """An account's row is the same in any company: alone, at its snapshot alone, in any order."""
-    values, reads = own_values(FAMILIES[family], LAW_WINDOWS), tables_of(FAMILIES[family])
+    values, reads = own_values(UNDER_TEST[family], LAW_WINDOWS), tables_of(UNDER_TEST[family])
 
     @law(share=0.5)
     @given(batches(reads), st.integers(0, 99), st.integers(0, 5), st.sampled_from(ACCOUNTS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -35,7 +36,22 @@ def postgresql(database: str) -> Iterator[Engine]:
         yield engine
 
 
-@pytest.fixture(scope="module", params=["postgresql"])
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Engine]:
+    """Spark, in this process."""
+    if importlib.util.find_spec("pyspark") is None:
+        pytest.skip("pyspark is not installed: make setup-spark")
+    if shutil.which("java") is None:
+        pytest.skip("no Java, which Spark runs on: apt-get install default-jre-headless")
+    from pipeline.engines.spark import SparkEngine
+
+    with SparkEngine(memory_share=0.1) as engine:
+        yield engine
+
+
+@pytest.fixture(
+    scope="module", params=["postgresql", pytest.param("spark", marks=pytest.mark.slow)]
+)
 def other(request: pytest.FixtureRequest) -> Engine:
     """Each engine that DuckDB is compared with."""
     engine: Engine = request.getfixturevalue(request.param)

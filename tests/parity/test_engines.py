@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from families_under_test import UNDER_TEST
 from feature_tables import RELATIVE, from_world, grid, load, tables_of, values_of
 from generated import batches, worlds
 from hypothesis import given
@@ -68,12 +69,12 @@ def side_by_side(batch: Batch) -> tuple[World, list[str]]:
     return together(named_worlds), [p + account for p in prefixes for account in ACCOUNTS]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", UNDER_TEST)
 def test_features(family: str, engine: Engine, other: Engine) -> None:
-    values = values_of(FAMILIES[family])
+    values = values_of(UNDER_TEST[family])
 
     @law(share=0.5)
-    @given(batches(tables_of(FAMILIES[family])))
+    @given(batches(tables_of(UNDER_TEST[family])))
     @telling
     def agree(batch: Batch) -> None:
         world, accounts = side_by_side(batch)
@@ -84,10 +85,10 @@ def test_features(family: str, engine: Engine, other: Engine) -> None:
     agree()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", UNDER_TEST)
 def test_features_at_many_snapshots(family: str, engine: Engine, other: Engine) -> None:
-    values = values_of(FAMILIES[family], [30, 365])
-    drawn = worlds(tables_of(FAMILIES[family]), MONTHS, merging=True)
+    values = values_of(UNDER_TEST[family], [30, 365])
+    drawn = worlds(tables_of(UNDER_TEST[family]), MONTHS, merging=True)
 
     @law(share=0.1)
     @given(st.lists(drawn, min_size=9, max_size=9))
@@ -185,7 +186,8 @@ def test_values_are_bound(engine: Engine, other: Engine) -> None:
     for each in (engine, other):
         each.register("words", words())
         for word in filter(None, WORDS):
-            query = "SELECT key, 7 % 4 AS three, '50%' AS half FROM words WHERE key = ? AND 'it''s' <> ?"
+            named = "SELECT key, 7 % 4 AS three, '50%' AS half FROM words"
+            query = f"{named} WHERE key = ? AND 'it''s' <> ?"
             assert each.rows(query, [word, word]) == [(word, 3, "50%")]
             assert list(each.frame(query, [word, word]).iloc[0]) == [word, 3, "50%"]
         late = "SELECT COUNT(*) FROM words WHERE moment < ? AND day = ?"

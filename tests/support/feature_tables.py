@@ -101,16 +101,21 @@ def up_to(moment: date, table: pd.DataFrame) -> pd.DataFrame:
 
 def assert_identical(left: pd.DataFrame, right: pd.DataFrame, what: str = "") -> None:
     """Bit for bit the same values in the same order; the index is not compared."""
+    found = differences(left, right)
+    assert not found, f"{what} {_listing(found)}"
+
+
+def differences(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
+    """Each value that is not bit for bit the same in both; the index is not compared."""
     assert list(left.columns) == list(right.columns)
     one, other = left.to_numpy(np.float64), right.to_numpy(np.float64)
     assert one.shape == other.shape
     rows, columns = np.nonzero(one.view(np.int64) != other.view(np.int64))
-    found = [
+    return [
         f"{left.columns[column]} of {left.index[row]}: {one[row, column]} / {other[row, column]}"
         for row, column in zip(rows, columns, strict=True)
         if not np.isnan([one[row, column], other[row, column]]).all()
     ]
-    assert not found, f"{what} {_listing(found)}"
 
 
 def assert_answers(table: pd.DataFrame, answers: Mapping[Key, Answers]) -> None:

@@ -111,22 +111,35 @@ PEOPLE = (
     {"contact_id": "c3", "role": None, "department": None, "seniority": None},
     {"contact_id": "c4", "role": "owner", "department": None, "seniority": "executive"},
 )
+WAYS = (
+    {"initiated_by": None, "channel": None},
+    {"initiated_by": "account", "channel": "visit"},
+    {"initiated_by": "us", "channel": "Visit"},
+    {"initiated_by": "us", "channel": "call"},
+)
 REPS = ("r1", "r2", "r3", "r4")
 
 
 def touch_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:
     """One touch."""
     return st.builds(
-        lambda account, person, rep, occurred, by: (
-            {"account_id": account, "rep_id": rep, "occurred_at": occurred, "initiated_by": by}
-            | person
+        lambda account, person, rep, occurred, way: (
+            {"account_id": account, "rep_id": rep, "occurred_at": occurred} | way | person
         ),
         st.sampled_from(accounts),
         st.sampled_from(PEOPLE),
         st.sampled_from(REPS),
         times,
-        st.sampled_from([None, "account", "us"]),
+        st.sampled_from(WAYS),
     )
+
+
+SUBJECTS = (
+    {"category": None, "product_id": "p1"},
+    {"category": "delivery", "product_id": None},
+    {"category": "quality", "product_id": "p1"},
+    {"category": "quality", "product_id": "p2"},
+)
 
 
 @st.composite
@@ -136,7 +149,7 @@ def complaint_rows(draw: st.DrawFn, accounts: tuple[str, ...], times: Times) -> 
     row = {
         "account_id": draw(st.sampled_from(accounts)),
         "opened_at": opened,
-        "category": draw(st.sampled_from([None, "delivery", "quality"])),
+        **draw(st.sampled_from(SUBJECTS)),
         "severity": draw(st.sampled_from([None, "low", "Medium", "high", "CRITICAL", "urgent"])),
     }
     stamps = [opened]

@@ -1,0 +1,123 @@
+"""What is wrong with the definitions of a family that we did not write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from sqlglot.errors import ParseError
+
+from features.contract import TABLES
+from features.definition import Definition, Family, Feature
+from features.populations import Arrivals, Successions
+from features.values import Value, columns_of
+from pipeline.engines import Engine
+from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.tables.values_table import make_values_table
+from pipeline.wording import shortened, unknown
+
+EVENTS = {name: table for name, table in TABLES.items() if table.events}
+
+_BESIDE = ("account_id", "as_of", "label_complete", "defected")  # columns of the training table
+_NAME = re.compile(r"(?!shown_)[a-z][a-z0-9_]{0,62}")  # PostgreSQL cuts off what is longer
+_KEPT = {*TABLES, "snapshots", "calendar", "cohort", "labels", "account_identity", "feature_table"}
+
+
+def mistakes_of(family: Family, windows: Sequence[int], beside: Iterable[Family]) -> list[str]:
+    """A sentence for each mistake; none where every feature can be computed.
+
+    beside: families whose features, and whose names for derived rows, are taken. Every value is
+    tried on tables without rows, so a mistake in its SQL is told before any data are read.
+    """
+    if family.table not in EVENTS:
+        return [unknown(family.table, EVENTS, "table")]
+    definitions = family.definitions
+    if not isinstance(definitions, tuple) or not definitions:
+        return ["`definitions` should be a tuple; a single one needs a comma: (Definition(...),)"]
+    taken = dict.fromkeys(_BESIDE, "the training table")
+    rows: dict[str, object] = {}
+    for feature in (feature for other in beside for feature in other.features(windows)):
+        taken[feature.name] = feature.family
+        rows |= _derived(feature.value)
+    with DuckDBEngine(threads=1) as engine:
+        for table in TABLES.values():
+            columns = (f"CAST(NULL AS {kind}) AS {name}" for name, kind in table.stored().items())
+            engine.make(table.name, f"SELECT {', '.join(columns)} WHERE FALSE")
+        return [
+            f"definition {getattr(definition, 'stem', definition)!r}: {mistake}"
+            for definition in definitions
+            for mistake in _of_one(definition, family.name, windows, taken, rows, engine)
+        ]
+
+
+def said(error: BaseException) -> str:
+    """An error's kind and the first line of what it says."""
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    first, _, _ = message.partition("\n")
+    return f"{type(error).__name__}: {shortened(first, 200)}".removesuffix(": ")
+
+
+def _of_one(
+    definition: object,
+    family: str,
+    windows: Sequence[int],
+    taken: dict[str, str],
+    rows: dict[str, object],
+    engine: Engine,
+) -> list[str]:
+    """The mistakes of one definition; `taken` and `rows` grow by what it defines."""
+    if not isinstance(definition, Definition):
+        return ["is no Definition"]
+    try:
+        features = definition.features(family, windows)
+        for feature in features:
+            if mistakes := list(dict.fromkeys(_of_feature(feature, taken, rows))):
+                return mistakes  # those of one window are those of all
+        if features:
+            values = {feature.name: feature.value for feature in features}
+            make_values_table(engine, "tried", values, [date(2024, 1, 1)])
+    except Exception as error:  # whatever the file's own code does
+        return [said(error)]
+    return []
+
+
+def _of_feature(feature: Feature, taken: dict[str, str], rows: dict[str, object]) -> Iterator[str]:
+    if not _NAME.fullmatch(feature.name):
+        yield (
+            f"{feature.name!r} is no name of a feature: small letters, digits and _, at most 63 "
+            "signs, not shown_..."
+        )
+    if feature.name in taken:
+        yield f"'{feature.name}' is a column of {taken[feature.name]} already; give another stem"
+    taken[feature.name] = feature.family
+    if not isinstance(feature.value, Value):
+        yield f"its value is no Value but {shortened(repr(feature.value))}"
+        return
+    try:
+        read = columns_of(feature.value)
+    except ParseError as error:
+        yield _unparsed(error)
+        return
+    for table, column in sorted(read):
+        if table not in TABLES:
+            yield unknown(table, TABLES, "table")
+        elif column not in TABLES[table].stored():
+            yield unknown(column, TABLES[table].stored(), f"column of {table}")
+    for name, defined in _derived(feature.value).items():
+        if name in _KEPT or not _NAME.fullmatch(name):
+            yield f"rows cannot be named {name!r}; small letters, digits and _, and no table's name"
+        elif rows.setdefault(name, defined) != defined:
+            yield f"other rows are named {name!r} already; give these another name"
+
+
+def _derived(value: Value) -> dict[str, object]:
+    """The rows that become tables of the engine, by the name that they get there."""
+    found = (aggregate.rows for aggregate in value.aggregates())
+    return {rows.name: rows for rows in found if isinstance(rows, Successions | Arrivals)}
+
+
+def _unparsed(error: ParseError) -> str:
+    place = next(iter(error.errors), {})
+    text = "".join(place.get(part) or "" for part in ("start_context", "highlight", "end_context"))
+    return f"its SQL does not parse: {shortened(text, 120)!r}: {place.get('description', error)}"
