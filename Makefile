@@ -119,7 +119,8 @@ check: $(READY) ## style, types, boundaries, stale documents
 	@$(BIN)/python docs/generate.py --check
 
 laws: $(READY) ## a long random run of the laws against leakage (N=examples, FAMILIES=your files)
-	@LAWS_EXAMPLES="$$N" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q tests/laws tests/parity
+	@LAWS_EXAMPLES="$$N" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q -m "not slow" \
+		tests/laws tests/parity
 
 bench: $(READY) ## time and memory of the feature table beside one plain scan (BENCH_LINES=...)
 	@$(BIN)/python tests/benchmark/feature_table.py

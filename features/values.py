@@ -40,6 +40,10 @@ class Aggregate(Value):
         """Itself."""
         yield self
 
+    def populations(self) -> Iterator[Population]:
+        """The populations of events that it reads."""
+        yield self.rows.origin
+
     def windows(self) -> Iterator[int]:
         """The distances in days at which rows enter or leave what it counts."""
         yield from {self.within or 0, self.ago} - {0}
@@ -182,6 +186,10 @@ class RestrictedMean(Aggregate):
 
     zero_where_absent = False
 
+    def populations(self) -> Iterator[Population]:
+        """The populations of events that it reads."""
+        yield from filter(None, (self.rows, self.done))
+
     def columns(self) -> frozenset[tuple[str, str]]:
         """The (table, column) pairs that it reads."""
         assert self.done is not None
@@ -199,6 +207,10 @@ class DaysAround(Aggregate):
     rows: Population
     anchor: Population | None = None
     after: bool = False
+
+    def populations(self) -> Iterator[Population]:
+        """The populations of events that it reads."""
+        yield from filter(None, (self.rows, self.anchor))
 
     def columns(self) -> frozenset[tuple[str, str]]:
         """The (table, column) pairs that it reads."""

@@ -17,10 +17,10 @@ def days_around(
     last = f"last_{name}"
     yield Step(
         last,
-        "SELECT account_id, number, MAX(occurred_day) AS anchor_day FROM ("
-        "SELECT account_id, snapshots.number, occurred_day "
+        "SELECT account, number, MAX(occurred_day) AS anchor_day FROM ("
+        "SELECT account, snapshots.number, occurred_day "
         f"FROM {anchors.table} {at_snapshots('enters', 'stays')} WHERE {anchors.entries} > 0"
-        ") AS seen GROUP BY account_id, number",
+        ") AS seen GROUP BY account, number",
     )
     counted = ", ".join(
         f"COUNT(DISTINCT CASE WHEN {_between(a)} THEN occurred_day END) AS {scope.names[a]}"
@@ -29,14 +29,14 @@ def days_around(
     # Pairs of an anchor and a day near it come first: there are far fewer of them than snapshots.
     yield Step(
         name,
-        f"SELECT account_id, number, {counted} FROM ("
-        "SELECT anchor.account_id, anchor.number, anchor.anchor_day, cell.occurred_day "
+        f"SELECT account, number, {counted} FROM ("
+        "SELECT anchor.account, anchor.number, anchor.anchor_day, cell.occurred_day "
         f"FROM {last} AS anchor JOIN {cells.table} AS cell "
-        "ON cell.account_id = anchor.account_id AND anchor.number >= cell.enters "
+        "ON cell.account = anchor.account AND anchor.number >= cell.enters "
         "AND anchor.number < cell.stays "
         f"AND cell.occurred_day >= anchor.anchor_day - {longest} "
         f"AND cell.occurred_day < anchor.anchor_day + {longest} "
-        f"WHERE cell.{cells.entries} > 0) AS near GROUP BY account_id, number",
+        f"WHERE cell.{cells.entries} > 0) AS near GROUP BY account, number",
         tuple(aggregates),
     )
 

@@ -12,7 +12,7 @@ def arrivals(scope: Scope, name: str, rows: str) -> list[Step]:
     rows: SQL, placed rows with `key` and occurred_s. A key whose first row is seen from when it
     occurred, and for good, came then at every snapshot; the others are looked at one by one.
     """
-    reached, last = scope.calendar.reached, scope.calendar.snapshots
+    reached, last = scope.reached, scope.calendar.snapshots
     cells, keys, moved = f"sightings_{name}", f"keys_{name}", f"moved_{name}"
     plain = f"CASE WHEN {always_seen(last)} THEN"
     leaving = ", ".join(reached)
@@ -24,30 +24,33 @@ def arrivals(scope: Scope, name: str, rows: str) -> list[Step]:
     return [
         Step(
             cells,
-            f"SELECT account_id, key, enters, stays, {leaving}, MIN(occurred_s) AS occurred_s "
-            f"FROM {rows} GROUP BY account_id, key, enters, stays, {leaving}",
+            scope.numbered(
+                f"SELECT account_id, key, enters, stays, {leaving}, MIN(occurred_s) AS occurred_s "
+                f"FROM {rows} GROUP BY account_id, key, enters, stays, {leaving}",
+                ("key", "enters", "stays", *reached, "occurred_s"),
+            ),
         ),
         Step(
             keys,
-            "SELECT account_id, key, MIN(occurred_s) AS occurred_s, "
+            "SELECT account, key, MIN(occurred_s) AS occurred_s, "
             f"MIN({plain} occurred_s END) AS plain_s{earliest(plain, 'END')} FROM {cells} "
-            "GROUP BY account_id, key",
+            "GROUP BY account, key",
         ),
         Step(
             moved,
-            f"SELECT cell.account_id, cell.key, cell.enters, cell.stays, cell.occurred_s{listed} "
-            f"FROM {cells} AS cell JOIN {keys} AS keyed ON keyed.account_id = cell.account_id "
+            f"SELECT cell.account, cell.key, cell.enters, cell.stays, cell.occurred_s{listed} "
+            f"FROM {cells} AS cell JOIN {keys} AS keyed ON keyed.account = cell.account "
             "AND keyed.key = cell.key "
             "WHERE keyed.plain_s IS NULL OR keyed.plain_s <> keyed.occurred_s",
         ),
         Step(
             name,
-            f"SELECT account_id, occurred_s, reached_0 AS enters, {last} AS stays, {leaving} "
+            f"SELECT account, occurred_s, reached_0 AS enters, {last} AS stays, {leaving} "
             f"FROM {keys} WHERE plain_s = occurred_s UNION ALL "
-            "SELECT account_id, occurred_s, number AS enters, number + 1 AS stays, "
-            f"{leaving} FROM (SELECT account_id, key, snapshots.number, "
+            "SELECT account, occurred_s, number AS enters, number + 1 AS stays, "
+            f"{leaving} FROM (SELECT account, key, snapshots.number, "
             f"MIN(occurred_s) AS occurred_s{earliest()} "
             f"FROM {moved} {at_snapshots('enters', 'stays')} "
-            "GROUP BY account_id, key, snapshots.number) AS first_row",
+            "GROUP BY account, key, snapshots.number) AS first_row",
         ),
     ]

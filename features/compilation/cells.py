@@ -110,4 +110,6 @@ def _one_scan(
         f"FROM ({scope.seen(some, carried)}) AS event "
         "GROUP BY account_id, occurred_day, enters, stays"
     )
-    return Step(table, scope.placed(daily, ("account_id", "enters", "stays", *sums))), cells
+    columns = ("enters", "stays", *sums)
+    placed = scope.placed(daily, ("account_id", *columns))
+    return Step(table, scope.numbered(placed, (*columns, "occurred_day", *scope.reached))), cells

@@ -28,15 +28,15 @@ def extremes(scope: Scope, cells: str, moments: Mapping[Aggregate, str]) -> Step
     picked, best = columns("{pick}({of})"), columns("{pick}({name})")
     return Step(
         f"moments_{cells}",
-        f"WITH entering AS (SELECT account_id, enters AS number{picked} FROM {cells} "
-        f"WHERE stays = {last} GROUP BY account_id, enters), "
-        f"{grid('entering')}, lasting AS (SELECT grid.account_id, grid.number"
+        f"WITH entering AS (SELECT account, enters AS number{picked} FROM {cells} "
+        f"WHERE stays = {last} GROUP BY account, enters), "
+        f"{grid('entering')}, lasting AS (SELECT grid.account, grid.number"
         f"{columns('{pick}(entering.{name}) OVER so_far')} FROM grid LEFT JOIN entering "
-        "ON entering.account_id = grid.account_id AND entering.number = grid.number "
-        f"{SO_FAR}), passing AS (SELECT account_id, snapshots.number{picked} "
+        "ON entering.account = grid.account AND entering.number = grid.number "
+        f"{SO_FAR}), passing AS (SELECT account, snapshots.number{picked} "
         f"FROM {cells} {at_snapshots('enters', 'stays')} "
-        f"WHERE stays < {last} GROUP BY account_id, snapshots.number) "
-        f"SELECT account_id, number{best} FROM (SELECT * FROM lasting UNION ALL "
-        "SELECT * FROM passing) AS either GROUP BY account_id, number",
+        f"WHERE stays < {last} GROUP BY account, snapshots.number) "
+        f"SELECT account, number{best} FROM (SELECT * FROM lasting UNION ALL "
+        "SELECT * FROM passing) AS either GROUP BY account, number",
         tuple(moments),
     )

@@ -21,11 +21,14 @@ def ranges_of(scope: Scope, name: str, population: Population, key: str, measure
         f"FROM ({scope.seen(population, {'key': key, 'amount': measure})}) AS seen "
         "WHERE key IS NOT NULL GROUP BY account_id, key, occurred_day, enters, stays"
     )
-    columns = ("account_id", "key", "enters", "stays", "amount")
+    columns = ("key", "enters", "stays", "amount")
+    numbered = scope.numbered(
+        scope.placed(rows, ("account_id", *columns)), (*columns, *scope.reached)
+    )
     return Step(
         name,
-        "SELECT *, COUNT(*) OVER (PARTITION BY account_id, key) AS ranges "
-        f"FROM ({scope.placed(rows, columns)}) AS range_of_key",
+        "SELECT *, COUNT(*) OVER (PARTITION BY account, key) AS ranges "
+        f"FROM ({numbered}) AS range_of_key",
     )
 
 
@@ -42,14 +45,14 @@ def largest_sums(
         edges = f"{seen.begins} AS begins, {seen.ends} AS ends"
         yield Step(
             f"{name}_{aggregate.within}",
-            f"SELECT account_id, number, MAX(amount) AS {scope.names[aggregate]} FROM ("
-            "SELECT account_id, snapshots.number, MAX(amount) AS amount FROM ("
-            f"SELECT account_id, {edges}, MAX(amount) AS amount FROM {ranges} WHERE ranges = 1 "
-            f"GROUP BY account_id, begins, ends) AS cell {at_snapshots('begins', 'ends')} "
-            "GROUP BY account_id, snapshots.number UNION ALL "
-            "SELECT account_id, snapshots.number, SUM(amount) AS amount FROM ("
-            f"SELECT account_id, key, {edges}, amount FROM {ranges} WHERE ranges > 1) AS cell "
-            f"{at_snapshots('begins', 'ends')} GROUP BY account_id, key, snapshots.number"
-            ") AS per_key GROUP BY account_id, number",
+            f"SELECT account, number, MAX(amount) AS {scope.names[aggregate]} FROM ("
+            "SELECT account, snapshots.number, MAX(amount) AS amount FROM ("
+            f"SELECT account, {edges}, MAX(amount) AS amount FROM {ranges} WHERE ranges = 1 "
+            f"GROUP BY account, begins, ends) AS cell {at_snapshots('begins', 'ends')} "
+            "GROUP BY account, snapshots.number UNION ALL "
+            "SELECT account, snapshots.number, SUM(amount) AS amount FROM ("
+            f"SELECT account, key, {edges}, amount FROM {ranges} WHERE ranges > 1) AS cell "
+            f"{at_snapshots('begins', 'ends')} GROUP BY account, key, snapshots.number"
+            ") AS per_key GROUP BY account, number",
             (aggregate,),
         )

@@ -58,7 +58,8 @@ def per_key(
                 wide[f"last_{column}_{number}"] = f"MAX({counted} occurred_s END)"
     keys = f"keys_{name}"
     listed = "".join(f", {text} AS {column}" for column, text in wide.items())
-    yield Step(keys, f"SELECT account_id, key{listed} FROM {rows} GROUP BY account_id, key")
+    summed = f"SELECT account_id, key{listed} FROM {rows} GROUP BY account_id, key"
+    yield Step(keys, scope.numbered(summed, ("key", *wide)))
 
     def column_of(aggregate: Aggregate) -> str:
         return f"sum_{measured.index(_measure(aggregate))}_w{aggregate.within}_{aggregate.ago}"
@@ -69,7 +70,7 @@ def per_key(
             for a in reduced
             for number in range(scope.calendar.snapshots)
         )
-        yield Step(f"reduced_{name}", f"SELECT account_id{columns} FROM {keys} GROUP BY account_id")
+        yield Step(f"reduced_{name}", f"SELECT account{columns} FROM {keys} GROUP BY account")
         answered = {scope.names[a]: f"{scope.names[a]}_at_{{number}}" for a in reduced}
         yield Step(f"{name}_reduced", scope.unpivoted(f"reduced_{name}", answered), tuple(reduced))
     windows = {(a.within, a.ago): [b for b in busiest if b.within == a.within] for a in busiest}
@@ -89,8 +90,8 @@ def per_key(
         answers = ", ".join(f"{a.which}_s AS {scope.names[a]}" for a in own)
         yield Step(
             f"{name}_busiest_{within}",
-            f"SELECT account_id, number, {answers} FROM (SELECT *, ROW_NUMBER() OVER ("
-            "PARTITION BY account_id, number ORDER BY entries DESC, last_s DESC, key) AS place "
+            f"SELECT account, number, {answers} FROM (SELECT *, ROW_NUMBER() OVER ("
+            "PARTITION BY account, number ORDER BY entries DESC, last_s DESC, key) AS place "
             f"FROM ({long}) AS keyed) AS ranked WHERE place = 1",
             tuple(own),
         )

@@ -17,7 +17,7 @@ from features.compilation.extremes import extremes
 from features.compilation.largest_sum import largest_sums, ranges_of
 from features.compilation.masks import distinct
 from features.compilation.per_key import measures, per_key
-from features.compilation.scope import Scope, Step
+from features.compilation.scope import ACCOUNT_NUMBERS, Scope, Step
 from features.compilation.standing import standing
 from features.compilation.successions import of_steps, successions
 from features.compilation.sums import sums, sums_of
@@ -46,10 +46,11 @@ from features.visibility import Calendar, reached, snapshot_rows
 A = TypeVar("A", bound=Aggregate)
 K = TypeVar("K")
 
+_WANTED = "wanted_accounts"
 _WORD = re.compile(r"\w+")
 
 # A join of very many tables takes long to plan, one of very many rows much memory to carry out.
-_TABLES_TOGETHER = 10
+_TABLES_TOGETHER = 20
 _MOST_BATCHES = 4
 _FEWEST_SNAPSHOTS = 6  # of a batch
 
@@ -111,13 +112,14 @@ def compile_values(
         {aggregate: f"a{number}" for number, aggregate in enumerate(aggregates)},
         merged,
     )
-    steps = list(_steps(scope, aggregates))
+    steps = [_account_numbers(aggregates, rows, merged=merged), *_steps(scope, aggregates)]
     answered = [step for step in steps if step.answers]
-    joined = list(_joined(scope, answered, rows or _every_row(answered)))
+    wanted = Step(_WANTED, _numbered_rows(rows) if rows else _every_row(answered))
+    joined = list(_joined(scope, answered))
     return Plan(
         snapshots=tuple(snapshot_rows(as_ofs)),
         calendar=scope.calendar,
-        steps=(*steps, *joined),
+        steps=(*steps, wanted, *joined),
         queries=tuple(
             _final_query(values, scope, joined, numbers) for numbers in _batches(len(as_ofs))
         ),
@@ -151,7 +153,9 @@ def _tables(
             days, where = f"days_{rows.name}", "TRUE"
             carried = {"key": rows.by} | {f"sum_{n}": text for n, text in enumerate(rows.sums)}
             indexes = (reached(0), reached(longest))
-            yield Step(days, f"SELECT * FROM {_keyed(scope, rows.of, carried, indexes)}")
+            columns = ("occurred_day", "enters", "stays", *carried, *indexes)
+            keyed = _keyed(scope, rows.of, carried, indexes)
+            yield Step(days, scope.numbered(f"SELECT * FROM {keyed}", columns))
         else:
             days, where = cells[rows.of].table, f"{cells[rows.of].entries} > 0"
         yield from successions(scope, rows, days, where, longest)
@@ -177,7 +181,7 @@ def _from_cells(
     for rows, counted in _groups(_of(aggregates, Days), lambda a: a.rows).items():
         some = f"{cells[rows].table} WHERE {cells[rows].entries} > 0"
         yield from distinct(
-            scope, f"days_of_{scope.names[counted[0]]}", some, "occurred_day", counted
+            scope, f"days_of_{scope.names[counted[0]]}", some, "account", "occurred_day", counted
         )
     for rows, of_chain in _groups(_of(aggregates, OfSteps), lambda a: a.rows).items():
         yield from of_steps(scope, cells[rows].table, of_chain)
@@ -198,8 +202,12 @@ def _from_keys(
         yield from largest_sums(scope, f"largest_{name}", ranges[rows, key], sought)
     for by, counted in _groups(_of(aggregates, Distinct), lambda a: (a.rows, a.key)).items():
         rows, key = by
-        keyed = ranges.get(by) or _keyed(scope, rows.origin, {"key": key})
-        yield from distinct(scope, f"distinct_{scope.names[counted[0]]}", keyed, "key", counted)
+        keyed, who = ranges.get(by), "account"
+        if keyed is None:
+            keyed, who = _keyed(scope, rows.origin, {"key": key}), "account_id"
+        yield from distinct(
+            scope, f"distinct_{scope.names[counted[0]]}", keyed, who, "key", counted
+        )
     reduced: list[PerKey | OfBusiest] = [*_of(aggregates, PerKey), *_of(aggregates, OfBusiest)]
     for (rows, key), own in _groups(reduced, lambda a: (a.rows, a.key)).items():
         carried = {f"of_{number}": text for number, text in enumerate(measures(own))}
@@ -253,16 +261,38 @@ def _keyed(
     return f"({rows}) AS keyed_row WHERE key IS NOT NULL"
 
 
-def _every_row(answered: Sequence[Step]) -> str:
-    """SQL: every account and snapshot that some step answers."""
-    each = " UNION ".join(f"SELECT account_id, number FROM {step.name}" for step in answered)
-    return (
-        f"(SELECT answered.account_id, snapshots.as_of FROM ({each}) AS answered "
-        "JOIN snapshots ON snapshots.number = answered.number)"
+def _account_numbers(aggregates: Sequence[Aggregate], rows: str | None, *, merged: bool) -> Step:
+    """The step that numbers all accounts there are, those wanted included."""
+    tables = dict.fromkeys(
+        population.table for aggregate in aggregates for population in aggregate.populations()
+    )
+    named = [f"SELECT DISTINCT account_id FROM {table}" for table in tables]
+    if merged:
+        named.append("SELECT known_as AS account_id FROM account_identity")
+    if rows:
+        named.append(f"SELECT account_id FROM {rows}")
+    return Step(
+        ACCOUNT_NUMBERS,
+        "SELECT account_id, CAST(ROW_NUMBER() OVER (ORDER BY account_id) AS INTEGER) AS account "
+        f"FROM (SELECT DISTINCT account_id FROM ({' UNION ALL '.join(named)}) AS named) AS every",
     )
 
 
-def _joined(scope: Scope, answered: Sequence[Step], rows: str) -> Iterator[Step]:
+def _numbered_rows(rows: str) -> str:
+    """SQL: the rows wanted, by number of account and snapshot."""
+    return (
+        f"SELECT {ACCOUNT_NUMBERS}.account, snapshots.number FROM {rows} AS wanted "
+        f"JOIN {ACCOUNT_NUMBERS} ON {ACCOUNT_NUMBERS}.account_id = wanted.account_id "
+        "JOIN snapshots ON snapshots.as_of = wanted.as_of"
+    )
+
+
+def _every_row(answered: Sequence[Step]) -> str:
+    """SQL: every account and snapshot that some step answers."""
+    return " UNION ".join(f"SELECT account, number FROM {step.name}" for step in answered)
+
+
+def _joined(scope: Scope, answered: Sequence[Step]) -> Iterator[Step]:
     """Steps that put answers side by side, a few tables at a time, for the rows wanted."""
     for place in range(0, len(answered), _TABLES_TOGETHER):
         together = answered[place : place + _TABLES_TOGETHER]
@@ -273,14 +303,13 @@ def _joined(scope: Scope, answered: Sequence[Step], rows: str) -> Iterator[Step]
             for aggregate in step.answers
         )
         joins = "".join(
-            f" LEFT JOIN {step.name} ON {step.name}.account_id = wanted.account_id "
-            f"AND {step.name}.number = snapshots.number"
+            f" LEFT JOIN {step.name} ON {step.name}.account = wanted.account "
+            f"AND {step.name}.number = wanted.number"
             for step in together
         )
         yield Step(
             f"joined_{place // _TABLES_TOGETHER}",
-            f"SELECT wanted.account_id, snapshots.number{columns} FROM {rows} AS wanted "
-            f"JOIN snapshots ON snapshots.as_of = wanted.as_of{joins}",
+            f"SELECT wanted.account, wanted.number{columns} FROM {_WANTED} AS wanted{joins}",
             tuple(aggregate for step in together for aggregate in step.answers),
         )
 
@@ -299,7 +328,11 @@ def _batches(snapshots: int) -> Iterator[range]:
 def _final_query(
     values: Mapping[str, Value], scope: Scope, joined: Sequence[Step], numbers: range
 ) -> str:
-    """SQL: the values at some snapshots."""
+    """SQL: the values at some snapshots.
+
+    All tables have the same rows. They are joined from the left, so that no planner reorders the
+    joins: with a single snapshot, joining by its number first would multiply accounts by accounts.
+    """
     references = {
         aggregate: f"{step.name}.{scope.names[aggregate]}"
         for step in joined
@@ -308,18 +341,17 @@ def _final_query(
     selected = "".join(
         f", CAST({_sql(value, references)} AS DOUBLE) AS {name}" for name, value in values.items()
     )
-    first, *others = joined
     some = f"number >= {numbers.start} AND number < {numbers.stop}"
     joins = "".join(
-        f" JOIN (SELECT * FROM {step.name} WHERE {some}) AS {step.name} "
-        f"ON {step.name}.account_id = {first.name}.account_id "
-        f"AND {step.name}.number = {first.name}.number"
-        for step in others
+        f" LEFT JOIN (SELECT * FROM {step.name} WHERE {some}) AS {step.name} "
+        f"ON {step.name}.account = wanted.account AND {step.name}.number = wanted.number"
+        for step in joined
     )
     return (
-        f"SELECT {first.name}.account_id, snapshots.as_of{selected} FROM {first.name} "
-        f"JOIN snapshots ON snapshots.number = {first.name}.number{joins} "
-        f"WHERE {first.name}.{some.replace(' AND ', f' AND {first.name}.')}"
+        f"SELECT {ACCOUNT_NUMBERS}.account_id, snapshots.as_of{selected} "
+        f"FROM (SELECT * FROM {_WANTED} WHERE {some}) AS wanted "
+        f"JOIN {ACCOUNT_NUMBERS} ON {ACCOUNT_NUMBERS}.account = wanted.account "
+        f"JOIN snapshots ON snapshots.number = wanted.number{joins}"
     )
 
 

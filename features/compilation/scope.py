@@ -9,13 +9,16 @@ from features.populations import Population
 from features.values import Aggregate
 from features.visibility import Calendar, dated, placed, seen
 
+ACCOUNT_NUMBERS = "account_numbers"
+"""The table (account_id, account): a number for each account, in order of account_id."""
+
 
 @dataclass(frozen=True)
 class Step:
     """One query of a plan; its answer is kept as a table of that name.
 
     answers: the aggregates that the table answers, each in the column that the scope names, one
-    row per account_id and snapshot number. A table without answers serves later steps only.
+    row per account and snapshot number. A table without answers serves later steps only.
     """
 
     name: str
@@ -34,6 +37,11 @@ class Scope:
     names: Mapping[Aggregate, str]
     merged: bool
 
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """The names of all indexes."""
+        return self.calendar.reached
+
     def seen(self, population: Population, carried: Mapping[str, str]) -> str:
         """SQL: see `features.visibility.seen`; with occurred_s."""
         rows = dated(population, carried, self.calendar, merged=self.merged)
@@ -43,7 +51,7 @@ class Scope:
         self, rows: str, columns: Iterable[str], indexes: Iterable[str] | None = None
     ) -> str:
         """SQL: see `features.visibility.placed`; with all indexes where none are named."""
-        return placed(rows, columns, indexes or self.calendar.reached, self.calendar)
+        return placed(rows, columns, indexes or self.reached, self.calendar)
 
     def placed_rows(
         self,
@@ -54,6 +62,14 @@ class Scope:
         """SQL: the rows that some snapshot sees, each with occurred_s and its indexes."""
         columns = ("account_id", "enters", "stays", "occurred_s", *carried)
         return self.placed(self.seen(population, carried), columns, indexes)
+
+    def numbered(self, rows: str, columns: Iterable[str]) -> str:
+        """SQL: rows by `account`, a number, instead of account_id, which is slow to compare."""
+        names = "".join(f", named.{column}" for column in columns)
+        return (
+            f"SELECT {ACCOUNT_NUMBERS}.account{names} FROM ({rows}) AS named "
+            f"JOIN {ACCOUNT_NUMBERS} ON {ACCOUNT_NUMBERS}.account_id = named.account_id"
+        )
 
     def unpivoted(self, table: str, columns: Mapping[str, str], where: str = "TRUE") -> str:
         """SQL: a row per row of `table` and snapshot number.
@@ -67,7 +83,7 @@ class Scope:
                 f", {text.format(number=number)} AS {name}" for name, text in columns.items()
             )
             return (
-                f"SELECT account_id, {number} AS number{listed} FROM {table} "
+                f"SELECT account, {number} AS number{listed} FROM {table} "
                 f"WHERE {where.format(number=number)}"
             )
 

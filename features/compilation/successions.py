@@ -26,7 +26,7 @@ def successions(
     the settled days at both ends, snapshot by snapshot.
     """
     name, last = steps.name, scope.calendar.snapshots
-    chain = "account_id, key" if steps.by else "account_id"
+    chain = "account, key" if steps.by else "account"
     sums = [f"sum_{number}" for number in range(len(steps.sums))]
     # With sums, every row of the day matters; without, one that is there from the start is enough.
     settled = f"{'MIN' if sums else 'MAX'}(CASE WHEN {always_seen(last)} THEN 1 ELSE 0 END)"
@@ -44,7 +44,7 @@ def successions(
     carried = [column for name_of in sums for column in (name_of, f"earlier_{name_of}")]
     pair = ", ".join(
         (
-            "account_id",
+            "account",
             "occurred_day AS later_day",
             "earlier_occurred_day AS occurred_day",
             *carried,
@@ -83,15 +83,15 @@ def successions(
         "WHERE earlier_occurred_day IS NOT NULL"
     )
     # Placed by the earlier day: a step leaves a window when its first day does.
-    columns = ("account_id", "later_day", *carried, "enters", "stays")
+    columns = ("account", "later_day", *carried, "enters", "stays")
     placed = scope.placed(f"{settled_pairs} UNION ALL {walked_pairs}", columns)
-    reached = ", ".join(("enters", "stays", *scope.calendar.reached, *carried))
+    reached = ", ".join(("enters", "stays", *scope.reached, *carried))
     return [
         Step(chains, neighbours),
         Step(unsettled, found),
         Step(
             name,
-            "SELECT account_id, later_day AS occurred_day, later_day - occurred_day AS days, "
+            "SELECT account, later_day AS occurred_day, later_day - occurred_day AS days, "
             f"{reached} FROM ({placed}) AS step",
         ),
     ]
@@ -113,8 +113,8 @@ def of_steps(scope: Scope, table: str, aggregates: Sequence[OfSteps]) -> Iterato
         seen = range_within(within)
         yield Step(
             f"of_{table}_{within}",
-            f"SELECT account_id, snapshots.number, {answers} FROM {table} "
-            f"{at_snapshots(seen.begins, seen.ends)} GROUP BY account_id, snapshots.number",
+            f"SELECT account, snapshots.number, {answers} FROM {table} "
+            f"{at_snapshots(seen.begins, seen.ends)} GROUP BY account, snapshots.number",
             tuple(own),
         )
 

@@ -26,21 +26,20 @@ def sums(scope: Scope, cells: str, amounts: Mapping[Aggregate, str]) -> Step:
         for number, (edge, columns) in enumerate(edges.items())
     }
     listed = ", ".join(f"{table} AS ({sql})" for table, sql in changes.items())
-    accounts = " UNION ".join(f"SELECT account_id FROM {table}" for table in changes)
+    accounts = " UNION ".join(f"SELECT account FROM {table}" for table in changes)
     running = ", ".join(
         f"CAST(SUM(COALESCE({scope.names[a]}_in, 0) - COALESCE({scope.names[a]}_out, 0)) "
         f"OVER so_far AS BIGINT) AS {scope.names[a]}"
         for a in amounts
     )
     joined = " ".join(
-        f"LEFT JOIN {table} ON {table}.account_id = grid.account_id "
-        f"AND {table}.number = grid.number"
+        f"LEFT JOIN {table} ON {table}.account = grid.account AND {table}.number = grid.number"
         for table in changes
     )
     return Step(
         sums_of(cells),
-        f"WITH {listed}, account AS ({accounts}), {grid('account')} "
-        f"SELECT grid.account_id, grid.number, {running} FROM grid {joined} {SO_FAR}",
+        f"WITH {listed}, everyone AS ({accounts}), {grid('everyone')} "
+        f"SELECT grid.account, grid.number, {running} FROM grid {joined} {SO_FAR}",
         tuple(amounts),
     )
 
@@ -48,21 +47,21 @@ def sums(scope: Scope, cells: str, amounts: Mapping[Aggregate, str]) -> Step:
 def grid(of: str) -> str:
     """SQL: a common table `grid` with every snapshot of every account in the table `of`."""
     return (
-        "grid AS (SELECT account.account_id, snapshots.number FROM "
-        f"(SELECT DISTINCT account_id FROM {of}) AS account CROSS JOIN snapshots)"
+        "grid AS (SELECT every.account, snapshots.number FROM "
+        f"(SELECT DISTINCT account FROM {of}) AS every CROSS JOIN snapshots)"
     )
 
 
 SO_FAR = (
-    "WINDOW so_far AS (PARTITION BY grid.account_id ORDER BY grid.number "
+    "WINDOW so_far AS (PARTITION BY grid.account ORDER BY grid.number "
     "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
 )
 """A window of `grid`: all snapshots up to the row's own."""
 
 
 def _changes(cells: str, edge: str, columns: Mapping[str, str]) -> str:
-    """SQL: what crosses one edge at each snapshot: account_id, number and the columns."""
+    """SQL: what crosses one edge at each snapshot: account, number and the columns."""
     summed = ", ".join(
         f"CAST(SUM({amount}) AS BIGINT) AS {name}" for name, amount in columns.items()
     )
-    return f"SELECT account_id, {edge} AS number, {summed} FROM {cells} GROUP BY account_id, {edge}"
+    return f"SELECT account, {edge} AS number, {summed} FROM {cells} GROUP BY account, {edge}"

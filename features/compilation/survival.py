@@ -20,35 +20,38 @@ def restricted_means(
 
     waiting: SQL, placed rows with occurred_s. done: SQL, placed rows with `duration`, in seconds.
     """
-    kept = ", ".join(("account_id", "enters", "stays", *scope.calendar.reached))
+    columns = ("enters", "stays", *scope.reached, "occurred_s")
+    kept = ", ".join(("account_id", *columns))
     waits = f"waits_{name}"
     yield Step(
         waits,
-        f"SELECT {kept}, occurred_s, CAST(NULL AS BIGINT) AS duration FROM ({waiting}) AS waiting "
-        f"UNION ALL SELECT {kept}, occurred_s, GREATEST(duration, 0) AS duration "
-        f"FROM ({done}) AS done",
+        scope.numbered(
+            f"SELECT {kept}, CAST(NULL AS BIGINT) AS duration FROM ({waiting}) AS waiting "
+            f"UNION ALL SELECT {kept}, GREATEST(duration, 0) AS duration FROM ({done}) AS done",
+            (*columns, "duration"),
+        ),
     )
     for aggregate in aggregates:
         limit = aggregate.limit_days * SECONDS_PER_DAY
         seen = range_within(aggregate.within, aggregate.ago)
-        along = "(PARTITION BY account_id, number ORDER BY length"
+        along = "(PARTITION BY account, number ORDER BY length"
         yield Step(
             f"{name}_{aggregate.within}",
-            f"SELECT account_id, number, CAST(SUM(CAST(ROUND(EXP(CAST(COALESCE(fallen, 0) "
+            f"SELECT account, number, CAST(SUM(CAST(ROUND(EXP(CAST(COALESCE(fallen, 0) "
             f"AS DOUBLE) / {_LOG_SCALE}) * (length - COALESCE(before, 0)) * {_TIME_SCALE}) "
             f"AS BIGINT)) AS DOUBLE) / {_TIME_SCALE} AS {scope.names[aggregate]} FROM ("
-            f"SELECT account_id, number, length, LAG(length) OVER {along}) AS before, "
+            f"SELECT account, number, length, LAG(length) OVER {along}) AS before, "
             f"SUM(fall) OVER {along} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS fallen "
-            "FROM (SELECT account_id, number, length, CASE WHEN at_risk > ended THEN CAST(ROUND("
+            "FROM (SELECT account, number, length, CASE WHEN at_risk > ended THEN CAST(ROUND("
             f"LN(CAST(at_risk - ended AS DOUBLE) / at_risk) * {_LOG_SCALE}) AS BIGINT) END AS fall "
-            "FROM (SELECT account_id, number, length, ended, SUM(waits) OVER "
+            "FROM (SELECT account, number, length, ended, SUM(waits) OVER "
             f"{along} DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS at_risk "
-            "FROM (SELECT account_id, number, length, SUM(ended) AS ended, COUNT(*) AS waits FROM ("
-            "SELECT account_id, snapshots.number, "
+            "FROM (SELECT account, number, length, SUM(ended) AS ended, COUNT(*) AS waits FROM ("
+            "SELECT account, snapshots.number, "
             f"LEAST(COALESCE(duration, snapshots.as_of_s - occurred_s), {limit}) AS length, "
             f"CASE WHEN duration <= {limit} THEN 1 ELSE 0 END AS ended "
             f"FROM {waits} {at_snapshots(seen.begins, seen.ends)}) AS wait "
-            "GROUP BY account_id, number, length) AS length_of) AS risk) AS curve) AS stretch "
-            "GROUP BY account_id, number",
+            "GROUP BY account, number, length) AS length_of) AS risk) AS curve) AS stretch "
+            "GROUP BY account, number",
             (aggregate,),
         )

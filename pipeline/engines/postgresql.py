@@ -2,13 +2,14 @@
 
 Everything is made in temporary tables of one connection and is gone with it. Its statements find
 no other table: one of the same name that belongs to somebody is never read, changed or dropped.
+Only `read` looks at such tables, and cannot change them.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import pandas as pd
@@ -21,6 +22,7 @@ from pipeline.engines.translation import (
     POSTGRESQL,
     arrow_type,
     in_pandas,
+    postgresql_column,
     postgresql_type,
     translated,
 )
@@ -60,8 +62,9 @@ class PostgresEngine:
                 f"The PostgreSQL server that {variable} names does not answer: {error}. "
                 "Check that it runs and that the user may connect."
             ) from None
+        ((self._users_path,),) = self._connection.execute("SHOW search_path").fetchall()
         for name, value in _SETTINGS.items():
-            self._connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+            self._set(name, value)
 
     def __enter__(self) -> Self:
         return self
@@ -77,6 +80,28 @@ class PostgresEngine:
             for query in others:
                 self._run(f"INSERT INTO {_MADE} {query}")
             self._put(name)
+
+    def read(self, name: str, columns: Mapping[str, str], query: str) -> None:
+        """Copy what a query of the user's own finds into the table `name`, by column name.
+
+        columns: SQL types as in `features.contract`, by name. query: one SELECT in PostgreSQL's
+        dialect, over any tables that the connection may read; it runs in a read-only transaction.
+        """
+        for column in columns:
+            POSTGRESQL.check_name(column)
+        typed = ", ".join(f"{quoted(c)} {postgresql_column(t)}" for c, t in columns.items())
+        named = ", ".join(map(quoted, columns))
+        self._run(f"CREATE TEMPORARY TABLE {_MADE} ({typed})")
+        try:
+            with self._connection.transaction():
+                self._run("SET TRANSACTION READ ONLY")  # of all but temporary tables
+                self._set("search_path", self._users_path, for_transaction=True)
+                found = f"INSERT INTO {_MADE} SELECT {named} FROM ({query}\n) AS found"
+                self._connection.execute(found.encode(), prepare=True)  # so it is one statement
+        except psycopg.Error:
+            self._run(f"DROP TABLE {_MADE}")
+            raise
+        self._put(name)
 
     def register(self, name: str, table: pa.Table | pd.DataFrame) -> None:
         """Copy an in-memory table into the engine under `name`, in place of one of that name."""
@@ -153,6 +178,9 @@ class PostgresEngine:
             ),
         )
         return in_pandas(rows)
+
+    def _set(self, name: str, value: str, *, for_transaction: bool = False) -> None:
+        self._connection.execute("SELECT set_config(%s, %s, %s)", [name, value, for_transaction])
 
     def _run(self, statement: str) -> None:
         self._connection.execute(statement.encode())

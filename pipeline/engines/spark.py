@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,15 +24,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pipeline.engines.translation import SPARK, in_pandas, translated
 from pipeline.errors import ServiceUnavailable
 
-with (
-    warnings.catch_warnings()
-):  # that pandas is newer than Spark's own use of it, which is not ours
-    warnings.simplefilter("ignore", FutureWarning)
-    from pyspark.errors import PySparkRuntimeError
-    from pyspark.sql import DataFrame, SparkSession
-
+# Errors only; the second logger's level is the one that a Python session would set for all.
 _LOGGING = """
 rootLogger.level = error
+logger.python.name = org.apache.spark.api.python.PythonGatewayServer
+logger.python.level = error
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
 appender.stderr.name = stderr
@@ -46,7 +42,7 @@ class SparkEngine:
     """One Spark session; use as a context manager. A process has room for one at a time.
 
     memory_share: of the machine's memory, 0-1; beyond it Spark spills to `spill_folder` (a private
-    temporary folder when None), where its tables are, too.
+    temporary folder when None), where its tables are, too. settings: of Spark, before those here.
     """
 
     def __init__(
@@ -55,6 +51,7 @@ class SparkEngine:
         threads: int = 2,
         memory_share: float = 0.6,
         spill_folder: Path | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="defection-", dir=spill_folder)
         self._folder = Path(self._temporary.name)
@@ -63,7 +60,7 @@ class SparkEngine:
         logging = self._folder / "log4j2.properties"
         logging.write_text(_LOGGING)
         pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-        settings = {
+        chosen = {
             "spark.driver.memory": f"{int(pages * page_bytes * memory_share / 2**20)}m",
             "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()}",
             "spark.driver.host": "127.0.0.1",
@@ -79,9 +76,10 @@ class SparkEngine:
             "spark.sql.shuffle.partitions": str(16 * threads),
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
+            **(settings or {}),
         }
         builder = SparkSession.builder.master(f"local[{threads}]").appName("defection")
-        for name, value in settings.items():
+        for name, value in chosen.items():
             builder = builder.config(name, value)
         try:
             with warnings.catch_warnings():  # of a newer pandas than Spark uses; here it uses none

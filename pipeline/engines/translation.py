@@ -148,6 +148,11 @@ def postgresql_type(kind: pa.DataType) -> str:
     return _POSTGRESQL_TYPES[kind]
 
 
+def postgresql_column(kind: str) -> str:
+    """SQL: the type of a column of PostgreSQL for a SQL type of `features.contract`."""
+    return 'TEXT COLLATE "C"' if kind == "VARCHAR" else kind
+
+
 def arrow_type(kind: str) -> pa.DataType:
     """The Arrow type for a column of PostgreSQL by the name of its type; text for any other."""
     return _ARROW_TYPES.get(kind, pa.string())

@@ -58,10 +58,11 @@ def _generate(engine: duckdb.DuckDBPyConnection, lines: int) -> None:
         "'P' || CAST(product AS VARCHAR) AS product_id, 'C' || CAST(product % 12 AS VARCHAR) "
         "AS category, CAST(1 + RANDOM() * 20 AS DECIMAL(18, 6)) AS quantity, "
         "occurred_at + TO_DAYS(7) AS promised_at, "
-        "occurred_at + TO_HOURS(CAST(RANDOM() * 240 AS INTEGER)) AS delivered_at "
+        "delivered_at "
         "FROM (SELECT *, CAST(POW(RANDOM(), 3) * 2000 AS INTEGER) AS product "
         f"FROM (SELECT {account} AS account_id, 'O' || CAST(i AS VARCHAR) AS order_id, "
-        f"{moment} AS occurred_at FROM range({lines // LINES_PER_ORDER}) AS r(i)) "
+        "*, occurred_at + TO_HOURS(CAST(RANDOM() * 240 AS INTEGER)) AS delivered_at "
+        f"FROM (SELECT i, {moment} AS occurred_at FROM range({lines // LINES_PER_ORDER}) AS r(i))) "
         f"CROSS JOIN range({LINES_PER_ORDER})))"
     )
     engine.execute(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from clusters import binaries, cluster
 
+from features.definition import DEFAULT_WINDOWS
 from pipeline.engines import Engine
 
 URL = "DEFECTION_TEST_DATABASE_URL"
@@ -36,6 +37,14 @@ def postgresql(database: str) -> Iterator[Engine]:
         yield engine
 
 
+# For few rows, compiling a query takes longer than running it without.
+QUICKLY = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "2",
+}
+
+
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Engine]:
     """Spark, in this process."""
@@ -45,7 +54,7 @@ def spark() -> Iterator[Engine]:
         pytest.skip("no Java, which Spark runs on: apt-get install default-jre-headless")
     from pipeline.engines.spark import SparkEngine
 
-    with SparkEngine(memory_share=0.1) as engine:
+    with SparkEngine(memory_share=0.1, settings=QUICKLY) as engine:
         yield engine
 
 
@@ -56,3 +65,9 @@ def other(request: pytest.FixtureRequest) -> Engine:
     """Each engine that DuckDB is compared with."""
     engine: Engine = request.getfixturevalue(request.param)
     return engine
+
+
+@pytest.fixture
+def windows(other: Engine) -> tuple[int, ...]:
+    """Windows in days; one for Spark, which takes about a second for a step of any size."""
+    return (90,) if type(other).__name__ == "SparkEngine" else DEFAULT_WINDOWS

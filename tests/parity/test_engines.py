@@ -112,7 +112,7 @@ def test_cohorts_and_labels(engine: Engine, other: Engine) -> None:
         ordered = "ORDER BY as_of, account_id"
         return [engine.rows(f"SELECT {c} FROM {t} {ordered}") for t, c in columns.items()]
 
-    @law(share=0.5)
+    @law(share=0.2)
     @given(batches(frozenset({"orders", "touches", "complaints"})))
     @telling
     def agree(batch: Batch) -> None:
