@@ -21,6 +21,7 @@ from features.families import FAMILIES
 from features.values import Entropy, RestrictedMean, Value
 from pipeline.engines import Engine
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
+from pipeline.tables.departures import make_departures_table
 from pipeline.tables.labels import make_labels
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import make_values_table
@@ -122,6 +123,24 @@ def test_cohorts_and_labels(engine: Engine, other: Engine) -> None:
     agree()
 
 
+def test_inferred_departures(engine: Engine, other: Engine) -> None:
+    columns = "rep_id, left_on, known_at, deleted, superseded_at"
+
+    def answers(engine: Engine, world: World) -> list[object]:
+        load(engine, world)
+        make_departures_table(engine)
+        return engine.rows(f"SELECT {columns} FROM reps ORDER BY rep_id, left_on, superseded_at")
+
+    @law(share=0.2)
+    @given(batches(frozenset({"touches"})))
+    @telling
+    def agree(batch: Batch) -> None:
+        world, _ = side_by_side(batch)
+        assert answers(engine, world) == answers(other, world)
+
+    agree()
+
+
 def test_rows_are_those_that_have_an_answer(engine: Engine, other: Engine) -> None:
     """Where no rows are named, the engines agree on who has any."""
     values = values_of(FAMILIES["order_history"], [90])
@@ -130,13 +149,14 @@ def test_rows_are_those_that_have_an_answer(engine: Engine, other: Engine) -> No
     @given(batches(tables_of(FAMILIES["order_history"])))
     def agree(batch: Batch) -> None:
         world, _ = side_by_side(batch)
-        tables = []
+        tables: list[pd.DataFrame] = []
         for each in (engine, other):
             load(each, world)
             make_values_table(each, "answered", values, batch.as_ofs)
             frame = each.frame("SELECT * FROM answered ORDER BY as_of, account_id")
             tables.append(frame.set_index(["account_id", "as_of"]))
         assert list(tables[0].index) == list(tables[1].index)
+        assert tables[0].index.is_unique
         assert_same(values, *tables)
 
     agree()

@@ -190,8 +190,8 @@ def rep_versions(draw: st.DrawFn, times: Times, known: Times | None = None) -> l
         for event in story:
             left = draw(times)
             row: Row = {"rep_id": rep, "left_on": None if event == "here" else left}
-            if event != "undated" or known:
-                row["known_at"] = draw(known) if known else left + draw(delays() | notice())
+            if event != "undated" or known is not None:
+                row["known_at"] = draw(known) if known is not None else left + draw(delays() | notice())
                 while any(row["known_at"] == version["known_at"] for version in versions):
                     row["known_at"] += DAY
             versions.append(row | {"deleted": event == "gone"})
