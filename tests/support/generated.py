@@ -191,7 +191,8 @@ def rep_versions(draw: st.DrawFn, times: Times, known: Times | None = None) -> l
             left = draw(times)
             row: Row = {"rep_id": rep, "left_on": None if event == "here" else left}
             if event != "undated" or known is not None:
-                row["known_at"] = draw(known) if known is not None else left + draw(delays() | notice())
+                late = left + draw(delays() | notice())
+                row["known_at"] = late if known is None else draw(known)
                 while any(row["known_at"] == version["known_at"] for version in versions):
                     row["known_at"] += DAY
             versions.append(row | {"deleted": event == "gone"})
