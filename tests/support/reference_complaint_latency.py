@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from fractions import Fraction
 
 from seen import DAY, YEAR, Answer, Answers, Seen, change, different, known, over
 from worlds import Row
@@ -114,24 +113,25 @@ def _severity(complaint: Row) -> str:
 
 def _mean_wait(seen: Seen, opened: list[Row], stage: str) -> float | None:
     """Days by Kaplan and Meier: the area under the share that still waits, to the longest wait."""
-    waits: list[tuple[Fraction, bool]] = []
+    seconds: Counter[int] = Counter()
+    ended: Counter[int] = Counter()
     for complaint in opened:
         if complaint[f"{stage}_recorded"]:
             happened = seen.stage(complaint, stage)
             wait = (happened or seen.now) - complaint["opened_at"]
-            days = Fraction(wait // timedelta(seconds=1), 86_400)
-            waits.append((max(days, Fraction()), happened is not None))
-    if not waits:
+            length = max(wait // timedelta(seconds=1), 0)
+            seconds[length] += 1
+            ended[length] += happened is not None
+    if not seconds:
         return None
-    area, still_waiting, begin = Fraction(), Fraction(1), Fraction()
-    for length in sorted({days for days, _ in waits}):
-        end = min(length, Fraction(LIMIT_DAYS[stage]))
+    area, still_waiting, begin, at_risk = 0.0, 1.0, 0, seconds.total()
+    for length in sorted(seconds):
+        end = min(length, LIMIT_DAYS[stage] * 86_400)
         area += still_waiting * (end - begin)
-        at_risk = sum(days >= length for days, _ in waits)
-        over_now = sum(days == length and happened for days, happened in waits)
-        still_waiting *= 1 - Fraction(over_now, at_risk)
+        still_waiting *= 1 - ended[length] / at_risk
+        at_risk -= seconds[length]
         begin = end
-    return float(area)
+    return area / 86_400
 
 
 def _order_days_change(seen: Seen) -> float | None:
