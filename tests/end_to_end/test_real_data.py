@@ -23,6 +23,7 @@ from pipeline.config import load_config
 from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources import load_sources, readable_paths
+from pipeline.tables.departures import make_departures_table
 from pipeline.training.preparation import open_engine, prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -114,10 +115,15 @@ def test_the_incident_log_agrees_with_the_reference(
     assert len(table) > 200
 
     load_sources(load_config(project.config), incident_engine)
+    reps: list[Row] = []
     rows: dict[str, dict[str, list[dict[str, object]]]] = {
-        account: {"orders": [], "touches": [], "complaints": [], "account_merges": []}
+        account: {"orders": [], "touches": [], "complaints": [], "account_merges": [], "reps": reps}
         for account in table["account_id"]
     }
+    # Departures are inferred here; tests/spec/test_departures.py judges how.
+    make_departures_table(incident_engine)
+    inferred = incident_engine.frame("SELECT * FROM reps").astype(object)
+    reps += inferred.where(inferred.notna(), None).to_dict("records")
     for name in ("touches", "complaints"):
         frame = incident_engine.frame(f"SELECT * FROM {name}").astype(object)
         for row in frame.where(frame.notna(), None).to_dict("records"):
