@@ -16,6 +16,7 @@ import pytest
 from feature_tables import assert_answers
 from project import Project
 from reference import Answers, reference
+from worlds import Row
 
 from features.definition import DEFAULT_WINDOWS
 from pipeline import console
@@ -123,7 +124,10 @@ def test_the_incident_log_agrees_with_the_reference(
     # Departures are inferred here; tests/spec/test_departures.py judges how.
     make_departures_table(incident_engine)
     inferred = incident_engine.frame("SELECT * FROM reps").astype(object)
-    reps += inferred.where(inferred.notna(), None).to_dict("records")
+    for absence in inferred.where(inferred.notna(), None).to_dict("records"):
+        reps.append(absence)
+        if absence["superseded_at"] is not None:  # the judge knows only the newest version
+            reps.append(absence | {"left_on": None, "known_at": absence["superseded_at"]})
     for name in ("touches", "complaints"):
         frame = incident_engine.frame(f"SELECT * FROM {name}").astype(object)
         for row in frame.where(frame.notna(), None).to_dict("records"):
