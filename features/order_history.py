@@ -88,7 +88,7 @@ repurchases = Successions(
     "repurchases",
     priced_lines,
     by="product_id",
-    sums=("amount_cents", "CAST(CAST(quantity AS DECIMAL(38, 6)) * 1000000 AS BIGINT)"),
+    sums=("amount_cents", "CAST(ROUND(CAST(quantity AS DOUBLE) * 1000000) AS BIGINT)"),
 )
 # What the later purchase would have cost at the earlier one's price, in cents. Where that is a
 # hundred times as much or as little as it did cost, a quantity or an amount was mistyped.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlglot
 from sqlglot import exp
@@ -51,6 +51,21 @@ class Population:
     def origin(self) -> Population:
         """The population of events that these rows come from: itself."""
         return self
+
+    @property
+    def clock(self) -> tuple[object, ...]:
+        """What two populations share whose rows come and go by the same stamps."""
+        return (
+            self.table,
+            self.facts,
+            self.occurred,
+            frozenset(self.since),
+            frozenset(self.until),
+        )
+
+    def where_also(self, condition: str) -> Population:
+        """The rows of the same clock that meet another condition."""
+        return replace(self, where=condition)
 
     def columns(self, *expressions: str) -> frozenset[tuple[str, str]]:
         """The (table, column) pairs that the rows, and expressions over them, read."""

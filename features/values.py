@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from features.populations import Population, Rows, Successions
+from features.populations import Arrivals, Population, Rows, Successions
 
 
 class Value:
@@ -39,6 +39,11 @@ class Aggregate(Value):
     def aggregates(self) -> Iterator[Aggregate]:
         """Itself."""
         yield self
+
+    @property
+    def reach(self) -> int | None:
+        """Days before a snapshot beyond which no row matters; None is all history."""
+        return None if isinstance(self.rows, Arrivals) else self.within
 
     def populations(self) -> Iterator[Population]:
         """The populations of events that it reads."""
@@ -207,6 +212,11 @@ class DaysAround(Aggregate):
     rows: Population
     anchor: Population | None = None
     after: bool = False
+
+    @property
+    def reach(self) -> int | None:
+        """All history: the last row of `anchor` may lie far back."""
+        return None
 
     def populations(self) -> Iterator[Population]:
         """The populations of events that it reads."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from features.expressions import SECONDS_PER_DAY, second
 from features.populations import Population
@@ -59,7 +59,11 @@ class Calendar:
     @property
     def first_day(self) -> int:
         """Days since 1970."""
-        return (self.as_ofs[0] - _UNIX_DAY).days - max(self.windows, default=0) - 1
+        return self.day_before_first(max(self.windows, default=0)) - 1
+
+    def day_before_first(self, days: int) -> int:
+        """The day since 1970 that is so many days before the first snapshot."""
+        return (self.as_ofs[0] - _UNIX_DAY).days - days
 
     @property
     def last_day(self) -> int:
@@ -68,8 +72,8 @@ class Calendar:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The day, and index(day + window) for 0 and each window."""
-        return ("day", *self.reached)
+        """The day, the first that leads to the same snapshots, and where each window leads."""
+        return ("day", "first_alike", *self.reached)
 
     @property
     def reached(self) -> tuple[str, ...]:
@@ -79,10 +83,12 @@ class Calendar:
     def rows(self) -> list[tuple[int, ...]]:
         """A row per day from the first to the last, without a gap."""
         ends = [(as_of - _UNIX_DAY).days for as_of in self.as_ofs]
-        return [
-            (day, *(bisect.bisect_right(ends, day + window) for window in (0, *self.windows)))
-            for day in range(self.first_day, self.last_day + 1)
-        ]
+        alike: dict[tuple[int, ...], int] = {}
+        rows = []
+        for day in range(self.first_day, self.last_day + 1):
+            indexes = tuple(bisect.bisect_right(ends, day + w) for w in (0, *self.windows))
+            rows.append((day, alike.setdefault(indexes, day), *indexes))
+        return rows
 
 
 def reached(window: int) -> str:
@@ -115,10 +121,13 @@ def always_seen(snapshots: int) -> str:
     return f"enters = reached_0 AND stays = {snapshots}"
 
 
-def events(population: Population, carried: Mapping[str, str], *, merged: bool) -> str:
+def events(
+    population: Population, carried: Mapping[str, str], *, first_day: date | None, merged: bool
+) -> str:
     """SQL: the population's rows with account_id, occurred_s, since_s, until_s and `carried`.
 
-    carried: SQL expressions over the row, by the name that they get. merged: whether the table
+    first_day: rows that occurred before it are left out; None is all history. carried: SQL
+    expressions over the row, by the name that they get. merged: whether the table
     `account_identity` is there; then a row belongs to its own account until a merge is known and
     to the account merged into from then on.
     """
@@ -136,12 +145,14 @@ def events(population: Population, carried: Mapping[str, str], *, merged: bool) 
         happened = " AND ".join(f"{stamp} IS NOT NULL" for stamp in until)
         superseded.append(f"CASE WHEN {happened} THEN {_latest(until)} END")
     occurred = f"{table}.{population.occurred}" if facts else population.occurred
-    present = " AND ".join(f"{stamp} IS NOT NULL" for stamp in dict.fromkeys((occurred, *since)))
+    kept += [f"{stamp} IS NOT NULL" for stamp in dict.fromkeys((occurred, *since))]
+    if first_day is not None:
+        kept.append(f"{occurred} >= TIMESTAMP '{first_day}'")
     columns = "".join(f", {text} AS {name}" for name, text in carried.items())
     rows = (
         f"SELECT {table}.account_id, {second(occurred)} AS occurred_s, "
         f"{second(_latest(since))} AS since_s, {second(_earliest(superseded))} AS until_s{columns} "
-        f"FROM {met} WHERE {' AND '.join(kept)} AND {present} AND ({population.where})"
+        f"FROM {met} WHERE {' AND '.join(kept)} AND ({population.where})"
     )
     if not merged:
         return rows
@@ -186,20 +197,36 @@ def placed(rows: str, columns: Iterable[str], indexes: Iterable[str], calendar: 
     )
 
 
+def alike(day_column: str, calendar: Calendar) -> tuple[str, str]:
+    """SQL: the first day that leads to the same snapshots as another, and the join to find it."""
+    join = f"JOIN calendar AS alike ON alike.day = {_clipped(day_column, calendar)} "
+    return "alike.first_alike", join
+
+
 def _clipped(day_column: str, calendar: Calendar) -> str:
     return f"LEAST(GREATEST({day_column}, {calendar.first_day}), {calendar.last_day})"
 
 
 def dated(
-    population: Population, carried: Mapping[str, str], calendar: Calendar, *, merged: bool
+    population: Population,
+    carried: Mapping[str, str],
+    calendar: Calendar,
+    *,
+    reach: int | None,
+    merged: bool,
 ) -> str:
-    """SQL: `events` that some snapshot may see, with the days of their stamps."""
+    """SQL: `events` that some snapshot may see, with the days of their stamps.
+
+    reach: only those of so many days before the first snapshot; None is all history.
+    """
     names = "".join(f", {name}" for name in carried)
+    first_day = None if reach is None else calendar.as_ofs[0] - timedelta(days=reach)
     return (
         f"SELECT account_id{names}, occurred_s, {day('occurred_s')} AS occurred_day, "
         f"{day('since_s')} AS since_day, {day('until_s')} AS until_day "
-        f"FROM ({events(population, carried, merged=merged)}) AS event "
-        f"WHERE since_s < {calendar.last_day * SECONDS_PER_DAY}"
+        f"FROM ({events(population, carried, first_day=first_day, merged=merged)}) AS event "
+        f"WHERE since_s < {calendar.last_day * SECONDS_PER_DAY} "
+        f"AND (until_s IS NULL OR until_s >= {calendar.day_before_first(0) * SECONDS_PER_DAY})"
     )
 
 

@@ -24,11 +24,8 @@ def arrivals(scope: Scope, name: str, rows: str) -> list[Step]:
     return [
         Step(
             cells,
-            scope.numbered(
-                f"SELECT account_id, key, enters, stays, {leaving}, MIN(occurred_s) AS occurred_s "
-                f"FROM {rows} GROUP BY account_id, key, enters, stays, {leaving}",
-                ("key", "enters", "stays", *reached, "occurred_s"),
-            ),
+            f"SELECT account, key, enters, stays, {leaving}, MIN(occurred_s) AS occurred_s "
+            f"FROM ({rows}) AS sighting GROUP BY account, key, enters, stays, {leaving}",
         ),
         Step(
             keys,

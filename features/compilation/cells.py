@@ -1,17 +1,15 @@
-"""Cells: the rows of an account that share a day and a range of snapshots, added up in one scan.
-
-Populations of one table whose rows come and go by the same stamps share their scan, whatever
-their conditions.
-"""
+"""Cells: the rows of an account that share a day and a range of snapshots, added up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from features.compilation.scans import Scan, Scans
 from features.compilation.scope import Scope, Step
 from features.populations import Population, Rows
 from features.values import Aggregate, First, Last, Total
+from features.visibility import alike
 
 
 @dataclass(frozen=True)
@@ -44,72 +42,67 @@ def of_derived(table: str) -> Cells:
     return Cells(table, "1", "occurred_s", "occurred_s", {})
 
 
+Days = tuple[Population, int | None]
+"""Days with a row of a population, and how far back they are needed."""
+
+CellsOf = dict[tuple[Rows, bool], Cells]
+"""The cells of rows, those of all history (True) and those of as many days as are asked for."""
+
+
 def make_cells(
-    scope: Scope, wanted: Sequence[Aggregate], also: Sequence[Population]
-) -> Iterator[tuple[Step, dict[Rows, Cells]]]:
+    scope: Scope, scans: Scans, wanted: Sequence[Aggregate], days: Sequence[Days]
+) -> Iterator[tuple[Step, CellsOf]]:
     """A step per scan, and the cells that it makes of each population.
 
-    wanted: what is asked of the cells. also: further populations whose days are needed.
+    wanted: what is asked of the cells. days: what must be told apart by the day.
     """
-    populations = dict.fromkeys(
-        (*(a.rows for a in wanted if isinstance(a.rows, Population)), *also)
-    )
-    clocks: dict[tuple[object, ...], list[Population]] = {}
-    for population in populations:
-        clocks.setdefault(_clock(population), []).append(population)
-    for number, together in enumerate(clocks.values()):
-        yield _one_scan(scope, f"cells_{number}_{together[0].name}", together, wanted)
+    asked = [(a.rows, a.reach) for a in wanted if isinstance(a.rows, Population)]
+    together: dict[Scan, dict[Population, None]] = {}
+    for population, reach in (*asked, *days):
+        together.setdefault(scans.of(population, reach), {})[population] = None
+    by_day = {scans.of(population, reach) for population, reach in days}
+    for scan, populations in together.items():
+        everything = scan.reach is None
+        own = [a for a in wanted if (a.reach is None) == everything]
+        step, cells = _of_scan(scope, scan, list(populations), own, by_day=scan in by_day)
+        yield step, {(population, everything): made for population, made in cells.items()}
 
 
-def _clock(population: Population) -> tuple[object, ...]:
-    return (
-        population.table,
-        population.facts,
-        population.occurred,
-        frozenset(population.since),
-        frozenset(population.until),
-    )
-
-
-def _one_scan(
-    scope: Scope, table: str, together: list[Population], wanted: Sequence[Aggregate]
-) -> tuple[Step, dict[Rows, Cells]]:
-    carried: dict[str, str] = {}
+def _of_scan(
+    scope: Scope,
+    scan: Scan,
+    populations: Sequence[Population],
+    wanted: Sequence[Aggregate],
+    *,
+    by_day: bool,
+) -> tuple[Step, dict[Population, Cells]]:
+    """by_day: whether days that lead to the same snapshots must be told apart."""
+    table = f"cells_of_{scan.name}"
     sums: dict[str, str] = {}
-    cells: dict[Rows, Cells] = {}
-    for number, population in enumerate(together):
+    cells: dict[Population, Cells] = {}
+    for number, population in enumerate(populations):
         own = [a for a in wanted if a.rows == population]
-        carried[f"is_{number}"] = f"({population.where})"
         entries, first, last = f"entries_{number}", f"first_{number}", f"last_{number}"
-        sums[entries] = f"CAST(SUM(CASE WHEN is_{number} THEN 1 ELSE 0 END) AS BIGINT)"
+        one_of = f"CASE WHEN {scan.condition(population)} THEN"
+        sums[entries] = f"CAST(COUNT({one_of} 1 END) AS BIGINT)"
         if any(isinstance(a, First) for a in own):
-            sums[first] = f"MIN(CASE WHEN is_{number} THEN occurred_s END)"
+            sums[first] = f"MIN({one_of} {scan.occurred_s()} END)"
         if any(isinstance(a, Last) for a in own):
-            sums[last] = f"MAX(CASE WHEN is_{number} THEN occurred_s END)"
+            sums[last] = f"MAX({one_of} {scan.occurred_s()} END)"
         measures: dict[str, str] = {}
         for place, measure in enumerate(
             dict.fromkeys(a.measure for a in own if isinstance(a, Total))
         ):
             name = f"sum_{number}_{place}"
-            carried[f"of_{name}"] = f"CASE WHEN {population.where} THEN {measure} END"
-            sums[name] = f"CAST(COALESCE(SUM(of_{name}), 0) AS BIGINT)"
+            amount = f"{one_of} {scan.column(population, measure)} END"
+            sums[name] = f"CAST(COALESCE(SUM({amount}), 0) AS BIGINT)"
             measures[measure] = name
         cells[population] = Cells(table, entries, first, last, measures)
-    some = Population(
-        table,
-        together[0].table,
-        together[0].occurred,
-        together[0].since,
-        together[0].until,
-        " OR ".join(f"({p.where})" for p in together),
-        together[0].facts,
-    )
     listed = "".join(f", {text} AS {name}" for name, text in sums.items())
-    daily = (
-        f"SELECT account_id, occurred_day, enters, stays{listed} "
-        f"FROM ({scope.seen(some, carried)}) AS event "
-        "GROUP BY account_id, occurred_day, enters, stays"
+    day, lookup = ("occurred_day", "") if by_day else alike("occurred_day", scope.calendar)
+    added = (
+        f"SELECT account, {day} AS occurred_day, enters, stays{listed} FROM {scan.name} {lookup}"
+        f"GROUP BY account, {day}, enters, stays"
     )
-    columns = ("enters", "stays", *sums)
-    placed = scope.placed(daily, ("account_id", *columns))
-    return Step(table, scope.numbered(placed, (*columns, "occurred_day", *scope.reached))), cells
+    placed = scope.placed(added, ("account", "enters", "stays", *sums))
+    return Step(table, placed), cells

@@ -5,30 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from features.compilation.scope import Scope, Step, at_snapshots
-from features.populations import Population
 from features.values import LargestSum
 from features.visibility import range_within
 
 
-def ranges_of(scope: Scope, name: str, population: Population, key: str, measure: str) -> Step:
+def ranges_of(scope: Scope, name: str, rows: str) -> Step:
     """The step that makes placed rows of `key` and summed `amount`, one per range of a key.
 
-    `ranges`: how many of them the key has.
+    rows: SQL, rows with `key` and `amount`. `ranges`: how many of them the key has.
     """
-    rows = (
-        "SELECT account_id, key, occurred_day, enters, stays, "
-        "CAST(SUM(amount) AS BIGINT) AS amount "
-        f"FROM ({scope.seen(population, {'key': key, 'amount': measure})}) AS seen "
-        "WHERE key IS NOT NULL GROUP BY account_id, key, occurred_day, enters, stays"
+    added = (
+        "SELECT account, key, occurred_day, enters, stays, CAST(SUM(amount) AS BIGINT) AS amount "
+        f"FROM ({rows}) AS seen GROUP BY account, key, occurred_day, enters, stays"
     )
-    columns = ("key", "enters", "stays", "amount")
-    numbered = scope.numbered(
-        scope.placed(rows, ("account_id", *columns)), (*columns, *scope.reached)
-    )
+    placed = scope.placed(added, ("account", "key", "enters", "stays", "amount"))
     return Step(
         name,
         "SELECT *, COUNT(*) OVER (PARTITION BY account, key) AS ranges "
-        f"FROM ({numbered}) AS range_of_key",
+        f"FROM ({placed}) AS range_of_key",
     )
 
 

@@ -12,15 +12,14 @@ _BITS = 60  # of a mask; a BIGINT without its sign holds a few more
 
 
 def distinct(
-    scope: Scope, name: str, rows: str, who: str, key: str, aggregates: Sequence[Aggregate]
+    scope: Scope, name: str, rows: str, key: str, aggregates: Sequence[Aggregate]
 ) -> Iterator[Step]:
     """Steps that answer distinct counts of `key` over `rows`.
 
-    rows: SQL, placed rows with the column `key`; who: `account`, or `account_id` of rows that are
-    too many to be numbered before they are counted. Between the two steps there is one row per
+    rows: SQL, placed rows with the column `key`. Between the two steps there is one row per
     account, with a column per aggregate and snapshot.
     """
-    bits, counts, columns = [], [], []
+    bits, counts = [], []
     for aggregate in aggregates:
         seen, column = range_within(aggregate.within, aggregate.ago), scope.names[aggregate]
         for chunk in range(0, scope.calendar.snapshots, _BITS):
@@ -30,15 +29,12 @@ def distinct(
         for number in range(scope.calendar.snapshots):
             bit = number % _BITS
             mask = f"{column}_{number - bit}"
-            columns.append(f"{column}_at_{number}")
-            counts.append(f"CAST(SUM(({mask} >> {bit}) & 1) AS BIGINT) AS {columns[-1]}")
-    counted = (
-        f"SELECT {who}, {', '.join(counts)} FROM (SELECT {who}, {key}, {', '.join(bits)} "
-        f"FROM {rows} GROUP BY {who}, {key}) AS mask GROUP BY {who}"
+            counts.append(f"CAST(SUM(({mask} >> {bit}) & 1) AS BIGINT) AS {column}_at_{number}")
+    yield Step(
+        f"counts_{name}",
+        f"SELECT account, {', '.join(counts)} FROM (SELECT account, {key}, {', '.join(bits)} "
+        f"FROM {rows} GROUP BY account, {key}) AS mask GROUP BY account",
     )
-    if who == "account_id":
-        counted = scope.numbered(counted, columns)
-    yield Step(f"counts_{name}", counted)
     answers = {scope.names[a]: f"{scope.names[a]}_at_{{number}}" for a in aggregates}
     yield Step(name, scope.unpivoted(f"counts_{name}", answers), tuple(aggregates))
 

@@ -51,15 +51,16 @@ def per_key(
             counted = f"CASE WHEN {seen.begins} <= {number} AND {number} < {seen.ends} THEN"
             column = f"w{aggregate.within}_{aggregate.ago}"
             wide[f"sum_{number_of}_{column}_{number}"] = (
-                f"CAST(COALESCE(SUM({counted} of_{number_of} END), 0) AS BIGINT)"
+                f"COUNT({counted} 1 END)"
+                if measured[number_of] == "1"
+                else f"CAST(COALESCE(SUM({counted} of_{number_of} END), 0) AS BIGINT)"
             )
             if isinstance(aggregate, OfBusiest):
                 wide[f"first_{column}_{number}"] = f"MIN({counted} occurred_s END)"
                 wide[f"last_{column}_{number}"] = f"MAX({counted} occurred_s END)"
     keys = f"keys_{name}"
     listed = "".join(f", {text} AS {column}" for column, text in wide.items())
-    summed = f"SELECT account_id, key{listed} FROM {rows} GROUP BY account_id, key"
-    yield Step(keys, scope.numbered(summed, ("key", *wide)))
+    yield Step(keys, f"SELECT account, key{listed} FROM ({rows}) AS keyed GROUP BY account, key")
 
     def column_of(aggregate: Aggregate) -> str:
         return f"sum_{measured.index(_measure(aggregate))}_w{aggregate.within}_{aggregate.ago}"

@@ -12,17 +12,18 @@ from typing import TypeVar
 
 from features.compilation.around import days_around
 from features.compilation.arrivals import arrivals
-from features.compilation.cells import Cells, make_cells, of_derived
+from features.compilation.cells import Cells, CellsOf, make_cells, of_derived
 from features.compilation.extremes import extremes
 from features.compilation.largest_sum import largest_sums, ranges_of
 from features.compilation.masks import distinct
 from features.compilation.per_key import measures, per_key
+from features.compilation.scans import Scans
 from features.compilation.scope import ACCOUNT_NUMBERS, Scope, Step
 from features.compilation.standing import standing
-from features.compilation.successions import of_steps, successions
+from features.compilation.successions import of_steps, on_several_days, successions
 from features.compilation.sums import sums, sums_of
 from features.compilation.survival import restricted_means
-from features.populations import Arrivals, Population, Rows, Successions
+from features.populations import Arrivals, Population, Successions
 from features.values import (
     Aggregate,
     Count,
@@ -127,96 +128,109 @@ def compile_values(
 
 
 def _steps(scope: Scope, aggregates: Sequence[Aggregate]) -> Iterator[Step]:
-    cells: dict[Rows, Cells] = {}
-    yield from _tables(scope, aggregates, cells)
-    for part in (_from_cells, _from_keys, _from_several):
-        yield from part(scope, aggregates, cells)
+    scans = Scans(scope)
+    cells: CellsOf = {}
+    tables = list(_tables(scope, scans, aggregates, cells))
+    answers = [
+        *_from_cells(scope, aggregates, cells),
+        *_from_keys(scope, scans, aggregates),
+        *_from_several(scope, scans, aggregates, cells),
+    ]
+    yield from scans.before([*tables, *answers])
 
 
 def _tables(
-    scope: Scope, aggregates: Sequence[Aggregate], cells: dict[Rows, Cells]
+    scope: Scope, scans: Scans, aggregates: Sequence[Aggregate], cells: CellsOf
 ) -> Iterator[Step]:
     """Steps that make the cells of all rows; `cells` says where they are."""
     all_rows = dict.fromkeys(a.rows for a in aggregates)
     chained = [rows for rows in all_rows if isinstance(rows, Successions)]
-    also = [
-        *(rows.of for rows in chained if not rows.by),
-        *(p for a in _of(aggregates, DaysAround) for p in (a.rows, a.anchor) if p),
-    ]
+    reaches = {rows: _reach(a for a in aggregates if a.rows == rows) for rows in chained}
     asked = _of(aggregates, Count, Total, Days, First, Last)
-    for step, made in make_cells(scope, asked, also):
+    by_day = [
+        *((a.rows, a.reach) for a in _of(aggregates, Days) if isinstance(a.rows, Population)),
+        *((rows.of, reaches[rows]) for rows in chained if not rows.by),
+        *((p, a.reach) for a in _of(aggregates, DaysAround) for p in (a.rows, a.anchor) if p),
+    ]
+    for step, made in make_cells(scope, scans, asked, by_day):
         cells |= made
         yield step
     for rows in chained:
-        longest = max(a.within or 0 for a in aggregates if a.rows == rows)
+        reach = reaches[rows]
         if rows.by:
             days, where = f"days_{rows.name}", "TRUE"
-            carried = {"key": rows.by} | {f"sum_{n}": text for n, text in enumerate(rows.sums)}
-            indexes = (reached(0), reached(longest))
-            columns = ("occurred_day", "enters", "stays", *carried, *indexes)
-            keyed = _keyed(scope, rows.of, carried, indexes)
-            yield Step(days, scope.numbered(f"SELECT * FROM {keyed}", columns))
+            sums = {f"sum_{number}": text for number, text in enumerate(rows.sums)}
+            indexes = (reached(0), *((reached(reach),) if reach else ()))
+            keyed = scans.placed_rows(rows.of, reach, sums, indexes, key=rows.by)
+            yield Step(days, on_several_days(keyed, scans.rows(rows.of, reach, {}, key=rows.by)))
         else:
-            days, where = cells[rows.of].table, f"{cells[rows.of].entries} > 0"
-        yield from successions(scope, rows, days, where, longest)
-        cells[rows] = of_derived(rows.name)
+            own = cells[rows.of, reach is None]
+            days, where = own.table, f"{own.entries} > 0"
+        yield from successions(scope, rows, days, where, reach)
+        cells |= dict.fromkeys(((rows, True), (rows, False)), of_derived(rows.name))
     for came in (rows for rows in all_rows if isinstance(rows, Arrivals)):
-        yield from arrivals(scope, came.name, _keyed(scope, came.of, {"key": came.key}))
-        cells[came] = of_derived(came.name)
+        yield from arrivals(
+            scope, came.name, scans.placed_rows(came.of, None, {}, key=came.key, timed=True)
+        )
+        cells |= dict.fromkeys(((came, True), (came, False)), of_derived(came.name))
 
 
-def _from_cells(
-    scope: Scope, aggregates: Sequence[Aggregate], cells: Mapping[Rows, Cells]
-) -> Iterator[Step]:
+def _from_cells(scope: Scope, aggregates: Sequence[Aggregate], cells: CellsOf) -> Iterator[Step]:
     """Steps for what one table of cells answers."""
+
+    def of(aggregate: Aggregate) -> Cells:
+        return cells[aggregate.rows, aggregate.reach is None]
+
     additive = _of(aggregates, Count, Total)
-    for table, adding in _groups(additive, lambda a: cells[a.rows].table).items():
-        yield sums(scope, table, {a: cells[a.rows].amount(a) for a in adding})
+    for table, adding in _groups(additive, lambda a: of(a).table).items():
+        yield sums(scope, table, {a: of(a).amount(a) for a in adding})
     for aggregate in _of(aggregates, Standing):
         assert aggregate.of is not None
-        yield standing(scope, sums_of(cells[aggregate.of.rows].table), aggregate)
+        totals, counts = (sums_of(of(a).table) for a in (aggregate.of, Count(aggregate.of.rows)))
+        yield standing(scope, totals, counts, aggregate)
     moments = _of(aggregates, First, Last)
-    for table, moving in _groups(moments, lambda a: cells[a.rows].table).items():
-        yield extremes(scope, table, {a: cells[a.rows].moment(a) for a in moving})
-    for rows, counted in _groups(_of(aggregates, Days), lambda a: a.rows).items():
-        some = f"{cells[rows].table} WHERE {cells[rows].entries} > 0"
+    for table, moving in _groups(moments, lambda a: of(a).table).items():
+        yield extremes(scope, table, {a: of(a).moment(a) for a in moving})
+    by_day = _groups(_of(aggregates, Days), lambda a: (of(a).table, of(a).entries))
+    for (table, entries), counted in by_day.items():
+        some = f"{table} WHERE {entries} > 0"
         yield from distinct(
-            scope, f"days_of_{scope.names[counted[0]]}", some, "account", "occurred_day", counted
+            scope, f"days_of_{scope.names[counted[0]]}", some, "occurred_day", counted
         )
-    for rows, of_chain in _groups(_of(aggregates, OfSteps), lambda a: a.rows).items():
-        yield from of_steps(scope, cells[rows].table, of_chain)
+    for table, of_chain in _groups(_of(aggregates, OfSteps), lambda a: of(a).table).items():
+        yield from of_steps(scope, table, of_chain)
 
 
-def _from_keys(
-    scope: Scope, aggregates: Sequence[Aggregate], _: Mapping[Rows, Cells]
-) -> Iterator[Step]:
+def _from_keys(scope: Scope, scans: Scans, aggregates: Sequence[Aggregate]) -> Iterator[Step]:
     """Steps for what needs a scan by key."""
-    ranges: dict[tuple[Rows, str], str] = {}
+    counted = _groups(_of(aggregates, Distinct), lambda a: (a.rows.origin, a.key))
+    ranges: dict[tuple[Population, str], str] = {}
     largest = _of(aggregates, LargestSum)
     for (rows, key, measure), sought in _groups(
-        largest, lambda a: (a.rows, a.key, a.measure)
+        largest, lambda a: (a.rows.origin, a.key, a.measure)
     ).items():
         name = scope.names[sought[0]]
         ranges[rows, key] = f"ranges_{name}"
-        yield ranges_of(scope, ranges[rows, key], rows.origin, key, measure)
-        yield from largest_sums(scope, f"largest_{name}", ranges[rows, key], sought)
-    for by, counted in _groups(_of(aggregates, Distinct), lambda a: (a.rows, a.key)).items():
-        rows, key = by
-        keyed, who = ranges.get(by), "account"
-        if keyed is None:
-            keyed, who = _keyed(scope, rows.origin, {"key": key}), "account_id"
-        yield from distinct(
-            scope, f"distinct_{scope.names[counted[0]]}", keyed, who, "key", counted
+        reach = _reach([*sought, *counted.get((rows, key), ())])
+        yield ranges_of(
+            scope, ranges[rows, key], scans.rows(rows, reach, {"amount": measure}, key=key)
         )
+        yield from largest_sums(scope, f"largest_{name}", ranges[rows, key], sought)
+    for (rows, key), own in counted.items():
+        keyed = ranges.get((rows, key))
+        if keyed is None:
+            keyed = f"({scans.placed_rows(rows, _reach(own), {}, key=key)}) AS keyed"
+        yield from distinct(scope, f"distinct_{scope.names[own[0]]}", keyed, "key", own)
     reduced: list[PerKey | OfBusiest] = [*_of(aggregates, PerKey), *_of(aggregates, OfBusiest)]
-    for (rows, key), own in _groups(reduced, lambda a: (a.rows, a.key)).items():
-        carried = {f"of_{number}": text for number, text in enumerate(measures(own))}
-        keyed = _keyed(scope, rows.origin, {"key": key, **carried})
-        yield from per_key(scope, f"per_key_{scope.names[own[0]]}", keyed, own)
+    for (rows, key), group in _groups(reduced, lambda a: (a.rows.origin, a.key)).items():
+        measured = {f"of_{number}": text for number, text in enumerate(measures(group))}
+        timed = any(isinstance(a, OfBusiest) for a in group)
+        keyed = scans.placed_rows(rows, _reach(group), measured, key=key, timed=timed)
+        yield from per_key(scope, f"per_key_{scope.names[group[0]]}", keyed, group)
 
 
 def _from_several(
-    scope: Scope, aggregates: Sequence[Aggregate], cells: Mapping[Rows, Cells]
+    scope: Scope, scans: Scans, aggregates: Sequence[Aggregate], cells: CellsOf
 ) -> Iterator[Step]:
     """Steps for what looks at two kinds of rows."""
     means = _of(aggregates, RestrictedMean)
@@ -224,18 +238,25 @@ def _from_several(
         means, lambda a: (a.rows, a.done, a.duration, a.limit_days)
     ).items():
         assert done is not None
+        reach = _reach(own)
         yield from restricted_means(
             scope,
             f"waits_of_{scope.names[own[0]]}",
-            scope.placed_rows(waiting, {}),
-            scope.placed_rows(done, {"duration": duration}),
+            scans.placed_rows(waiting, reach, {}, timed=True),
+            scans.placed_rows(done, reach, {"duration": duration}, timed=True),
             own,
         )
     around = _of(aggregates, DaysAround)
     for (rows, anchor), near in _groups(around, lambda a: (a.rows, a.anchor)).items():
         assert anchor is not None
         name = f"around_{scope.names[near[0]]}"
-        yield from days_around(scope, name, cells[rows], cells[anchor], near)
+        yield from days_around(scope, name, cells[rows, True], cells[anchor, True], near)
+
+
+def _reach(aggregates: Iterable[Aggregate]) -> int | None:
+    """The longest of their reaches."""
+    reaches = [aggregate.reach for aggregate in aggregates]
+    return None if None in reaches else max(reach for reach in reaches if reach is not None)
 
 
 def _of(aggregates: Iterable[Aggregate], *kinds: type[A]) -> list[A]:
@@ -248,17 +269,6 @@ def _groups(aggregates: Iterable[A], by: Callable[[A], K]) -> dict[K, list[A]]:
     for aggregate in aggregates:
         groups.setdefault(by(aggregate), []).append(aggregate)
     return groups
-
-
-def _keyed(
-    scope: Scope,
-    population: Population,
-    carried: Mapping[str, str],
-    indexes: Iterable[str] | None = None,
-) -> str:
-    """SQL: placed rows that have a key, to be read by FROM."""
-    rows = scope.placed_rows(population, carried, indexes)
-    return f"({rows}) AS keyed_row WHERE key IS NOT NULL"
 
 
 def _account_numbers(aggregates: Sequence[Aggregate], rows: str | None, *, merged: bool) -> Step:

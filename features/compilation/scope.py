@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from features.populations import Population
 from features.values import Aggregate
-from features.visibility import Calendar, dated, placed, seen
+from features.visibility import Calendar, placed
 
 ACCOUNT_NUMBERS = "account_numbers"
 """The table (account_id, account): a number for each account, in order of account_id."""
@@ -42,34 +41,11 @@ class Scope:
         """The names of all indexes."""
         return self.calendar.reached
 
-    def seen(self, population: Population, carried: Mapping[str, str]) -> str:
-        """SQL: see `features.visibility.seen`; with occurred_s."""
-        rows = dated(population, carried, self.calendar, merged=self.merged)
-        return seen(rows, ("occurred_s", *carried), self.calendar)
-
     def placed(
         self, rows: str, columns: Iterable[str], indexes: Iterable[str] | None = None
     ) -> str:
         """SQL: see `features.visibility.placed`; with all indexes where none are named."""
         return placed(rows, columns, indexes or self.reached, self.calendar)
-
-    def placed_rows(
-        self,
-        population: Population,
-        carried: Mapping[str, str],
-        indexes: Iterable[str] | None = None,
-    ) -> str:
-        """SQL: the rows that some snapshot sees, each with occurred_s and its indexes."""
-        columns = ("account_id", "enters", "stays", "occurred_s", *carried)
-        return self.placed(self.seen(population, carried), columns, indexes)
-
-    def numbered(self, rows: str, columns: Iterable[str]) -> str:
-        """SQL: rows by `account`, a number, instead of account_id, which is slow to compare."""
-        names = "".join(f", named.{column}" for column in columns)
-        return (
-            f"SELECT {ACCOUNT_NUMBERS}.account{names} FROM ({rows}) AS named "
-            f"JOIN {ACCOUNT_NUMBERS} ON {ACCOUNT_NUMBERS}.account_id = named.account_id"
-        )
 
     def unpivoted(self, table: str, columns: Mapping[str, str], where: str = "TRUE") -> str:
         """SQL: a row per row of `table` and snapshot number.

@@ -13,13 +13,13 @@ _PLACE = 2**20  # beyond any number of days
 
 
 def successions(
-    scope: Scope, steps: Successions, days: str, where: str, longest: int
+    scope: Scope, steps: Successions, days: str, where: str, longest: int | None
 ) -> list[Step]:
     """Steps that make the table of placed rows, one per step between two days.
 
     days: a table of placed rows, not yet added up by day, with `key` if the steps have one and
     `sum_0`, ...; where: SQL for those that take part. longest: the longest window asked for, in
-    days.
+    days; None is all history.
 
     A day is settled if it is seen from when it occurred, and for good. Two settled neighbours are
     neighbours at every snapshot that sees both. Stretches of other days are walked, together with
@@ -95,6 +95,18 @@ def successions(
             f"{reached} FROM ({placed}) AS step",
         ),
     ]
+
+
+def on_several_days(rows: str, keys: str) -> str:
+    """SQL: rows without those of keys that an account has on a single day: they make no step.
+
+    keys: the same rows, account, key and occurred_day will do.
+    """
+    return (
+        f"SELECT keyed.* FROM ({rows}) AS keyed JOIN (SELECT account, key FROM ({keys}) AS every "
+        "GROUP BY account, key HAVING MIN(occurred_day) < MAX(occurred_day)) AS several "
+        "ON several.account = keyed.account AND several.key = keyed.key"
+    )
 
 
 def _lagged(columns: Sequence[str], along: str) -> str:

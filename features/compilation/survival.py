@@ -18,18 +18,14 @@ def restricted_means(
 ) -> Iterator[Step]:
     """Steps that answer mean waits of one pair of populations and one limit.
 
-    waiting: SQL, placed rows with occurred_s. done: SQL, placed rows with `duration`, in seconds.
+    waiting: SQL, placed rows with occurred_s. done: SQL, the same and `duration`, in seconds.
     """
-    columns = ("enters", "stays", *scope.reached, "occurred_s")
-    kept = ", ".join(("account_id", *columns))
+    kept = ", ".join(("account", "enters", "stays", *scope.reached, "occurred_s"))
     waits = f"waits_{name}"
     yield Step(
         waits,
-        scope.numbered(
-            f"SELECT {kept}, CAST(NULL AS BIGINT) AS duration FROM ({waiting}) AS waiting "
-            f"UNION ALL SELECT {kept}, GREATEST(duration, 0) AS duration FROM ({done}) AS done",
-            (*columns, "duration"),
-        ),
+        f"SELECT {kept}, CAST(NULL AS BIGINT) AS duration FROM ({waiting}) AS waiting "
+        f"UNION ALL SELECT {kept}, GREATEST(duration, 0) AS duration FROM ({done}) AS done",
     )
     for aggregate in aggregates:
         limit = aggregate.limit_days * SECONDS_PER_DAY
