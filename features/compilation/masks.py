@@ -29,7 +29,7 @@ def distinct(
         for number in range(scope.calendar.snapshots):
             bit = number % _BITS
             mask = f"{column}_{number - bit}"
-            counts.append(f"CAST(SUM(({mask} >> {bit}) & 1) AS BIGINT) AS {column}_at_{number}")
+            counts.append(f"CAST(SUM(({mask} >> {bit}) & 1) AS INTEGER) AS {column}_at_{number}")
     yield Step(
         f"counts_{name}",
         f"SELECT account, {', '.join(counts)} FROM (SELECT account, {key}, {', '.join(bits)} "

@@ -182,11 +182,12 @@ def _from_cells(scope: Scope, aggregates: Sequence[Aggregate], cells: CellsOf) -
         return cells[aggregate.rows, aggregate.reach is None]
 
     additive = _of(aggregates, Count, Total)
-    for table, adding in _groups(additive, lambda a: of(a).table).items():
-        yield sums(scope, table, {a: of(a).amount(a) for a in adding})
+    for (table, ago), adding in _groups(additive, lambda a: (of(a).table, a.ago)).items():
+        yield sums(scope, table, ago, {a: of(a).amount(a) for a in adding})
     for aggregate in _of(aggregates, Standing):
         assert aggregate.of is not None
-        totals, counts = (sums_of(of(a).table) for a in (aggregate.of, Count(aggregate.of.rows)))
+        total, count = aggregate.of, Count(aggregate.of.rows)
+        totals, counts = (sums_of(of(a).table, a.ago) for a in (total, count))
         yield standing(scope, totals, counts, aggregate)
     moments = _of(aggregates, First, Last)
     for table, moving in _groups(moments, lambda a: of(a).table).items():
