@@ -17,7 +17,7 @@ ACCOUNTS ?= 2000
 MONTHS ?= 30
 N = 1000
 FAMILIES ?=
-BENCH_LINES = 2000000
+BENCH_LINES = 2000000,20000000
 PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what

@@ -41,7 +41,10 @@ COHORT_DAYS = 180
 
 # What the steps of a plan work on, by the first word of their names.
 KINDS = {
-    "cells": "scans: rows summed by account and day",
+    "account": "scans: rows with numbers for accounts and keys",
+    "key": "scans: rows with numbers for accounts and keys",
+    "scan": "scans: rows with numbers for accounts and keys",
+    "cells": "rows summed by account and day",
     "sums": "counts and totals",
     "standing": "value tiers",
     "moments": "first and last moments",
@@ -66,6 +69,7 @@ KINDS = {
     "waits": "waits by Kaplan and Meier",
     "last": "orders around complaints",
     "around": "orders around complaints",
+    "wanted": "answers side by side",
     "joined": "answers side by side",
     "joining": "answers side by side",
     "cohort": "cohort",
