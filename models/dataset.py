@@ -84,6 +84,12 @@ class Dataset:
         """Return the rows that `mask` (boolean, or row numbers) selects, in that order."""
         return self._with_rows(lambda values: values[mask])
 
+    def with_features(self, features: FloatArray) -> Dataset:
+        """Return the same rows with other features under the same names; (n, p), not infinite."""
+        other = self._with_rows(lambda values: values)
+        object.__setattr__(other, "features", features)
+        return other
+
     def order(self) -> IntArray:
         """Return row numbers sorted by as_of, then account: the order that models are fitted in."""
         return np.lexsort((account_codes(self.account), self.as_of)).astype(np.int64)
@@ -97,6 +103,13 @@ class Dataset:
     def snapshots(self) -> list[date]:
         """Return the distinct snapshots, earliest first."""
         return [day.item() for day in np.unique(self.as_of)]
+
+    def rates(self, since: date | None = None) -> dict[date, float]:
+        """Return the share of defectors, 0-1, of each snapshot since a date, earliest first."""
+        snapshots, codes = np.unique(self.as_of, return_inverse=True)
+        shares = np.bincount(codes, self.label) / np.bincount(codes)
+        found = {day.item(): float(rate) for day, rate in zip(snapshots, shares, strict=True)}
+        return {day: rate for day, rate in found.items() if since is None or day >= since}
 
     def _with_rows(self, take: Callable[[Any], Any]) -> Dataset:
         """Rebuild from already checked rows; a subset of valid rows is valid."""

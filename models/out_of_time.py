@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from models import gradient_boosting
 from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import BoolArray, Dataset, DateArray, FloatArray, latest_day
+from models.ensemble import averaged, base_rate, learnable
 from models.errors import LeakageFound, TooLittleHistory
+from models.ranks import ranked
 from models.recipe import Recipe
 from models.settings import ModelSettings
 
@@ -89,19 +91,26 @@ def rolling(
     tests: Sequence[date],
     settings: ModelSettings,
     baselines: Mapping[str, Recipe],
+    shorter: Sequence[Dataset] = (),
+    comparable_from: date | None = None,
     progress: Progress | None = None,
     model: Recipe | None = None,
 ) -> OutOfTime:
     """Predict every snapshot that has enough history, each model being fitted once.
 
     A snapshot has enough when at least `settings.minimum_snapshots` earlier ones had complete
-    labels by then, of both classes. `model` is the gradient boosting unless another recipe is
-    given.
+    labels by then, of both classes. The model learns from ranks within snapshots, the baselines
+    from values. `model` is the gradient boosting unless another recipe is given.
+
+    shorter: the same accounts with outcomes over shorter horizons, which the model learns beside
+    the main ones; see `models.ensemble`. comparable_from: the first snapshot whose cohort is like
+    those of later years; an earlier one lacks those who ordered only before the data begin.
 
     Raises TooLittleHistory when a test snapshot is not in the dataset or has too little history.
     """
     model = gradient_boosting.recipe(settings) if model is None else model
     dataset = dataset.rows(dataset.order())
+    lessons = [ranked(part.rows(part.order())) for part in (*shorter, dataset)]
     snapshots = [day for day in dataset.snapshots() if _lacks(dataset, day, settings) is None]
     _require_tests(dataset, tests, settings)
 
@@ -111,7 +120,7 @@ def rolling(
     splits: list[Split] = []
     # Threads, because the fits leave Python's lock alone; the answers come in order.
     fits = Parallel(n_jobs=settings.jobs, prefer="threads", return_as="generator")(
-        delayed(_predicted)(dataset, snapshot, model, baselines) for snapshot in snapshots
+        delayed(_predicted)(dataset, lessons, snapshot, model, baselines) for snapshot in snapshots
     )
     for fitted, (snapshot, (own, others)) in enumerate(zip(snapshots, fits, strict=True), start=1):
         now = dataset.as_of == np.datetime64(snapshot, "D")
@@ -125,9 +134,13 @@ def rolling(
         if past.any():
             require_known_labels(dataset.rows(past), snapshot)
             calibrator = fit_calibrator(
-                dataset.label[past], raw[past], dataset.as_of[past], dataset.label_complete[past]
+                dataset.label[past],
+                raw[past],
+                dataset.as_of[past],
+                dataset.label_complete[past],
+                training.rates(comparable_from),
             )
-            risk[now] = calibrator.apply(raw[now])
+            risk[now] = calibrator.apply(raw[now], snapshot)
         splits.append(
             Split(
                 snapshot=snapshot,
@@ -157,14 +170,24 @@ def rolling(
 
 
 def _predicted(
-    dataset: Dataset, snapshot: date, model: Recipe, baselines: Mapping[str, Recipe]
+    dataset: Dataset,
+    lessons: Sequence[Dataset],
+    snapshot: date,
+    model: Recipe,
+    baselines: Mapping[str, Recipe],
 ) -> tuple[FloatArray, dict[str, FloatArray]]:
-    """The model's and the baselines' scores of a snapshot, learnt from labels known by then."""
-    training = dataset.rows(_known(dataset, snapshot))
-    require_known_labels(training, snapshot)
-    features = dataset.features[dataset.as_of == np.datetime64(snapshot, "D")]
-    others = {name: baseline(training, features) for name, baseline in baselines.items()}
-    return model(training, features), others
+    """The model's and the baselines' scores of a snapshot, learnt from labels known by then.
+
+    lessons: what the model learns from, ranked, the main horizon last.
+    """
+    training, *trainings = (part.rows(_known(part, snapshot)) for part in (dataset, *lessons))
+    for part in (training, *trainings):
+        require_known_labels(part, snapshot)
+    now = dataset.as_of == np.datetime64(snapshot, "D")
+    others = {name: rule(training, dataset.features[now]) for name, rule in baselines.items()}
+    taught = learnable(trainings)
+    own = [model(part, lessons[-1].features[now]) for part in taught]
+    return averaged(own, [base_rate(part) for part in taught]), others
 
 
 def require_known_labels(rows: Dataset, snapshot: date) -> date:

@@ -1,13 +1,14 @@
 """The model that is registered and scores: trees, calibrator and the names they need.
 
-Stored as two plain files, `booster.txt` (LightGBM's own text) and `model.json`; nothing in them
-is executed on loading.
+Stored as plain files, `booster_<n>.txt` for each learner (LightGBM's own text) and `model.json`;
+nothing in them is executed on loading.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,50 +16,75 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Dataset, FloatArray, latest_day
+from models.ensemble import averaged, base_rate, learnable
 from models.errors import DamagedModel, FeatureMismatch
 from models.gradient_boosting import Booster, fit
 from models.out_of_time import OutOfTime
+from models.ranks import of_one_snapshot, ranked
 from models.settings import ModelSettings
 
-BOOSTER_FILE = "booster.txt"
 MODEL_FILE = "model.json"
-FORMAT = 1
+FORMAT = 2
+
+_BOOSTER = re.compile(r"booster_[0-9]+\.txt")
+
+SMALLEST_COHORT_SHARE = 0.5
+"""Of the smallest cohort learned from: among fewer accounts, ranks mean something else."""
 
 
 @dataclass(frozen=True, eq=False)
 class RiskModel:
     """Risk of defection from features.
 
-    booster_text: the trees. names: the features, in the order of the trees' columns.
-    label_end: the date at which the last training label was complete; scoring an earlier snapshot
-    would use a model that has seen what came after it. metadata: plain values, kept as given.
-    threads: of prediction; not part of the model.
+    booster_texts: the trees of each learner, the main one last; base_rates: the share of defectors
+    that each learned from, 0-1; see `models.ensemble`. names: the features, in the order of the
+    trees' columns. smallest_cohort: rows of the smallest snapshot that it learned from. label_end:
+    the date at which the last training label was complete; scoring an earlier snapshot would use a
+    model that has seen what came after it. metadata: plain values, kept as given. threads: of
+    prediction; not part of the model.
     """
 
-    booster_text: str
+    booster_texts: tuple[str, ...]
+    base_rates: tuple[float, ...]
     calibrator: LogitCalibrator
     names: tuple[str, ...]
+    smallest_cohort: int
     label_end: date
     metadata: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 1
 
     @cached_property
-    def booster(self) -> Booster:
-        """The trees, parsed once."""
-        booster = Booster(self.booster_text, self.threads)
-        if booster.names != self.names:
+    def boosters(self) -> tuple[Booster, ...]:
+        """The trees of each learner, parsed once."""
+        boosters = tuple(Booster(text, self.threads) for text in self.booster_texts)
+        if any(booster.names != self.names for booster in boosters):
             raise DamagedModel(
-                f"{BOOSTER_FILE} and {MODEL_FILE} name different features. Retrain the model."
+                f"{MODEL_FILE} names other features than the trees do. Retrain the model."
             )
-        return booster
+        return boosters
 
-    def risk(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
+    def importance(self) -> dict[str, float]:
+        """Return each feature's gain, summed over the learners, largest first."""
+        gains = dict.fromkeys(self.names, 0.0)
+        for booster in self.boosters:
+            for name, gain in booster.importance().items():
+                gains[name] += gain
+        return {name: gains[name] for name in sorted(gains, key=lambda n: (-gains[n], n))}
+
+    def risk(
+        self, features: FloatArray, names: Sequence[str], as_of: date | None = None
+    ) -> FloatArray:
         """Return the calibrated risk, (n,) in (0, 1), of features (n, p) with columns `names`.
 
-        Columns are taken by name, so their order does not matter, and further columns are left
-        aside. Raises FeatureMismatch, with the differences, when a feature of the model is absent.
+        The rows are all accounts of one snapshot's cohort: risks rest on how they compare with
+        each other. as_of: the snapshot; without it the season is left aside. Columns are taken by
+        name, so their order does not matter, and further columns are left aside. Raises
+        FeatureMismatch, with the differences, when a feature of the model is absent, or when there
+        are fewer than half as many rows as the model has ever seen.
         """
         position = {name: i for i, name in enumerate(names)}
         missing = [name for name in self.names if name not in position]
@@ -73,22 +99,34 @@ class RiskModel:
             raise FeatureMismatch(
                 f"features have shape {features.shape}, but {len(names)} names are given"
             )
-        selected = features[:, [position[name] for name in self.names]]
-        return self.calibrator.apply(self.booster.predict(selected))
+        if 0 < len(features) < self.smallest_cohort * SMALLEST_COHORT_SHARE:
+            raise FeatureMismatch(
+                f"{len(features)} accounts are too few: the model compares all accounts of a "
+                f"snapshot with each other, and learned from {self.smallest_cohort} or more. Give "
+                "it the whole cohort; if that has shrunk so much, retrain."
+            )
+        ranks = of_one_snapshot(features[:, [position[name] for name in self.names]])
+        raw = averaged([booster.predict(ranks) for booster in self.boosters], self.base_rates)
+        return self.calibrator.apply(raw, as_of)
 
     def save(self, folder: Path) -> dict[str, str]:
         """Write both files into the existing `folder`; return the SHA-256 of each by name."""
-        booster = self.booster_text.encode()
+        files = {
+            f"booster_{number}.txt": text.encode()
+            for number, text in enumerate(self.booster_texts, start=1)
+        }
         content = {
             "format": FORMAT,
             "names": list(self.names),
+            "base_rates": list(self.base_rates),
+            "smallest_cohort": self.smallest_cohort,
             "label_end": self.label_end.isoformat(),
             "calibrator": self.calibrator.to_dict(),
             "metadata": dict(self.metadata),
-            "booster_sha256": sha256(booster),
+            "boosters": {name: sha256(data) for name, data in files.items()},
         }
         text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
-        files = {BOOSTER_FILE: booster, MODEL_FILE: text.encode()}
+        files[MODEL_FILE] = text.encode()
         for name, data in files.items():
             (folder / name).write_bytes(data)
         return {name: sha256(data) for name, data in files.items()}
@@ -98,16 +136,28 @@ def fit_final(
     dataset: Dataset,
     out_of_time: OutOfTime,
     settings: ModelSettings,
+    shorter: Sequence[Dataset] = (),
+    comparable_from: date | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> RiskModel:
-    """Refit on all rows; the calibrator is fitted on all out-of-time predictions."""
+    """Refit on all rows; the calibrator is fitted on all out-of-time predictions.
+
+    shorter, comparable_from: see `models.out_of_time.rolling`.
+    """
+    lessons = learnable([*shorter, dataset])
     return RiskModel(
-        booster_text=fit(dataset, settings),
+        booster_texts=tuple(fit(ranked(part), settings) for part in lessons),
+        base_rates=tuple(base_rate(part) for part in lessons),
         calibrator=fit_calibrator(
-            out_of_time.label, out_of_time.raw, out_of_time.as_of, out_of_time.label_complete
+            out_of_time.label,
+            out_of_time.raw,
+            out_of_time.as_of,
+            out_of_time.label_complete,
+            dataset.rates(comparable_from),
         ),
         names=dataset.names,
-        label_end=latest_day(dataset.label_complete),
+        smallest_cohort=int(np.unique(dataset.as_of, return_counts=True)[1].min()),
+        label_end=max(latest_day(part.label_complete) for part in lessons),
         metadata=dict(metadata or {}),
         threads=settings.threads,
     )
@@ -120,19 +170,23 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
     checked before LightGBM sees them, because a damaged text can abort the process. Raises
     DamagedModel when a file is missing, differs from its hash or cannot be read.
     """
-    data = {name: _read(folder / name) for name in (BOOSTER_FILE, MODEL_FILE)}
     for name, expected in (expected_sha256 or {}).items():
-        if name in data:
-            _require_hash(folder / name, data[name], expected)
+        _require_hash(folder / name, _read(folder / name), expected)
     try:
-        content = json.loads(data[MODEL_FILE])
+        content = json.loads(_read(folder / MODEL_FILE))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, but this program reads {FORMAT}")
-        _require_hash(folder / BOOSTER_FILE, data[BOOSTER_FILE], content["booster_sha256"])
+        if strange := [name for name in content["boosters"] if not _BOOSTER.fullmatch(name)]:
+            raise ValueError(f"files called {strange}")
+        texts = {name: _read(folder / name) for name in content["boosters"]}
+        for name, expected in content["boosters"].items():
+            _require_hash(folder / name, texts[name], expected)
         return RiskModel(
-            booster_text=data[BOOSTER_FILE].decode(),
+            booster_texts=tuple(text.decode() for text in texts.values()),
+            base_rates=tuple(map(float, content["base_rates"])),
             calibrator=LogitCalibrator.from_dict(content["calibrator"]),
             names=tuple(content["names"]),
+            smallest_cohort=int(content["smallest_cohort"]),
             label_end=date.fromisoformat(content["label_end"]),
             metadata=content["metadata"],
         )

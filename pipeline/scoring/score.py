@@ -142,7 +142,7 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
             "nobody to score. Check the date and `cohort.days`."
         )
     names = [feature.name for feature in selection.features]
-    risk = request.model.risk(frame[names].to_numpy(dtype=np.float64), names)
+    risk = request.model.risk(frame[names].to_numpy(dtype=np.float64), names, as_of)
     scores = score_table(
         frame,
         risk,

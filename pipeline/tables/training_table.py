@@ -12,6 +12,7 @@ import pandas as pd
 from features.definition import Selection, select
 from features.values import Value
 from models.dataset import Dataset
+from models.ensemble import shorter_horizons
 from pipeline.config import Config
 from pipeline.engines import Engine
 from pipeline.errors import ConfigError
@@ -32,22 +33,31 @@ class TrainingTable:
     """Features and labels over many snapshots, in order of as_of, then account_id.
 
     frame: account_id, as_of, a float64 column per feature, label_complete, defected (0 or 1).
-    selection: the features there are, and those that the sources cannot answer.
+    selection: the features there are, and those that the sources cannot answer. shorter: frames
+    like `frame` with the labels of shorter horizons, which are known at later snapshots too.
     """
 
     frame: pd.DataFrame
     selection: Selection
+    shorter: tuple[pd.DataFrame, ...] = ()
 
     def dataset(self) -> Dataset:
         """The same rows as plain arrays."""
+        return self._dataset(self.frame)
+
+    def shorter_datasets(self) -> list[Dataset]:
+        """The rows with labels of shorter horizons, shortest first."""
+        return [self._dataset(frame) for frame in self.shorter]
+
+    def _dataset(self, frame: pd.DataFrame) -> Dataset:
         names = tuple(feature.name for feature in self.selection.features)
         return Dataset(
-            features=self.frame.loc[:, list(names)].to_numpy(dtype=np.float64),
+            features=frame.loc[:, list(names)].to_numpy(dtype=np.float64),
             names=names,
-            label=self.frame["defected"].to_numpy(dtype=np.int8),
-            account=self.frame["account_id"].to_numpy(dtype=object),
-            as_of=self.frame["as_of"].to_numpy(dtype="datetime64[D]"),
-            label_complete=self.frame["label_complete"].to_numpy(dtype="datetime64[D]"),
+            label=frame["defected"].to_numpy(dtype=np.int8),
+            account=frame["account_id"].to_numpy(dtype=object),
+            as_of=frame["as_of"].to_numpy(dtype="datetime64[D]"),
+            label_complete=frame["label_complete"].to_numpy(dtype="datetime64[D]"),
         )
 
 
@@ -63,9 +73,11 @@ def selected_features(config: Config, sources: Sources) -> Selection:
     return selection
 
 
-def maturity(config: Config) -> Maturity:
-    """The configured label's horizon and reporting lag."""
-    return Maturity(config.label.horizon_days, config.label.reporting_lag_days)
+def maturities(config: Config) -> list[Maturity]:
+    """The horizon and reporting lag of each label that is learned, the configured one last."""
+    main = config.label.horizon_days
+    lag = config.label.reporting_lag_days
+    return [Maturity(days, lag) for days in (*shorter_horizons(main), main)]
 
 
 def feature_frame(
@@ -108,14 +120,23 @@ def training_table(
     engine: Engine,
     config: Config,
     sources: Sources,
-    as_ofs: Sequence[date],
+    labelled: Sequence[tuple[Maturity, Sequence[date]]],
     progress: Progress | None = None,
 ) -> TrainingTable:
-    """Features and labels of the active cohort at each of the mature snapshots `as_ofs`."""
+    """Features and labels of the active cohort.
+
+    labelled: each label with the snapshots at which it is mature, the main one last.
+    """
     selection = selected_features(config, sources)
+    as_ofs = sorted({as_of for _, mature in labelled for as_of in mature})
     make_active_cohort(engine, "cohort", as_ofs, config.cohort.days)
     values = {feature.name: feature.value for feature in selection.features}
-    frame = feature_frame(engine, values, as_ofs, "cohort", progress)
-    make_labels(engine, "labels", "cohort", as_ofs, maturity(config))
-    labels = engine.frame("SELECT * FROM labels")
-    return TrainingTable(frame.merge(labels, on=list(KEYS), validate="one_to_one"), selection)
+    features = feature_frame(engine, values, as_ofs, "cohort", progress)
+    frames = []
+    for label, mature in labelled:
+        make_labels(engine, "labels", "cohort", mature, label)
+        labels = engine.frame("SELECT * FROM labels")
+        rows = features[features["as_of"].isin(pd.to_datetime(list(mature)))]
+        frames.append(rows.merge(labels, on=list(KEYS), validate="one_to_one"))
+    *shorter, frame = frames
+    return TrainingTable(frame, selection, tuple(shorter))

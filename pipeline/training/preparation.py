@@ -12,17 +12,21 @@ from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.snapshots import snapshot_dates
-from pipeline.tables.training_table import TrainingTable, maturity, training_table
+from pipeline.tables.training_table import TrainingTable, maturities, training_table
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The training table of a config, where it comes from, and the snapshots too young for it."""
+    """The training table of a config, where it comes from, and the snapshots too young for it.
+
+    comparable_from: the first date at which the data reach back over the cohort's days.
+    """
 
     table: TrainingTable
     sources: Sources
     immature: tuple[date, ...]
     until: date | None
+    comparable_from: date
 
 
 def open_engine(config: Config) -> DuckDBEngine:
@@ -48,25 +52,29 @@ def prepare(
     wanted = snapshot_dates(config.snapshots.first, config.snapshots.last, config.snapshots.every)
     require_orders(config, sources)
     complete_until = sources.tables["orders"].complete_until
-    mature, immature = maturity(config).split(wanted, complete_until)
+    *shorter, main = maturities(config)
+    mature, immature = main.split(wanted, complete_until)
     if not mature:
         raise DataError(
             f"No snapshot has a complete label: the first is {wanted[0]}, its label is "
-            f"complete on {maturity(config).label_complete(wanted[0])}, and the orders are "
+            f"complete on {main.label_complete(wanted[0])}, and the orders are "
             f"complete until {complete_until:%Y-%m-%d %H:%M}. Choose earlier snapshots in "
             "`snapshots`, a shorter `label.horizon_days`, or a newer extract."
         )
     refuse_stale(config, sources, mature[-1])
     steps.begin(f"Building features and labels at {len(mature)} snapshots")
+    labelled = [(label, label.split(wanted, complete_until)[0]) for label in (*shorter, main)]
     table = training_table(
-        engine, config, sources, mature, steps.detail("Building features and labels")
+        engine, config, sources, labelled, steps.detail("Building features and labels")
     )
     if table.frame.empty:
         raise DataError(
             f"No account has an order in the {config.cohort.days} days before any snapshot from "
             f"{mature[0]} to {mature[-1]}. Check `snapshots` and `cohort.days` against the orders."
         )
-    return Prepared(table, sources, tuple(immature), until)
+    ((first_order,),) = engine.rows("SELECT CAST(MIN(occurred_at) AS DATE) FROM orders")
+    comparable_from = first_order + timedelta(days=config.cohort.days)
+    return Prepared(table, sources, tuple(immature), until, comparable_from)
 
 
 def require_orders(config: Config, sources: Sources) -> None:

@@ -212,7 +212,7 @@ def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
         "calibration": plots.calibration(last.label, risk, subtitle),
         "gain": plots.gain(curves, config.scoring.call_capacity, subtitle),
         "importance": plots.importance(
-            trained.model.booster.importance(), families, f"{config.name}, the registered model"
+            trained.model.importance(), families, f"{config.name}, the registered model"
         ),
         "backtest": plots.backtest(
             {

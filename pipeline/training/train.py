@@ -52,7 +52,11 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         for _ in range(done):
             steps.advance()
 
-    out_of_time = rolling(dataset, tests, settings, baselines=_baselines(config), progress=fitted)
+    shorter = prepared.table.shorter_datasets()
+    comparable = prepared.comparable_from
+    out_of_time = rolling(
+        dataset, tests, settings, _baselines(config), shorter, comparable, progress=fitted
+    )
     steps.begin("Measuring")
     evaluation = evaluations.evaluate(out_of_time, tests, config.scoring.call_capacity)
     steps.begin("Fitting the final model")
@@ -60,7 +64,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         **config.meaning_of_risk(),
         "definitions": prepared.table.selection.definitions(),
     }
-    model = fit_final(dataset, out_of_time, settings, metadata)
+    model = fit_final(dataset, out_of_time, settings, shorter, comparable, metadata)
     steps.begin("Logging to MLflow")
     trained = Trained(prepared, leakage, tuple(tests), out_of_time, evaluation, model)
     return record(tracking, config, trained)

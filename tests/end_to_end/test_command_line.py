@@ -282,7 +282,7 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
     artifacts = {path.name for path in (trained.folder / "mlflow" / "artifacts").rglob("*.*")}
     plots = {"roc", "precision_recall", "calibration", "gain", "importance", "backtest"}
     assert {f"{plot}.png" for plot in plots} <= artifacts
-    assert {"config.yaml", "feature_catalogue.md", "lineage.json", "booster.txt"} <= artifacts
+    assert {"config.yaml", "feature_catalogue.md", "lineage.json", "booster_1.txt"} <= artifacts
     assert {"leakage_report.json", "leakage_report.md"} <= artifacts
     assert tags["leakage"] == "passed"
     assert "Leakage report: passed" in tags["mlflow.note.content"]

@@ -17,6 +17,7 @@ from models.baselines import rfm_logistic
 from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Dataset, FloatArray
 from models.out_of_time import rolling
+from models.ranks import of_one_snapshot, within_snapshots
 from models.settings import ModelSettings
 
 SETTINGS = ModelSettings(
@@ -183,7 +184,8 @@ def test_no_model_is_handed_a_label_before_it_was_complete(lags: list[int], need
         assert (model_rows.label_complete <= now).all()
         # Nothing that could be used is left out, and the baseline gets the very same rows.
         assert len(model_rows) == int((dataset.label_complete <= now).sum()) == split.training_rows
-        assert model_rows is baseline_rows
+        assert (model_rows.account == baseline_rows.account).all()
+        assert (model_rows.as_of == baseline_rows.as_of).all()
     predicted = {split.snapshot for split in found.splits}
     for snapshot in dataset.snapshots():
         known = dataset.label_complete <= np.datetime64(snapshot)
@@ -223,10 +225,10 @@ def test_the_order_of_rows_changes_nothing(seed: int) -> None:
     assert (one.account == two.account).all()
     assert np.array_equal(one.risk, two.risk, equal_nan=True)
     models = [risk_model.fit_final(d, one, SETTINGS) for d in (dataset, shuffled)]
-    assert models[0].booster_text == models[1].booster_text
+    assert models[0].booster_texts == models[1].booster_texts
 
 
-def test_an_account_alone_gets_the_risk_it_gets_among_others() -> None:
+def test_trees_see_a_row_alone_as_they_see_it_among_others() -> None:
     dataset = market(5)
     text = gradient_boosting.fit(dataset, SETTINGS)
     booster = gradient_boosting.Booster(text, threads=1)
@@ -234,6 +236,52 @@ def test_an_account_alone_gets_the_risk_it_gets_among_others() -> None:
     assert [float(booster.predict(row[None])[0]) for row in dataset.features[:50]] == list(
         together[:50]
     )
+
+
+@given(st.integers(0, 1000), st.floats(0.01, 100), st.floats(-50, 50))
+def test_ranks_do_not_depend_on_level_scale_order_or_other_snapshots(
+    seed: int, scale: float, level: float
+) -> None:
+    random = np.random.default_rng(seed)
+    values = random.integers(0, 8, (60, 3)).astype(float)
+    values[random.random((60, 3)) < 0.2] = np.nan
+    as_of = np.datetime64("2020-01-01") + np.repeat([0, 31, 60], 20)
+    found = within_snapshots(values, as_of)
+    assert np.array_equal(np.isnan(found), np.isnan(values))
+    assert ((found > 0) & (found < 1) | np.isnan(found)).all()
+    moved = within_snapshots(values * scale + level, as_of)
+    assert np.array_equal(moved, found, equal_nan=True)
+    order = random.permutation(60)
+    assert np.array_equal(
+        within_snapshots(values[order], as_of[order]), found[order], equal_nan=True
+    )
+    assert np.array_equal(of_one_snapshot(values[:20]), found[:20], equal_nan=True)
+
+
+def test_labels_of_shorter_horizons_are_used_from_when_they_are_known() -> None:
+    dataset = market(3, accounts=60)
+    short = Dataset(
+        **{
+            **dataset.__dict__,
+            "label": 1 - dataset.label,
+            "label_complete": dataset.as_of + np.timedelta64(30, "D"),
+        }
+    )
+    handed: list[Dataset] = []
+
+    def watching(training: Dataset, features: FloatArray) -> FloatArray:
+        handed.append(training)
+        return np.full(len(features), training.label.mean())
+
+    found = rolling(dataset, [], SETTINGS, {}, [short], model=watching)
+    assert len(handed) == 2 * len(found.splits)
+    for split, one, main in zip(found.splits, handed[::2], handed[1::2], strict=True):
+        now = np.datetime64(split.snapshot)
+        assert (one.label_complete <= now).all()
+        assert (main.label_complete <= now).all()
+        assert len(one) == int((short.label_complete <= now).sum()) > len(main)
+        # Each learner says "as many as I have seen": together that is the main one's rate.
+        assert found.at(split.snapshot).raw == pytest.approx(main.label.mean())
 
 
 def test_nonsense_labels_are_not_predicted() -> None:

@@ -75,7 +75,7 @@ def small_model() -> RiskModel:
     )
     text = gradient_boosting.fit(data, settings)
     calibrator = LogitCalibrator(0.8, -0.3, "slope and intercept")
-    return RiskModel(text, calibrator, NAMES, date(2011, 10, 1))
+    return RiskModel((text,), (0.4,), calibrator, NAMES, 6, date(2011, 10, 1))
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_a_registered_version_is_a_challenger_with_its_hashes(
     assert found.tags["label_end"] == "2011-10-01"
     assert found.sha256 == {
         name: hashlib.sha256((model_folder / name).read_bytes()).hexdigest()
-        for name in ("booster.txt", "model.json")
+        for name in ("booster_1.txt", "model.json")
     }
     run = tracking._store.client().get_run(found.run_id)
     assert run.info.status == "FINISHED"
@@ -146,7 +146,7 @@ def test_the_downloaded_files_are_the_trained_model(
     tracking: Tracking, model_folder: Path, tmp_path: Path
 ) -> None:
     folder = tracking.registry.download(1, tmp_path / "files")
-    assert sorted(p.name for p in folder.iterdir()) == ["booster.txt", "model.json"]
+    assert sorted(p.name for p in folder.iterdir()) == ["booster_1.txt", "model.json"]
     features = np.random.default_rng(1).normal(size=(50, 3))
     expected = small_model().risk(features, NAMES)
     assert np.array_equal(load(folder).risk(features, NAMES), expected)
@@ -200,7 +200,7 @@ def test_the_stored_model_is_text_and_says_what_it_needs(tracking: Tracking, sto
 
     home = logged_model(store)
     files = {p.relative_to(home).as_posix(): p for p in home.rglob("*") if p.is_file()}
-    assert {"model.py", "artifacts/native/booster.txt", "code/models/risk_model.py"} <= set(files)
+    assert {"model.py", "artifacts/native/booster_1.txt", "code/models/risk_model.py"} <= set(files)
     for name, path in files.items():
         path.read_text(encoding="utf-8")
         assert not name.endswith((".pkl", ".pickle", ".pyc"))
@@ -226,9 +226,9 @@ def test_damaged_and_lost_files_are_refused_before_they_are_parsed(
     registry = model_of(tracking, "damaged", model_folder, versions=1)
     client = tracking._store.client()
     home = Path(client.get_model_version_download_uri("damaged", "1").removeprefix("file://"))
-    booster = home / "artifacts" / "native" / "booster.txt"
+    booster = home / "artifacts" / "native" / "booster_1.txt"
     booster.write_text(booster.read_text()[:-100])
-    with pytest.raises(DataError, match=r"booster\.txt changed") as refused:
+    with pytest.raises(DataError, match=r"booster_1\.txt changed") as refused:
         registry.download(1, tmp_path)
     assert refused.value.exit_code == 65
     assert "model.json" not in str(refused.value)

@@ -17,10 +17,12 @@ from scipy.special import expit, logit
 
 from models import gradient_boosting, measures, risk_model, screening
 from models.baselines import RfmLogistic, recency_rule, recency_score, rfm_logistic
-from models.calibration import LogitCalibrator, fit_calibrator
+from models.calibration import LogitCalibrator, Season, fit_calibrator
 from models.dataset import Dataset
+from models.ensemble import averaged, learnable, shorter_horizons
 from models.errors import DamagedModel, FeatureMismatch, LeakageFound, TooLittleHistory
 from models.out_of_time import OutOfTime, require_known_labels, rolling
+from models.ranks import within_snapshots
 from models.settings import ModelSettings
 
 SETTINGS = ModelSettings(
@@ -83,7 +85,8 @@ def out_of_time(dataset: Dataset) -> OutOfTime:
 
 @pytest.fixture(scope="module")
 def model(dataset: Dataset, out_of_time: OutOfTime) -> risk_model.RiskModel:
-    return risk_model.fit_final(dataset, out_of_time, SETTINGS, {"label": "inactivity"})
+    metadata = {"label": "inactivity"}
+    return risk_model.fit_final(dataset, out_of_time, SETTINGS, metadata=metadata)
 
 
 # --- the table ------------------------------------------------------------------------------
@@ -270,7 +273,7 @@ def test_without_evidence_the_calibrator_is_the_identity(case: str) -> None:
     else:
         raw = 1 - raw
     found = fit_calibrator(label[rows], raw[rows], as_of[rows], complete[rows])
-    assert found == LogitCalibrator(1.0, 0.0, "identity")
+    assert (found.slope, found.intercept, found.method) == (1.0, 0.0, "identity")
     assert found.apply(np.array([0.25, np.nan])) == pytest.approx([0.25, np.nan], nan_ok=True)
 
 
@@ -286,7 +289,45 @@ def test_a_calibrator_that_would_turn_the_ranking_is_refused() -> None:
     with pytest.raises(ValueError, match="slope above 0"):
         LogitCalibrator(-1.0, 0.0, "slope only")
     with pytest.raises(DamagedModel, match="'slope'"):
-        LogitCalibrator.from_dict({"intercept": 0.0})
+        LogitCalibrator.from_dict({"intercept": 0.0, "season": {"rates": {}, "weight": 0}})
+
+
+def test_last_years_level_is_weighed_against_the_models_own() -> None:
+    calibrator = LogitCalibrator(
+        1.0, 0.0, "identity", Season({"2020-03-01": 0.8, "2020-06-01": 0.2}, 0.5)
+    )
+    raw = expit(np.array([-1.0, 0.0, 1.0]))  # a level of 0: half of them
+    in_march = calibrator.apply(raw, date(2021, 3, 1))
+    assert in_march.mean() == pytest.approx(expit(logit(0.8) / 2))  # odds 2, between 4 and 1
+    assert np.diff(logit(in_march)) == pytest.approx([1, 1])
+    assert calibrator.apply(raw, date(2021, 6, 1)).mean() == pytest.approx(expit(logit(0.2) / 2))
+    for other in (None, date(2020, 3, 1), date(2021, 4, 1), date(2022, 3, 1)):
+        assert calibrator.apply(raw, other) == pytest.approx(raw)
+    assert len(calibrator.apply(np.array([]), date(2021, 3, 1))) == 0
+    some = calibrator.apply(np.array([0.5, np.nan]), date(2021, 3, 1))
+    assert some == pytest.approx([2 / 3, np.nan], nan_ok=True)
+    assert LogitCalibrator.from_dict(json.loads(json.dumps(calibrator.to_dict()))) == calibrator
+
+
+def test_who_has_erred_less_weighs_more() -> None:
+    def weight(levels: list[float], last_year: list[float], this_year: list[float]) -> float:
+        days = [date(2019 + year, 1 + 3 * n, 1) for year in (0, 1) for n in range(len(last_year))]
+        rates = dict(zip(days, (*last_year, *this_year), strict=True))
+        return fit_calibrator(*predictions(levels), rates).season.weight
+
+    same, other = [0.3, 0.6, 0.5, 0.4], [0.6, 0.3, 0.4, 0.7]
+    erring, right = [0.9, 0.1, -0.9, 0.6], [0.0, 0.05, -0.05, 0.0]
+    assert weight(erring, same, same) > 0.9
+    assert 0.3 < weight(right, same, same) < weight(erring, same, same)
+    assert weight(right, same, other) < weight(erring, same, other) < weight(erring, same, same)
+    assert weight(right, same, other) < weight(right, same, same)
+
+
+def test_a_season_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Season({"2020-01-01": 1.5}, 0.5)
+    with pytest.raises(DamagedModel, match="cannot be read"):
+        LogitCalibrator.from_dict({"slope": 1, "intercept": 0, "method": "identity", "season": 3})
 
 
 # --- the rolling scheme ---------------------------------------------------------------------
@@ -310,13 +351,19 @@ def test_the_calibrator_sees_only_predictions_whose_label_was_complete() -> None
     seen: list[tuple[int, int, date]] = []
     longer = market(snapshots=10)
     found = rolling(
-        longer, [date(2020, 10, 1)], SETTINGS, BASELINES, lambda *step: seen.append(step)
+        longer,
+        [date(2020, 10, 1)],
+        SETTINGS,
+        BASELINES,
+        progress=lambda *step: seen.append(step),
     )
     assert seen == [(i, 6, date(2020, 4 + i, 1)) for i in range(1, 7)]
     assert [s.calibrated_on for s in found.splits] == [0, 0, 0, 120, 240, 360]
     last = found.at(date(2020, 10, 1))
     past = found.at(date(2020, 5, 1), date(2020, 6, 1), date(2020, 7, 1))
-    calibrator = fit_calibrator(past.label, past.raw, past.as_of, past.label_complete)
+    at_test = np.datetime64("2020-10-01")
+    rates = longer.rows(longer.label_complete <= at_test).rates()
+    calibrator = fit_calibrator(past.label, past.raw, past.as_of, past.label_complete, rates)
     assert last.splits[0].calibrator == calibrator
     assert last.risk.tolist() == calibrator.apply(last.raw).tolist()
     assert len(last) == 120
@@ -370,7 +417,77 @@ def test_a_missing_value_ranks_below_all_others() -> None:
     assert screening.single_feature_auc(three) == {"value": 0.5}
 
 
+# --- ranks and learners ---------------------------------------------------------------------
+
+
+def test_ranks_by_hand() -> None:
+    nan = math.nan
+    values = np.array([[10.0, 1], [30, 1], [20, nan], [nan, 5], [7, nan]])
+    as_of = months("2020-01", "2020-01", "2020-01", "2020-01", "2020-02")
+    # Of three known values the places are 1, 2, 3; equal ones share (1 + 2) / 2.
+    assert within_snapshots(values, as_of) == pytest.approx(
+        np.array([[0.5 / 3, 1 / 3], [2.5 / 3, 1 / 3], [1.5 / 3, nan], [nan, 2.5 / 3], [0.5, nan]]),
+        nan_ok=True,
+    )
+
+
+def test_learners_are_averaged_from_their_own_rates() -> None:
+    # Odds 4 where 1 is usual, odds 1 where 1/4 is usual: both say four times the usual.
+    both = averaged([np.array([0.8]), np.array([0.5])], [0.5, 0.2])
+    assert both == pytest.approx([0.5])
+    assert averaged([np.array([0.8]), np.array([0.2])], [0.5, 0.2]) == pytest.approx([1 / 3])
+
+
+def test_a_learner_without_both_classes_is_left_out(dataset: Dataset) -> None:
+    stayed = dataset.rows(dataset.label == 0)
+    assert learnable([stayed, dataset]) == [dataset]
+    assert learnable([dataset, stayed]) == [dataset, stayed]  # the main one says why it cannot
+
+
+@pytest.mark.parametrize(("days", "shorter"), [(90, (30, 60)), (2, (1,)), (1, ()), (30, (10, 20))])
+def test_shorter_horizons_are_thirds(days: int, shorter: tuple[int, ...]) -> None:
+    assert shorter_horizons(days) == shorter
+
+
 # --- the registered model and its files -----------------------------------------------------
+
+
+def test_a_small_part_of_the_cohort_is_refused(
+    model: risk_model.RiskModel, dataset: Dataset
+) -> None:
+    assert model.smallest_cohort == 120
+    assert len(model.risk(dataset.features[:60], NAMES)) == 60
+    with pytest.raises(FeatureMismatch, match="59 accounts are too few"):
+        model.risk(dataset.features[:59], NAMES)
+
+
+def test_outcomes_of_shorter_horizons_are_learned_beside_the_main_ones(
+    dataset: Dataset, out_of_time: OutOfTime, tmp_path: Path
+) -> None:
+    sooner = (dataset.as_of.astype("datetime64[M]") + 4).astype("datetime64[D]")
+    short = replace(
+        dataset, label_complete=sooner, label=(dataset.column("noise") > 0).astype(np.int8)
+    )
+    model = risk_model.fit_final(dataset, out_of_time, SETTINGS, [short])
+    assert len(model.booster_texts) == 2
+    assert model.base_rates == (short.label.mean(), dataset.label.mean())
+    assert model.label_end == date(2020, 11, 1)  # the shorter one's, here the later
+    assert measures.auc(short.label, model.risk(dataset.features, NAMES)) > 0.7
+    hashes = model.save(tmp_path)
+    assert sorted(hashes) == ["booster_1.txt", "booster_2.txt", "model.json"]
+    loaded = risk_model.load(tmp_path, hashes)
+    expected = model.risk(dataset.features, NAMES)
+    assert loaded.risk(dataset.features, NAMES).tolist() == expected.tolist()
+
+
+def test_a_model_that_names_other_files_is_refused(
+    model: risk_model.RiskModel, tmp_path: Path
+) -> None:
+    model.save(tmp_path)
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"boosters": {"../b.txt": "0"}}))
+    with pytest.raises(DamagedModel, match="files called"):
+        risk_model.load(tmp_path)
 
 
 def test_columns_are_taken_by_name(model: risk_model.RiskModel, dataset: Dataset) -> None:
@@ -386,7 +503,7 @@ def test_columns_are_taken_by_name(model: risk_model.RiskModel, dataset: Dataset
 
 def test_other_features_are_listed(model: risk_model.RiskModel) -> None:
     with pytest.raises(FeatureMismatch) as error:
-        model.risk(np.zeros((1, 3)), ["noise", "days_silent", "spend_90d"])
+        model.risk(np.zeros((90, 3)), ["noise", "days_silent", "spend_90d"])
     assert "2 features that are not there: orders_count_365d, spend_365d" in str(error.value)
     assert "not in the model: spend_90d" in str(error.value)
     with pytest.raises(FeatureMismatch, match="4 names are given"):
@@ -405,7 +522,7 @@ def test_saved_and_loaded_it_predicts_the_same(
     assert loaded.calibrator == model.calibrator
     (tmp_path / "again").mkdir()
     assert loaded.save(tmp_path / "again") == hashes
-    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["booster.txt", "model.json"]
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["booster_1.txt", "model.json"]
 
 
 def _truncate(path: Path) -> None:
@@ -423,7 +540,7 @@ def _pickle(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_truncate, _flip, _pickle, Path.unlink])
-@pytest.mark.parametrize("file", ["booster.txt", "model.json"])
+@pytest.mark.parametrize("file", ["booster_1.txt", "model.json"])
 def test_a_damaged_file_is_refused_before_it_is_parsed(
     model: risk_model.RiskModel,
     tmp_path: Path,
@@ -436,7 +553,7 @@ def test_a_damaged_file_is_refused_before_it_is_parsed(
     monkeypatch.setattr(gradient_boosting.lightgbm, "Booster", pytest.fail)
     with pytest.raises(DamagedModel, match=file):
         risk_model.load(tmp_path, hashes)
-    if file == "booster.txt":  # its hash also stands in model.json
+    if file == "booster_1.txt":  # its hash also stands in model.json
         with pytest.raises(DamagedModel, match=file):
             risk_model.load(tmp_path)
 
@@ -446,7 +563,7 @@ def test_an_unknown_format_is_refused(model: risk_model.RiskModel, tmp_path: Pat
     path = tmp_path / "model.json"
     content = json.loads(path.read_text()) | {"format": 99}
     path.write_text(json.dumps(content))
-    with pytest.raises(DamagedModel, match="format 99, but this program reads 1"):
+    with pytest.raises(DamagedModel, match="format 99, but this program reads 2"):
         risk_model.load(tmp_path)
 
 
@@ -454,7 +571,7 @@ def test_trees_and_names_must_belong_together(
     model: risk_model.RiskModel, dataset: Dataset
 ) -> None:
     renamed = replace(model, names=("other", *NAMES[1:]))
-    with pytest.raises(DamagedModel, match="name different features"):
+    with pytest.raises(DamagedModel, match="names other features than the trees"):
         renamed.risk(dataset.features, renamed.names)
 
 
@@ -462,7 +579,9 @@ def test_the_calibrator_of_the_final_model_rests_on_all_predictions(
     model: risk_model.RiskModel, out_of_time: OutOfTime
 ) -> None:
     every = out_of_time
-    expected = fit_calibrator(every.label, every.raw, every.as_of, every.label_complete)
+    expected = fit_calibrator(
+        every.label, every.raw, every.as_of, every.label_complete, market().rates()
+    )
     assert model.calibrator == expected
     assert model.calibrator.method != "identity"
     raw = np.array([0.2, 0.7])

@@ -1,0 +1,50 @@
+"""Several learners as one: the mean of what they say, on the scale of log odds.
+
+The learners are the same trees, taught with outcomes over a third, two thirds and the whole of the
+horizon. Who stays silent for a month is likelier to stay silent for three, and a month's outcome is
+known two months earlier, so the shorter ones have seen the latest snapshots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import expit
+
+from models.dataset import Dataset, FloatArray
+from models.probabilities import finite_logit
+
+
+def shorter_horizons(horizon_days: int) -> tuple[int, ...]:
+    """Return the horizons in days that are learned beside the main one, shortest first.
+
+    >>> shorter_horizons(90)
+    (30, 60)
+    """
+    return tuple(sorted({horizon_days // 3, 2 * horizon_days // 3} - {0, horizon_days}))
+
+
+def learnable(trainings: Sequence[Dataset]) -> list[Dataset]:
+    """Return the last, the main one, and before it those others that have both classes."""
+    *others, main = trainings
+    return [*(part for part in others if len(np.unique(part.label)) == 2), main]
+
+
+def base_rate(training: Dataset) -> float:
+    """Return the share of defectors, 0-1."""
+    return float(training.label.mean())
+
+
+def averaged(predictions: Sequence[FloatArray], rates: Sequence[float]) -> FloatArray:
+    """Return one probability, (n,), from those of several learners, (n,) each, the main one last.
+
+    rates: the share of defectors among each learner's training rows, 0-1. Over a shorter horizon
+    more are silent, so each learner says how far an account is from the learner's own rate, and
+    the main learner's rate is where the answer begins.
+    """
+    away = [
+        finite_logit(predicted) - finite_logit(rate)
+        for predicted, rate in zip(predictions, rates, strict=True)
+    ]
+    return np.asarray(expit(np.mean(away, axis=0) + finite_logit(rates[-1])), dtype=np.float64)
