@@ -53,9 +53,6 @@ def fit(dataset: Dataset, settings: ModelSettings) -> str:
         "bagging_fraction": settings.row_share,
         "bagging_freq": 1,
         "lambda_l2": settings.l2,
-        # One random threshold per feature instead of the best one: the trees follow the season
-        # of the training snapshots less closely.
-        "extra_trees": True,
         "seed": settings.seed,
         "num_threads": settings.threads,
         "deterministic": True,

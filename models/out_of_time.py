@@ -118,8 +118,8 @@ def rolling(
     risk = np.full(len(dataset), np.nan)
     scores = {name: np.full(len(dataset), np.nan) for name in baselines}
     splits: list[Split] = []
-    # Threads, because the fits leave Python's lock alone; the answers come in order.
-    fits = Parallel(n_jobs=settings.jobs, prefer="threads", return_as="generator")(
+    # Processes, because LightGBM crashes when threads use it at once; the answers come in order.
+    fits = Parallel(n_jobs=settings.jobs, return_as="generator")(
         delayed(_predicted)(dataset, lessons, snapshot, model, baselines) for snapshot in snapshots
     )
     for fitted, (snapshot, (own, others)) in enumerate(zip(snapshots, fits, strict=True), start=1):

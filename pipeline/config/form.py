@@ -179,11 +179,11 @@ class ModelConfig(Section):
     """The learner; see `models.settings.ModelSettings`."""
 
     trees: Count = Field(200, description="boosting rounds")
-    leaves: int = Field(15, strict=True, ge=2, description="leaves of a tree")
+    leaves: int = Field(8, strict=True, ge=2, description="leaves of a tree")
     learning_rate: Share = Field(0.03, description="shrinkage of each tree")
     min_leaf_rows: Count = Field(500, description="training rows that a leaf needs")
     l2: NotNegative = Field(50.0, description="penalty on the squared values of the leaves")
-    feature_share: Share = Field(0.5, description="share of the features seen by each tree")
+    feature_share: Share = Field(0.3, description="share of the features seen by each tree")
     row_share: Share = Field(0.5, description="share of the rows seen by each tree")
     seed: int = Field(7, strict=True, ge=0, lt=2**31, description="of all random choices")
     threads: Count = Field(

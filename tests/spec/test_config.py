@@ -41,7 +41,7 @@ def test_the_smallest_config_takes_the_defaults(tmp_path):
     assert config.features.families == ("order_history", "contact_breadth", "complaint_latency")
     assert config.features.windows_days == (30, 90, 180, 365)
     assert (config.backtest.test_snapshots, config.backtest.last) == (None, 3)
-    assert (config.model.trees, config.model.leaves, config.model.seed) == (200, 15, 7)
+    assert (config.model.trees, config.model.leaves, config.model.seed) == (200, 8, 7)
     assert (config.scoring.max_staleness_days, config.scoring.call_capacity) == (7, 200)
     assert config.engine.spill_folder is None
     assert config.tracking.folder == tmp_path.parent / "var" / "mlflow"
