@@ -5,15 +5,14 @@ turns. The level of each past snapshot shows their sum. The lasting part is wort
 carry last quarter's season into the next one does harm. So the slope is fitted within snapshots,
 and the intercept is used only when it stands out from how much it differs between snapshots.
 
-The season comes back after a year. Where the share of defectors of the same time last year is
-known, the level is put between it and the model's own, nearer to the one that has erred less.
+What comes back every year is the season's (`models.season`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -26,52 +25,13 @@ from sklearn.linear_model import LogisticRegression
 from models.dataset import BoolArray, DateArray, FloatArray
 from models.errors import DamagedModel
 from models.probabilities import LARGEST, SMALLEST, finite_logit
+from models.season import Season, independent_observations, rate_logit, weighed
 
 FEWEST_OF_A_CLASS = 30
 """With fewer rows of either class what is fitted would be noise."""
 
-MODEL_ERROR, SEASON_ERROR = 0.35, 0.2
-"""How far, in logits, a model's level and last year's are off before anything is known. The share
-of defectors of real wholesalers moves between 0.38 and 0.62 over the year: 0.35 around its mean."""
-
-PRIOR_OBSERVATIONS = 2.0
-"""What those are worth, in snapshots with horizons that do not overlap."""
-
-SAME_SEASON = timedelta(days=16)
-"""A snapshot within so many days of a year before is of the same season."""
-
-DAYS_PER_YEAR = 365
-
 STANDARD_ERRORS = 2.0
 """An intercept nearer to 0 than this many of its standard errors is taken for season or chance."""
-
-
-@dataclass(frozen=True)
-class Season:
-    """The share of defectors at past snapshots, and how much to trust last year's.
-
-    rates: share, 0-1, by snapshot (ISO date). weight: of last year's level against the model's
-    own, 0-1.
-    """
-
-    rates: Mapping[str, float]
-    weight: float
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be (ValueError)."""
-        if not (0 <= self.weight <= 1 and all(0 <= rate <= 1 for rate in self.rates.values())):
-            raise ValueError("a season's weight and rates lie between 0 and 1")
-
-    def level(self, as_of: date, own: float) -> float | None:
-        """Return the level, a logit, to expect at a snapshot; None without one a year before.
-
-        own: the level that the model finds by itself.
-        """
-        before = _a_year_before(as_of, [date.fromisoformat(day) for day in self.rates])
-        if before is None or np.isnan(own):
-            return None
-        last_year = float(_rate_logit(self.rates[before.isoformat()]))
-        return self.weight * last_year + (1 - self.weight) * own
 
 
 @dataclass(frozen=True)
@@ -146,7 +106,7 @@ def fit_calibrator(
     nothing and are left out. With too few rows, or scores that do not rank the labels at all, risks
     keep the raw ones' distances.
     """
-    season = _season(rates or {}, None, 0.0, _horizon(as_of, label_complete))
+    season = weighed(rates or {}, None, 0.0, _horizon(as_of, label_complete))
     label = np.asarray(label) == 1
     mixed = _both_classes(label, as_of)
     label, score = label[mixed], finite_logit(raw[mixed])
@@ -166,49 +126,15 @@ def fit_calibrator(
 
     # Snapshots whose horizons overlap share their outcomes, and mostly their season.
     horizon = _horizon(as_of, label_complete)
-    independent = _independent([day.item() for day in snapshots], horizon)
+    independent = independent_observations([day.item() for day in snapshots], horizon)
     intercept, method = float(np.mean(levels)), "slope and intercept"
     error = np.inf
     if len(levels) > 1:
         error = float(np.std(levels, ddof=1) / np.sqrt(independent))
     if not abs(intercept) > STANDARD_ERRORS * error:
         intercept, method = 0.0, "slope only"
-    season = _season(rates or {}, levels - intercept, independent, horizon)
+    season = weighed(rates or {}, levels - intercept, independent, horizon)
     return LogitCalibrator(slope, intercept, method, season)
-
-
-def _season(
-    rates: Mapping[date, float], own_errors: FloatArray | None, independent: float, horizon: float
-) -> Season:
-    """Weigh last year's level against the model's own by how far each has been off so far.
-
-    own_errors: logits by which the model's level was off at past snapshots, worth `independent`
-    observations. Both kinds of errors begin with a prior, so that one good or bad month does not
-    decide.
-    """
-    pairs = {day: before for day in rates if (before := _a_year_before(day, list(rates)))}
-    changes = [
-        _rate_logit(rates[day]) - _rate_logit(rates[before]) for day, before in pairs.items()
-    ]
-    of_season = _variance(changes, _independent(list(pairs), horizon), SEASON_ERROR)
-    of_model = _variance([] if own_errors is None else own_errors, independent, MODEL_ERROR)
-    stored = {day.isoformat(): float(rates[day]) for day in sorted(rates)}
-    return Season(stored, float(of_model / (of_model + of_season)))
-
-
-def _variance(errors: Sequence[float] | FloatArray, observations: float, prior: float) -> float:
-    """The mean squared error, drawn towards the square of a prior error."""
-    squared = float(np.mean(np.square(errors))) if len(errors) else 0.0
-    return (PRIOR_OBSERVATIONS * prior**2 + observations * squared) / (
-        PRIOR_OBSERVATIONS + observations
-    )
-
-
-def _a_year_before(as_of: date, days: Sequence[date]) -> date | None:
-    """The day nearest to a year before, if one is near enough."""
-    wanted = as_of - timedelta(days=DAYS_PER_YEAR)
-    nearest = min(days, key=lambda day: abs(day - wanted), default=None)
-    return nearest if nearest and abs(nearest - wanted) <= SAME_SEASON else None
 
 
 def _horizon(as_of: DateArray, label_complete: DateArray) -> float:
@@ -217,23 +143,10 @@ def _horizon(as_of: DateArray, label_complete: DateArray) -> float:
     return float(np.median(days)) if len(days) else 1.0
 
 
-def _independent(snapshots: Sequence[date], horizon: float) -> float:
-    """How many observations these snapshots are worth, whose horizons may overlap."""
-    if not snapshots:
-        return 0.0
-    covered = (max(snapshots) - min(snapshots)).days + horizon
-    return min(len(snapshots), covered / horizon)
-
-
-def _rate_logit(rate: float) -> float:
-    """The logit of a share, kept away from 0 and 1, which a small cohort may well show."""
-    return float(finite_logit(min(max(rate, 0.005), 0.995)))
-
-
 def _level(odds: FloatArray) -> float:
     """The logit of the mean risk of rows with these log odds; NaN without rows."""
     known = odds[~np.isnan(odds)]
-    return _rate_logit(float(expit(known).mean())) if len(known) else float("nan")
+    return rate_logit(float(expit(known).mean())) if len(known) else float("nan")
 
 
 def _shift(odds: FloatArray, level: float) -> float:

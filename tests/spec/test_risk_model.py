@@ -17,12 +17,13 @@ from scipy.special import expit, logit
 
 from models import gradient_boosting, measures, risk_model, screening
 from models.baselines import RfmLogistic, recency_rule, recency_score, rfm_logistic
-from models.calibration import LogitCalibrator, Season, fit_calibrator
+from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Dataset
 from models.ensemble import averaged, learnable, shorter_horizons
 from models.errors import DamagedModel, FeatureMismatch, LeakageFound, TooLittleHistory
 from models.out_of_time import OutOfTime, require_known_labels, rolling
 from models.ranks import within_snapshots
+from models.season import Season
 from models.settings import ModelSettings
 
 SETTINGS = ModelSettings(
