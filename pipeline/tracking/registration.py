@@ -29,7 +29,8 @@ def register(
 ) -> int:
     """Register the native files in `model_folder` as a new version of `model_name`.
 
-    columns: the features in order; each becomes a double that may be null in the signature.
+    columns: the features in order; each becomes a double that may be null in the signature, which
+    also takes `as_of`, a date as text.
     description: Markdown, the version's page. Returns the number of the version, which gets the
     alias `challenger`.
     """
@@ -95,7 +96,12 @@ def _saved(
         model_uuid=logged.model_id,
         model_id=logged.model_id,
         signature=ModelSignature(
-            inputs=Schema([ColSpec("double", name, required=False) for name in columns]),
+            inputs=Schema(
+                [
+                    *(ColSpec("double", name, required=False) for name in columns),
+                    ColSpec("string", "as_of", required=False),
+                ]
+            ),
             outputs=Schema([ColSpec("double", "risk")]),
         ),
     )

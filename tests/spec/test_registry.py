@@ -24,6 +24,7 @@ from models import gradient_boosting
 from models.calibration import LogitCalibrator
 from models.dataset import Dataset
 from models.risk_model import RiskModel, load
+from models.season import Season
 from models.settings import ModelSettings
 from pipeline.errors import (
     CheckFailed,
@@ -74,7 +75,7 @@ def small_model() -> RiskModel:
         minimum_snapshots=1,
     )
     text = gradient_boosting.fit(data, settings)
-    calibrator = LogitCalibrator(0.8, -0.3, "slope and intercept")
+    calibrator = LogitCalibrator(0.8, -0.3, "slope and intercept", Season({"2011-07-01": 0.6}, 0.5))
     return RiskModel((text,), (0.4,), calibrator, NAMES, 6, date(2011, 10, 1))
 
 
@@ -171,6 +172,7 @@ def test_another_process_elsewhere_serves_calibrated_probabilities(
     # Columns in another order, one more than needed, a null.
     rows = {
         "orders_count_90d": [3.0, 0.0, 12.0],
+        "as_of": ["2012-07-01"] * 3,
         "owner": ["x", "y", "z"],
         "complaints_open": [0.0, 2.0, None],
         "days_since_last_order": [-1.5, 80.0, 0.25],
@@ -184,7 +186,9 @@ def test_another_process_elsewhere_serves_calibrated_probabilities(
         text=True,
     )
     matrix = np.array([rows[name] for name in NAMES], dtype=float).T
-    assert json.loads(answer.stdout) == small_model().risk(matrix, NAMES).tolist()
+    expected = small_model().risk(matrix, NAMES, date(2012, 7, 1))
+    assert json.loads(answer.stdout) == expected.tolist()
+    assert expected.tolist() != small_model().risk(matrix, NAMES).tolist()  # the season counts
 
 
 def test_the_served_model_refuses_a_table_without_one_of_its_features(store: Path) -> None:
@@ -214,7 +218,9 @@ def test_the_stored_model_is_text_and_says_what_it_needs(tracking: Tracking, sto
     import mlflow.models
 
     signature = mlflow.models.Model.load(str(home)).signature
-    assert [(c.name, c.type.name, c.required) for c in signature.inputs.inputs] == [
+    *features, as_of = signature.inputs.inputs
+    assert (as_of.name, as_of.type.name, as_of.required) == ("as_of", "string", False)
+    assert [(c.name, c.type.name, c.required) for c in features] == [
         (name, "double", False) for name in NAMES
     ]
     assert [(c.name, c.type.name) for c in signature.outputs.inputs] == [("risk", "double")]

@@ -16,7 +16,11 @@ import pandas as pd
 
 
 class RiskService(mlflow.pyfunc.PythonModel):  # type: ignore[misc] # mlflow ships no types
-    """Answers a table of features, a row an account, with a table of one column, `risk`."""
+    """Answers a table of features with a table of one column, `risk`.
+
+    The rows are all accounts of one snapshot's cohort, because the model compares them with each
+    other. A column `as_of` says which snapshot; without it the season is left aside.
+    """
 
     def load_context(self, context: Any) -> None:
         """Read the native files, which MLflow has put beside this one."""
@@ -35,7 +39,12 @@ class RiskService(mlflow.pyfunc.PythonModel):  # type: ignore[misc] # mlflow shi
         """
         names = [name for name in self._model.names if name in model_input.columns]
         features = model_input[names].to_numpy(dtype=np.float64, na_value=np.nan)
-        risk = self._model.risk(features, names)
+        snapshots = pd.to_datetime(model_input.get("as_of", pd.Series([]))).dt.date.unique()
+        if len(snapshots) > 1:
+            raise ValueError(
+                f"the rows belong to {len(snapshots)} snapshots; ask for the risks of one at a time"
+            )
+        risk = self._model.risk(features, names, snapshots[0] if len(snapshots) else None)
         return pd.DataFrame({"risk": risk}, index=model_input.index)
 
 
