@@ -106,7 +106,7 @@ def fit_calibrator(
     nothing and are left out. With too few rows, or scores that do not rank the labels at all, risks
     keep the raw ones' distances.
     """
-    season = weighed(rates or {}, None, 0.0, _horizon(as_of, label_complete))
+    season = weighed(rates or {}, np.empty(0), 0.0, _horizon(as_of, label_complete))
     label = np.asarray(label) == 1
     mixed = _both_classes(label, as_of)
     label, score = label[mixed], finite_logit(raw[mixed])

@@ -58,7 +58,7 @@ class Season:
 
 
 def weighed(
-    rates: Mapping[date, float], own_errors: FloatArray | None, independent: float, horizon: float
+    rates: Mapping[date, float], own_errors: FloatArray, independent: float, horizon: float
 ) -> Season:
     """Weigh last year's level against the model's own by how far each has been off so far.
 
@@ -69,7 +69,7 @@ def weighed(
     pairs = {day: before for day in rates if (before := _a_year_before(day, list(rates)))}
     changes = [rate_logit(rates[day]) - rate_logit(rates[before]) for day, before in pairs.items()]
     of_season = _variance(changes, independent_observations(list(pairs), horizon), SEASON_ERROR)
-    of_model = _variance([] if own_errors is None else own_errors, independent, MODEL_ERROR)
+    of_model = _variance(own_errors, independent, MODEL_ERROR)
     stored = {day.isoformat(): float(rates[day]) for day in sorted(rates)}
     return Season(stored, float(of_model / (of_model + of_season)))
 

@@ -21,8 +21,17 @@ EVENTS = {name: table for name, table in TABLES.items() if table.events}
 
 _BESIDE = ("account_id", "as_of", "label_complete", "defected")  # columns of the training table
 _NAME = re.compile(r"(?!shown_)[a-z][a-z0-9_]{0,62}")  # PostgreSQL cuts off what is longer
-_OURS = "account_identity account_numbers calendar cohort feature_table grid labels snapshots"
-_KEPT = {*TABLES, *_OURS.split()}  # tables that rows of the same name would replace
+_KEPT = {  # tables that rows of the same name would replace
+    *TABLES,
+    "account_identity",
+    "account_numbers",
+    "calendar",
+    "cohort",
+    "feature_table",
+    "labels",
+    "snapshots",
+    "wanted_accounts",
+}
 
 
 def mistakes_of(family: Family, windows: Sequence[int], beside: Iterable[Family]) -> list[str]:
