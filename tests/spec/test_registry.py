@@ -105,17 +105,18 @@ def register(tracking: Tracking, folder: Path, **metrics: float) -> int:
         return run.register(folder, NAMES, "# Card\nDrawn data.", {"label_end": "2011-10-01"})
 
 
+def home_of(tracking: Tracking, name: str) -> Path:
+    """Where the files of version 1 of a model are."""
+    client = tracking._store.client()
+    return Path(client.get_model_version_download_uri(name, "1").removeprefix("file://"))
+
+
 def model_of(tracking: Tracking, name: str, folder: Path, versions: int) -> Registry:
     """Another registered model of the same store, with that many versions."""
     other = Tracking(tracking._store.folder, "defection", name)
     for _ in range(versions):
         register(other, folder)
     return other.registry
-
-
-def logged_model(store: Path) -> Path:
-    """Where version 1 lies in the artifacts."""
-    return next((store / "artifacts").glob("models/m-*/artifacts"))
 
 
 def test_a_registered_version_is_a_challenger_with_its_hashes(
@@ -167,7 +168,7 @@ print(json.dumps(answer["risk"].tolist()))
 
 
 def test_another_process_elsewhere_serves_calibrated_probabilities(
-    tracking: Tracking, store: Path, tmp_path: Path
+    tracking: Tracking, tmp_path: Path
 ) -> None:
     # Columns in another order, one more than needed, a null.
     rows = {
@@ -178,7 +179,7 @@ def test_another_process_elsewhere_serves_calibrated_probabilities(
         "days_since_last_order": [-1.5, 80.0, 0.25],
     }
     answer = subprocess.run(
-        [sys.executable, "-c", SERVE, str(logged_model(store)), json.dumps(rows)],
+        [sys.executable, "-c", SERVE, str(home_of(tracking, NAME)), json.dumps(rows)],
         cwd=tmp_path,
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
         check=True,
@@ -191,18 +192,22 @@ def test_another_process_elsewhere_serves_calibrated_probabilities(
     assert expected.tolist() != small_model().risk(matrix, NAMES).tolist()  # the season counts
 
 
-def test_the_served_model_refuses_a_table_without_one_of_its_features(store: Path) -> None:
+def test_the_served_model_refuses_a_table_without_one_of_its_features(tracking: Tracking) -> None:
     import mlflow.pyfunc
 
-    served = mlflow.pyfunc.load_model(str(logged_model(store)))
+    served = mlflow.pyfunc.load_model(str(home_of(tracking, NAME)))
     with pytest.raises(Exception, match="complaints_open"):
         served.predict(pd.DataFrame({"days_since_last_order": [1.0], "orders_count_90d": [1.0]}))
 
 
-def test_the_stored_model_is_text_and_says_what_it_needs(tracking: Tracking, store: Path) -> None:
+def test_the_stored_model_is_text_and_says_what_it_needs(
+    tracking: Tracking, model_folder: Path
+) -> None:
     from importlib.metadata import version
 
-    home = logged_model(store)
+    # One of its own: Python puts compiled code beside the code of a model that has been served.
+    model_of(tracking, "unserved", model_folder, versions=1)
+    home = home_of(tracking, "unserved")
     files = {p.relative_to(home).as_posix(): p for p in home.rglob("*") if p.is_file()}
     assert {"model.py", "artifacts/native/booster_1.txt", "code/models/risk_model.py"} <= set(files)
     for name, path in files.items():
@@ -230,8 +235,7 @@ def test_damaged_and_lost_files_are_refused_before_they_are_parsed(
     tracking: Tracking, model_folder: Path, tmp_path: Path
 ) -> None:
     registry = model_of(tracking, "damaged", model_folder, versions=1)
-    client = tracking._store.client()
-    home = Path(client.get_model_version_download_uri("damaged", "1").removeprefix("file://"))
+    home = home_of(tracking, "damaged")
     booster = home / "artifacts" / "native" / "booster_1.txt"
     booster.write_text(booster.read_text()[:-100])
     with pytest.raises(DataError, match=r"booster_1\.txt changed") as refused:
