@@ -73,19 +73,24 @@ class LogitCalibrator:
             "slope": self.slope,
             "intercept": self.intercept,
             "method": self.method,
-            "season": {"rates": dict(self.season.rates), "weight": self.season.weight},
+            "season": {
+                "rates": dict(self.season.rates),
+                "weight": self.season.weight,
+                "reference": self.season.reference,
+            },
         }
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> LogitCalibrator:
         """Rebuild from `to_dict`; DamagedModel when a value is missing or impossible."""
         try:
-            rates = {str(day): float(rate) for day, rate in values["season"]["rates"].items()}
+            season = values["season"]
+            rates = {str(day): float(rate) for day, rate in season["rates"].items()}
             return LogitCalibrator(
                 float(values["slope"]),
                 float(values["intercept"]),
                 str(values["method"]),
-                Season(rates, float(values["season"]["weight"])),
+                Season(rates, float(season["weight"]), str(season["reference"])),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DamagedModel(f"the stored calibrator cannot be read: {error}") from error
@@ -106,7 +111,7 @@ def fit_calibrator(
     nothing and are left out. With too few rows, or scores that do not rank the labels at all, risks
     keep the raw ones' distances.
     """
-    season = weighed(rates or {}, np.empty(0), 0.0, _horizon(as_of, label_complete))
+    season = weighed(rates or {}, np.empty(0), 0.0, horizon_of(as_of, label_complete))
     label = np.asarray(label) == 1
     mixed = _both_classes(label, as_of)
     label, score = label[mixed], finite_logit(raw[mixed])
@@ -125,7 +130,7 @@ def fit_calibrator(
         return identity
 
     # Snapshots whose horizons overlap share their outcomes, and mostly their season.
-    horizon = _horizon(as_of, label_complete)
+    horizon = horizon_of(as_of, label_complete)
     independent = independent_observations([day.item() for day in snapshots], horizon)
     intercept, method = float(np.mean(levels)), "slope and intercept"
     error = np.inf
@@ -137,7 +142,7 @@ def fit_calibrator(
     return LogitCalibrator(slope, intercept, method, season)
 
 
-def _horizon(as_of: DateArray, label_complete: DateArray) -> float:
+def horizon_of(as_of: DateArray, label_complete: DateArray) -> float:
     """Days that a label takes; 1 without rows."""
     days = (label_complete - as_of).astype(np.int64)
     return float(np.median(days)) if len(days) else 1.0

@@ -2,7 +2,8 @@
 
 At each snapshot s a model is fitted on the rows whose label was complete at s and predicts the
 rows of s. Test snapshots are treated like all others. The risk at s comes from a calibrator
-that has seen only such predictions, and of those only the ones whose label was complete at s.
+that has seen only such predictions, and of those only the ones whose label was complete at s; so
+does the choice among several ways to calibrate.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from models import gradient_boosting
-from models.calibration import LogitCalibrator, fit_calibrator
+from models.calibration_choice import WAYS, Calibrator, Known, choose, fit_ways
 from models.dataset import BoolArray, Dataset, DateArray, FloatArray, latest_day
 from models.ensemble import averaged, base_rate, learnable
 from models.errors import LeakageFound, TooLittleHistory
@@ -35,7 +36,8 @@ class Split:
 
     training_rows, training_snapshots, latest_label_complete: of the rows the model was fitted on;
     latest_label_complete is never after snapshot. rows: predicted. calibrated_on: out-of-time
-    predictions that the calibrator saw; calibrator is None where there were none yet.
+    predictions that the calibrator saw; calibrator is None where there were none yet. way: of
+    `models.calibration_choice.WAYS`, the one that it follows; empty without a calibrator.
     """
 
     snapshot: date
@@ -45,7 +47,8 @@ class Split:
     training_snapshots: tuple[date, ...]
     latest_label_complete: date
     calibrated_on: int
-    calibrator: LogitCalibrator | None
+    calibrator: Calibrator | None
+    way: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +56,9 @@ class OutOfTime:
     """Out-of-time predictions, one row per (account, as_of), by as_of, then account.
 
     account, as_of, label_complete, label: as in `Dataset`, (n,). raw: uncalibrated probability.
-    risk: calibrated probability, NaN at snapshots that had no calibrator yet. baselines: each
-    baseline's score (n,), on the very same rows and learned from the very same rows. splits: one
-    a snapshot, earliest first.
+    risk: calibrated, NaN at snapshots that had no calibrator yet. ways: the same by each way to
+    calibrate, risk being that of the way chosen. baselines: each baseline's score (n,), on the very
+    same rows and learned from the very same rows. splits: one a snapshot, earliest first.
     """
 
     account: NDArray[Any]
@@ -64,6 +67,7 @@ class OutOfTime:
     label: NDArray[np.int8]
     raw: FloatArray
     risk: FloatArray
+    ways: Mapping[str, FloatArray]
     baselines: Mapping[str, FloatArray]
     splits: tuple[Split, ...]
 
@@ -81,6 +85,7 @@ class OutOfTime:
             label=self.label[mask],
             raw=self.raw[mask],
             risk=self.risk[mask],
+            ways={name: risks[mask] for name, risks in self.ways.items()},
             baselines={name: scores[mask] for name, scores in self.baselines.items()},
             splits=tuple(split for split in self.splits if split.snapshot in snapshots),
         )
@@ -116,6 +121,7 @@ def rolling(
 
     raw = np.full(len(dataset), np.nan)
     risk = np.full(len(dataset), np.nan)
+    ways = {way: np.full(len(dataset), np.nan) for way in WAYS}
     scores = {name: np.full(len(dataset), np.nan) for name in baselines}
     splits: list[Split] = []
     # Processes, because LightGBM crashes when threads use it at once; the answers come in order.
@@ -130,17 +136,19 @@ def rolling(
         for name, predictions in others.items():
             scores[name][now] = predictions
         past = known & ~np.isnan(raw)
-        calibrator = None
+        calibrator, way = None, ""
         if past.any():
-            require_known_labels(dataset.rows(past), snapshot)
-            calibrator = fit_calibrator(
-                dataset.label[past],
-                raw[past],
-                dataset.as_of[past],
-                dataset.label_complete[past],
-                training.rates(comparable_from),
+            told = dataset.rows(past)
+            require_known_labels(told, snapshot)
+            rates = training.rates(comparable_from)
+            calibrators = fit_ways(
+                Known(told.label, raw[past], told.as_of, told.label_complete, rates)
             )
-            risk[now] = calibrator.apply(raw[now], snapshot)
+            for name, other in calibrators.items():
+                ways[name][now] = other.apply(raw[now], snapshot)
+            record = {name: risks[past] for name, risks in ways.items()}
+            way = choose(told.label, told.as_of, told.label_complete, record)
+            calibrator, risk[now] = calibrators[way], ways[way][now]
         splits.append(
             Split(
                 snapshot=snapshot,
@@ -151,6 +159,7 @@ def rolling(
                 latest_label_complete=require_known_labels(training, snapshot),
                 calibrated_on=int(past.sum()),
                 calibrator=calibrator,
+                way=way,
             )
         )
         if progress is not None:
@@ -164,6 +173,7 @@ def rolling(
         label=dataset.label[predicted],
         raw=raw[predicted],
         risk=risk[predicted],
+        ways={name: risks[predicted] for name, risks in ways.items()},
         baselines={name: values[predicted] for name, values in scores.items()},
         splits=tuple(splits),
     )

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from models.calibration import LogitCalibrator, fit_calibrator
+from models.calibration_choice import Calibrator, Known, calibrator_from, choose, fit_ways
 from models.dataset import Dataset, FloatArray, latest_day
 from models.ensemble import averaged, base_rate, learnable
 from models.errors import DamagedModel, FeatureMismatch
@@ -50,7 +50,7 @@ class RiskModel:
 
     booster_texts: tuple[str, ...]
     base_rates: tuple[float, ...]
-    calibrator: LogitCalibrator
+    calibrator: Calibrator
     names: tuple[str, ...]
     smallest_cohort: int
     label_end: date
@@ -140,21 +140,19 @@ def fit_final(
     comparable_from: date | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> RiskModel:
-    """Refit on all rows; the calibrator is fitted on all out-of-time predictions.
+    """Refit on all rows; the calibrator is chosen and fitted on all out-of-time predictions.
 
     shorter, comparable_from: see `models.out_of_time.rolling`.
     """
     lessons = learnable([*shorter, dataset])
+    told = out_of_time
+    way = choose(told.label, told.as_of, told.label_complete, told.ways)
+    rates = dataset.rates(comparable_from)
+    known = Known(told.label, told.raw, told.as_of, told.label_complete, rates)
     return RiskModel(
         booster_texts=tuple(fit(ranked(part), settings) for part in lessons),
         base_rates=tuple(base_rate(part) for part in lessons),
-        calibrator=fit_calibrator(
-            out_of_time.label,
-            out_of_time.raw,
-            out_of_time.as_of,
-            out_of_time.label_complete,
-            dataset.rates(comparable_from),
-        ),
+        calibrator=fit_ways(known)[way],
         names=dataset.names,
         smallest_cohort=int(np.unique(dataset.as_of, return_counts=True)[1].min()),
         label_end=max(latest_day(part.label_complete) for part in lessons),
@@ -184,7 +182,7 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
         return RiskModel(
             booster_texts=tuple(text.decode() for text in texts.values()),
             base_rates=tuple(map(float, content["base_rates"])),
-            calibrator=LogitCalibrator.from_dict(content["calibrator"]),
+            calibrator=calibrator_from(content["calibrator"]),
             names=tuple(content["names"]),
             smallest_cohort=int(content["smallest_cohort"]),
             label_end=date.fromisoformat(content["label_end"]),

@@ -23,6 +23,10 @@ of defectors of real wholesalers moves between 0.38 and 0.62 over the year: 0.35
 PRIOR_OBSERVATIONS = 2.0
 """What those are worth, in snapshots with horizons that do not overlap."""
 
+LAST_YEAR, LAST_YEAR_AND_TREND, LATEST = "last year", "last year and trend", "latest"
+"""Which known share of defectors is referred to: of the same season last year; the same, moved by
+how the latest one differs from that of a year before; the latest one of all."""
+
 SAME_SEASON = timedelta(days=16)
 """A snapshot within so many days of a year before is of the same season."""
 
@@ -31,30 +35,47 @@ DAYS_PER_YEAR = 365
 
 @dataclass(frozen=True)
 class Season:
-    """The share of defectors at past snapshots, and how much to trust last year's.
+    """The share of defectors at past snapshots, and how much to trust the one referred to.
 
-    rates: share, 0-1, by snapshot (ISO date). weight: of last year's level against the model's
-    own, 0-1.
+    rates: share, 0-1, by snapshot (ISO date). weight: of the level referred to against the model's
+    own, 0-1. reference: `LAST_YEAR`, `LAST_YEAR_AND_TREND` or `LATEST`.
     """
 
     rates: Mapping[str, float]
     weight: float
+    reference: str = LAST_YEAR
 
     def __post_init__(self) -> None:
         """Refuse what cannot be (ValueError)."""
         if not (0 <= self.weight <= 1 and all(0 <= rate <= 1 for rate in self.rates.values())):
             raise ValueError("a season's weight and rates lie between 0 and 1")
+        if self.reference not in (LAST_YEAR, LAST_YEAR_AND_TREND, LATEST):
+            raise ValueError(f"a season does not refer to {self.reference!r}")
 
     def level(self, as_of: date, own: float) -> float | None:
-        """Return the level, a logit, to expect at a snapshot; None without one a year before.
+        """Return the level, a logit, to expect at a snapshot; None without one to refer to.
 
         own: the level that the model finds by itself.
         """
-        before = _a_year_before(as_of, [date.fromisoformat(day) for day in self.rates])
-        if before is None or np.isnan(own):
+        found = self._referred(as_of)
+        if found is None or np.isnan(own):
             return None
-        last_year = float(rate_logit(self.rates[before.isoformat()]))
-        return self.weight * last_year + (1 - self.weight) * own
+        return self.weight * found + (1 - self.weight) * own
+
+    def _referred(self, as_of: date) -> float | None:
+        rates = {date.fromisoformat(day): rate for day, rate in self.rates.items()}
+        if not rates:
+            return None
+        latest = max(rates)
+        if self.reference == LATEST:
+            return rate_logit(rates[latest])
+        before = _a_year_before(as_of, list(rates))
+        if before is None:
+            return None
+        trend = 0.0
+        if self.reference == LAST_YEAR_AND_TREND and (then := _a_year_before(latest, list(rates))):
+            trend = rate_logit(rates[latest]) - rate_logit(rates[then])
+        return rate_logit(rates[before]) + trend
 
 
 def weighed(

@@ -1,0 +1,134 @@
+"""Several ways to calibrate, and the rule that chooses among them.
+
+Each way is fitted at every snapshot on what was known then, and predicts the snapshot. So each has
+a record out of time, and the choice at a later snapshot rests on the part of it whose labels were
+complete by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibration import LogitCalibrator, fit_calibrator, horizon_of
+from models.dataset import DateArray, FloatArray
+from models.isotonic import IsotonicCalibrator, fit_isotonic
+from models.season import LAST_YEAR, LAST_YEAR_AND_TREND, LATEST, Season, independent_observations
+
+RAW, LASTING, WEIGHED, ISOTONIC = "raw", "lasting", "season weighed", "isotonic"
+
+WAYS = {
+    RAW: "the model's own probabilities",
+    ISOTONIC: "rising steps, fitted to the latest snapshots",
+    LASTING: "slope and intercept where they stand out from how snapshots differ",
+    LATEST: "slope, and the level of the latest known snapshot",
+    LAST_YEAR: "slope, and the level of the same season last year",
+    LAST_YEAR_AND_TREND: "the same, moved by how this year differs from last year",
+    WEIGHED: "between `lasting` and `last year`, by how far each has been off",
+}
+"""The ways by name. The last one is taken unless another has proved better."""
+
+ISOTONIC_SNAPSHOTS = 3
+"""Rising steps follow whatever they see, so they see the latest snapshots alone."""
+
+FEWEST_OBSERVATIONS = 3.0
+"""Snapshots with horizons that do not overlap, before another way than the usual one is thought
+of; with fewer, how much they differ from each other is not known either."""
+
+STANDARD_ERRORS = 2.0
+"""By how many of its standard errors a way must be better than the usual one."""
+
+
+class Calibrator(Protocol):
+    """Turns raw probabilities of one snapshot into risks."""
+
+    @property
+    def method(self) -> str:
+        """What was fitted."""
+
+    def apply(self, raw: FloatArray, as_of: date | None = None) -> FloatArray:
+        """Return the risk, in (0, 1), of raw probabilities (n,)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that `calibrator_from` reads back without loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Out-of-time predictions whose labels are known, (n,) each, at least one.
+
+    label, as_of, label_complete: see `Dataset`. raw: uncalibrated. rates: the share of defectors of
+    every snapshot whose label is known, also of those that were not predicted.
+    """
+
+    label: NDArray[Any]
+    raw: FloatArray
+    as_of: DateArray
+    label_complete: DateArray
+    rates: Mapping[date, float]
+
+
+def fit_ways(known: Known) -> dict[str, Calibrator]:
+    """Fit each of `WAYS`."""
+    weighed = fit_calibrator(known.label, known.raw, known.as_of, known.label_complete, known.rates)
+    latest = known.as_of >= np.unique(known.as_of)[-ISOTONIC_SNAPSHOTS:][0]
+    rates = weighed.season.rates
+
+    def level(reference: str) -> LogitCalibrator:
+        return replace(weighed, season=Season(rates, 1.0, reference))
+
+    return {
+        RAW: LogitCalibrator(1.0, 0.0, "identity"),
+        ISOTONIC: fit_isotonic(known.label[latest], known.raw[latest]),
+        LASTING: replace(weighed, season=Season({}, 0.0)),
+        LATEST: level(LATEST),
+        LAST_YEAR: level(LAST_YEAR),
+        LAST_YEAR_AND_TREND: level(LAST_YEAR_AND_TREND),
+        WEIGHED: weighed,
+    }
+
+
+def choose(
+    label: NDArray[Any],
+    as_of: DateArray,
+    label_complete: DateArray,
+    risks: Mapping[str, FloatArray],
+) -> str:
+    """Return the way to take next, from how each has done so far; (n,) each.
+
+    risks: of each way; rows where it is NaN for want of a calibrator are left out. The Brier scores
+    of the snapshots are compared pairwise with those of the usual way. Another one is taken if it
+    is better by two standard errors, over at least three snapshots' worth of outcomes; among
+    several, the best.
+    """
+    told = ~np.isnan(risks[WEIGHED])
+    if not told.any():
+        return WEIGHED
+    snapshots, codes = np.unique(as_of[told], return_inverse=True)
+    independent = independent_observations(
+        [day.item() for day in snapshots], horizon_of(as_of[told], label_complete[told])
+    )
+    if independent < FEWEST_OBSERVATIONS:
+        return WEIGHED
+    scores = {
+        way: np.bincount(codes, np.square(risk[told] - label[told])) / np.bincount(codes)
+        for way, risk in risks.items()
+    }
+    gains = {way: scores[WEIGHED] - score for way, score in scores.items()}
+    better = {
+        way: float(gain.mean())
+        for way, gain in gains.items()
+        if gain.mean() > STANDARD_ERRORS * gain.std(ddof=1) / np.sqrt(independent)
+    }
+    return max(better, key=lambda way: better[way], default=WEIGHED)
+
+
+def calibrator_from(values: Mapping[str, Any]) -> Calibrator:
+    """Rebuild a calibrator from its `to_dict`; DamagedModel when it cannot be."""
+    kind = IsotonicCalibrator if values.get("method") == ISOTONIC else LogitCalibrator
+    return kind.from_dict(values)
