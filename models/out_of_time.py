@@ -100,6 +100,7 @@ def rolling(
     comparable_from: date | None = None,
     progress: Progress | None = None,
     model: Recipe | None = None,
+    only: Sequence[date] = (),
 ) -> OutOfTime:
     """Predict every snapshot that has enough history, each model being fitted once.
 
@@ -109,14 +110,17 @@ def rolling(
 
     shorter: the same accounts with outcomes over shorter horizons, which the model learns beside
     the main ones; see `models.ensemble`. comparable_from: the first snapshot whose cohort is like
-    those of later years; an earlier one lacks those who ordered only before the data begin.
+    those of later years; an earlier one lacks those who ordered only before the data begin. only:
+    predict these snapshots alone, unless empty; calibrators then see no others' predictions.
 
     Raises TooLittleHistory when a test snapshot is not in the dataset or has too little history.
     """
     model = gradient_boosting.recipe(settings) if model is None else model
     dataset = dataset.rows(dataset.order())
     lessons = [ranked(part.rows(part.order())) for part in (*shorter, dataset)]
-    snapshots = [day for day in dataset.snapshots() if _lacks(dataset, day, settings) is None]
+    snapshots = [
+        day for day in only or dataset.snapshots() if _lacks(dataset, day, settings) is None
+    ]
     _require_tests(dataset, tests, settings)
 
     raw = np.full(len(dataset), np.nan)

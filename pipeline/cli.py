@@ -128,6 +128,20 @@ def train(
     run_train(_config(config), day(until) if until is not None else None)
 
 
+@app.command(epilog="Example: `defection tune --trials 50 --seconds 600`")
+def tune(
+    config: ConfigPath = DEFAULT_CONFIG,
+    trials: Annotated[int, typer.Option(min=1, help="How many settings to try in all.")] = 30,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Begin no further trial after so many seconds.")
+    ] = None,
+) -> None:
+    """Search for better settings of the model; interrupted, it goes on where it stopped."""
+    from pipeline.commands import run_tune
+
+    run_tune(_config(config), trials, seconds)
+
+
 @app.command(
     epilog="Example: `defection promote --version 3 --by 'A. Reviewer' --reason 'beats version 2'`"
 )

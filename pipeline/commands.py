@@ -139,6 +139,19 @@ def run_train(config: Config, until: date | None) -> Registered:
     return registered
 
 
+def run_tune(config: Config, trials: int, seconds: float | None) -> None:
+    """Search for better settings of the model; print what was found."""
+    from pipeline.training import tuning
+
+    with console.steps() as steps:
+        tuned = tuning.tune(config, steps, trials, seconds)
+    if tuned.resumed:
+        console.say(f"Resumed: {tuned.resumed} of the trials were there already.")
+    for line in tuning.lines(tuned):
+        console.say(line)
+    console.say(f"All trials: {short(tuned.journal)}, and a run in the MLflow UI.")
+
+
 def run_promote(config: Config, version: str, by: str, reason: str) -> None:
     """Make a version the champion and record who and why."""
     promotion = open_tracking(config).registry.promote(version, by, reason)

@@ -38,13 +38,13 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         prepared = prepare(engine, config, steps, until)
         dataset = prepared.table.dataset()
         _refuse_one_class(dataset)
-        tests = _tests(config, dataset)
+        tests = test_snapshots(config, dataset)
         leakage = examine(engine, config, prepared.sources, prepared.table, dataset, steps)
     tracking = open_tracking(config)
     tracking.connect()  # a store that cannot be used is said before the long work, not after it
     if not leakage.passed:
         refuse(tracking, config, prepared, leakage)
-    settings = ModelSettings(**config.model.model_dump())
+    settings = model_settings(config)
     steps.begin("Fitting the models of the back-test")
 
     def fitted(done: int, total: int, snapshot: date) -> None:
@@ -70,6 +70,11 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     return record(tracking, config, trained)
 
 
+def model_settings(config: Config) -> ModelSettings:
+    """The config's choices about the model."""
+    return ModelSettings(**config.model.model_dump())
+
+
 def _baselines(config: Config) -> dict[str, Recipe]:
     """The rules that a sales manager has anyway, on the same rows."""
     window = max(config.features.windows_days)
@@ -92,7 +97,7 @@ def _refuse_one_class(dataset: Dataset) -> None:
         )
 
 
-def _tests(config: Config, dataset: Dataset) -> list[date]:
+def test_snapshots(config: Config, dataset: Dataset) -> list[date]:
     """The configured test snapshots for which there are rows."""
     present = dataset.snapshots()
     if config.backtest.test_snapshots:
