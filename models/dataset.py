@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -88,6 +88,13 @@ class Dataset:
         """Return the same rows with other features under the same names; (n, p), not infinite."""
         other = self._with_rows(lambda values: values)
         object.__setattr__(other, "features", features)
+        return other
+
+    def only(self, names: Collection[str]) -> Dataset:
+        """Return the same rows with some of the features, in the order that they have here."""
+        kept = [name in names for name in self.names]
+        other = self.with_features(self.features[:, kept])
+        object.__setattr__(other, "names", tuple(name for name in self.names if name in names))
         return other
 
     def order(self) -> IntArray:

@@ -1,0 +1,1 @@
+"""The long comparison: families, ways to calibrate, other labels and horizons."""
