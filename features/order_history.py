@@ -408,6 +408,13 @@ FAMILY = Family(
             value=age(first_order),
         ),
         Definition(
+            "order_days_ever",
+            says="Days with at least one order line known before the snapshot, over all history.",
+            unit="days",
+            null_means="never null; no order is 0",
+            value=order_days(None),
+        ),
+        Definition(
             "usual_order_gap",
             says="Median days between neighbouring order days of the last 365 days.",
             unit="days",

@@ -1,15 +1,17 @@
-"""The rules that a model must beat: what a sales manager does with a spreadsheet."""
+"""The rules that a model must beat: a sales manager's with a spreadsheet, and the textbook's."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from models.dataset import Dataset, FloatArray
+from models import bg_nbd
+from models.dataset import Cohort, Dataset, FloatArray
 from models.errors import TooLittleHistory
 from models.recipe import Recipe
 
@@ -23,6 +25,20 @@ def recency_score(days_silent: FloatArray) -> FloatArray:
     days = np.asarray(days_silent, dtype=np.float64)
     known = days[~np.isnan(days)]
     return np.where(np.isnan(days), known.max() + 1 if len(known) else 0.0, days)
+
+
+def silence_score(days_silent: FloatArray, usual_gap: FloatArray) -> FloatArray:
+    """Return silence over own rhythm, (n,): days since the last order over twice the usual gap.
+
+    A score that ranks, not a probability; the rule of thumb takes an account for lost from 1 on.
+    usual_gap (n,): the account's median days between order days. One without (NaN), for want of
+    two order days, takes the median of the others' usual gaps; where nobody has one, all take 1
+    day, and the ranking is recency's. Without any order known: as in `recency_score`.
+    """
+    gap = np.asarray(usual_gap, dtype=np.float64)
+    known = gap[~np.isnan(gap)]
+    gap = np.where(np.isnan(gap), np.median(known) if len(known) else 1.0, gap)
+    return recency_score(np.asarray(days_silent, dtype=np.float64) / (2 * gap))
 
 
 class RfmLogistic:
@@ -74,8 +90,17 @@ class RfmLogistic:
 def recency_rule(column: str) -> Recipe:
     """Return the recency rule over the feature `column` (days since the last order)."""
 
-    def fit_predict(training: Dataset, features: FloatArray) -> FloatArray:
-        return recency_score(_pick(training, features, column))
+    def fit_predict(_: Dataset, cohort: Cohort) -> FloatArray:
+        return recency_score(cohort.column(column))
+
+    return fit_predict
+
+
+def silence_rule(*, recency: str, usual_gap: str) -> Recipe:
+    """Return `silence_score` over these features: days since the last order, median gap."""
+
+    def fit_predict(_: Dataset, cohort: Cohort) -> FloatArray:
+        return silence_score(cohort.column(recency), cohort.column(usual_gap))
 
     return fit_predict
 
@@ -83,22 +108,40 @@ def recency_rule(column: str) -> Recipe:
 def rfm_logistic(*, recency: str, frequency: str, spend: str) -> Recipe:
     """Return `RfmLogistic` over these three features, fitted on the training rows given."""
 
-    def fit_predict(training: Dataset, features: FloatArray) -> FloatArray:
-        model = RfmLogistic().fit(
-            training.column(recency),
-            training.column(frequency),
-            training.column(spend),
-            training.label,
-        )
-        return model.predict(
-            _pick(training, features, recency),
-            _pick(training, features, frequency),
-            _pick(training, features, spend),
-        )
+    def fit_predict(training: Dataset, cohort: Cohort) -> FloatArray:
+        def inputs(rows: Dataset | Cohort) -> tuple[FloatArray, FloatArray, FloatArray]:
+            return rows.column(recency), rows.column(frequency), rows.column(spend)
+
+        return RfmLogistic().fit(*inputs(training), training.label).predict(*inputs(cohort))
 
     return fit_predict
 
 
-def _pick(training: Dataset, features: FloatArray, name: str) -> FloatArray:
-    training.column(name)  # raises when it is not there
-    return features[:, training.names.index(name)]
+def bg_nbd_silence(*, order_days: str, tenure: str, recency: str, horizon_days: float) -> Recipe:
+    """Return BG/NBD's probability of no order within the horizon; see `models.bg_nbd`.
+
+    Over these features: order days and days since the first order, over all history, and days
+    since the last order. Fitted, without labels, on all accounts that the training rows and the
+    snapshot know, each as last seen. One that has left the cohort has been silent since, and
+    without those the model would find that nobody ever drops out. Rows without an order known
+    are not fitted on, and score NaN.
+    """
+
+    def histories(rows: Dataset | Cohort) -> FloatArray:
+        repeats, tenures = rows.column(order_days) - 1, rows.column(tenure)
+        # Two orders of one day are one order day, some hours long.
+        last = np.where(repeats == 0, 0.0, tenures - rows.column(recency))
+        return np.column_stack([repeats, last, tenures])
+
+    def fit_predict(training: Dataset, cohort: Cohort) -> FloatArray:
+        training = training.rows(training.order())
+        now = histories(cohort)
+        seen = np.concatenate([histories(training), now])
+        seen[: len(training), 2] += (np.datetime64(cohort.as_of, "D") - training.as_of).astype(int)
+        accounts = pd.Series(np.concatenate([training.account, cohort.account]))
+        latest = ~accounts.duplicated(keep="last").to_numpy()
+        known = seen[latest & ~np.isnan(seen).any(axis=1)]
+        repeats, last, tenures = now.T
+        return bg_nbd.fit(*known.T).silent(repeats, last, tenures, horizon_days)
+
+    return fit_predict

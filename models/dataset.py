@@ -18,6 +18,27 @@ DateArray = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, eq=False)
+class Cohort:
+    """The accounts of one snapshot, without their labels.
+
+    features: float64 (n, p), columns as in names. account: (n,) account ids.
+    """
+
+    as_of: date
+    features: FloatArray
+    names: tuple[str, ...]
+    account: NDArray[Any]
+
+    def __len__(self) -> int:
+        """Return the number of accounts."""
+        return len(self.account)
+
+    def column(self, name: str) -> FloatArray:
+        """Return one feature as (n,); KeyError names it when it is not there."""
+        return _column(self.features, self.names, name)
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Features and labels, one row per (account, as_of).
 
@@ -103,9 +124,12 @@ class Dataset:
 
     def column(self, name: str) -> FloatArray:
         """Return one feature as (n,); KeyError names it when it is not there."""
-        if name not in self.names:
-            raise KeyError(f"no feature {name!r} in the dataset")
-        return self.features[:, self.names.index(name)]
+        return _column(self.features, self.names, name)
+
+    def cohort(self, snapshot: date) -> Cohort:
+        """Return the rows of a snapshot, in their order, as those who score them may see them."""
+        here = self.as_of == np.datetime64(snapshot, "D")
+        return Cohort(snapshot, self.features[here], self.names, self.account[here])
 
     def snapshots(self) -> list[date]:
         """Return the distinct snapshots, earliest first."""
@@ -125,6 +149,12 @@ class Dataset:
             object.__setattr__(part, field, take(getattr(self, field)))
         object.__setattr__(part, "names", self.names)
         return part
+
+
+def _column(features: FloatArray, names: tuple[str, ...], name: str) -> FloatArray:
+    if name not in names:
+        raise KeyError(f"no feature {name!r} in the dataset")
+    return features[:, names.index(name)]
 
 
 def account_codes(account: NDArray[Any]) -> IntArray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.dataset import Dataset, FloatArray
+from models.dataset import Cohort, Dataset, FloatArray
 from models.errors import DamagedModel, FeatureMismatch, ModelLibraryMissing, TooLittleHistory
 from models.recipe import Recipe
 from models.settings import ModelSettings
@@ -109,7 +109,7 @@ class Booster:
 def recipe(settings: ModelSettings) -> Recipe:
     """Return the recipe that fits these trees and predicts raw probabilities."""
 
-    def fit_predict(training: Dataset, features: FloatArray) -> FloatArray:
-        return Booster(fit(training, settings), settings.threads).predict(features)
+    def fit_predict(training: Dataset, cohort: Cohort) -> FloatArray:
+        return Booster(fit(training, settings), settings.threads).predict(cohort.features)
 
     return fit_predict

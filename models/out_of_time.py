@@ -197,10 +197,9 @@ def _predicted(
     training, *trainings = (part.rows(_known(part, snapshot)) for part in (dataset, *lessons))
     for part in (training, *trainings):
         require_known_labels(part, snapshot)
-    now = dataset.as_of == np.datetime64(snapshot, "D")
-    others = {name: rule(training, dataset.features[now]) for name, rule in baselines.items()}
+    others = {name: rule(training, dataset.cohort(snapshot)) for name, rule in baselines.items()}
     taught = learnable(trainings)
-    own = [model(part, lessons[-1].features[now]) for part in taught]
+    own = [model(part, lessons[-1].cohort(snapshot)) for part in taught]
     return averaged(own, [base_rate(part) for part in taught]), others
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.dataset import Dataset, FloatArray
+from models.dataset import Cohort, Dataset, FloatArray
 
-Recipe = Callable[[Dataset, FloatArray], FloatArray]
-"""Learns from the training rows, then scores one snapshot: `(training, features) -> scores`.
+Recipe = Callable[[Dataset, Cohort], FloatArray]
+"""Learns from the training rows, then scores one snapshot: `(training, cohort) -> scores`.
 
-features: float64 (m, p), all rows of the snapshot, columns as in `training.names`. Their labels
-are not handed over. scores: float64 (m,), higher = more likely to defect.
+cohort: all accounts of the snapshot, n of them, features as in `training.names`; no labels.
+scores: float64 (n,), higher = more likely to defect.
 """

@@ -17,7 +17,7 @@ from pipeline.config import load_config
 from pipeline.errors import UsageError
 from pipeline.output_files import short
 from pipeline.scoring.publication import Publication
-from pipeline.training.evaluation import MODEL, RIVAL
+from pipeline.training.evaluation import BG_NBD, MODEL, PROBABILISTIC, RIVAL
 from pipeline.training.record import Registered
 
 SIMULATED_UNTIL = date(2026, 1, 1)
@@ -58,7 +58,7 @@ def summary(
     tests = [report.as_of for report in evaluation.snapshots]
     gain = evaluation.mean_gain
     auc, error = (
-        {scorer: evaluation.mean(measure, scorer) for scorer in (MODEL, RIVAL)}
+        {scorer: evaluation.mean(measure, scorer) for scorer in PROBABILISTIC}
         for measure in ("auc", "calibration_error")
     )
     market = "a simulated market, not real customers" if simulated else name
@@ -66,7 +66,8 @@ def summary(
     return [
         f"Summary: {market}",
         f"  measured     out of time on {len(tests)} snapshots, {tests[0]} to {tests[-1]}",
-        f"  AUC          {auc[MODEL]:.4f}; logistic on recency, frequency, spend {auc[RIVAL]:.4f}; "
+        f"  AUC          {auc[MODEL]:.4f}; BG/NBD {auc[BG_NBD]:.4f}; "
+        f"logistic on recency, frequency, spend {auc[RIVAL]:.4f}; "
         f"recency {evaluation.mean('auc', 'recency'):.4f}",
         f"  gain         {gain.difference:+.4f} over the logistic, 95 % interval {gain.low:+.4f} "
         f"to {gain.high:+.4f}",

@@ -15,6 +15,8 @@ from models.out_of_time import OutOfTime
 
 MODEL = "model"
 RIVAL = "logistic"  # the baseline that the model has to beat on each test snapshot
+BG_NBD = "bg_nbd"
+PROBABILISTIC = (MODEL, RIVAL, BG_NBD)  # scorers that give probabilities, not only a ranking
 
 Floats = npt.NDArray[np.float64]
 
@@ -107,7 +109,7 @@ def _report(out_of_time: OutOfTime, test: date, capacity: int, repetitions: int)
         found[name] = {
             scorer: measure(rows.label, score)
             for scorer, score in scorers.items()
-            if scorer in (MODEL, RIVAL)
+            if scorer in PROBABILISTIC
         }
     return SnapshotReport(
         as_of=test,
@@ -133,7 +135,7 @@ def table(evaluation: Evaluation) -> list[str]:
         + "".join(f"{name:>10}" for name in [*baselines, MODEL])
         + f"{'gain over ' + RIVAL + ' (95 %)':>31}{RIVAL:>12}{MODEL:>8}"
     )
-    lines = [f"{'':<33}{'AUC':>10}{'':>51}{'calibration error':>20}", head]
+    lines = [f"{'':<33}{'AUC':>10}{'':>{21 + 10 * len(scorers)}}{'calibration error':>20}", head]
     for report in evaluation.snapshots:
         lines.append(
             f"{report.as_of!s:<14}{report.rows:>9,}{report.base_rate:>10.1%}"

@@ -161,7 +161,10 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
     run.metrics(
         {
             "mean/auc": evaluation.mean("auc", MODEL),
-            **{f"mean/auc_{name}": evaluation.mean("auc", name) for name in ("recency", RIVAL)},
+            **{
+                f"mean/auc_{name}": evaluation.mean("auc", name)
+                for name in trained.out_of_time.baselines
+            },
             "mean/calibration_error": evaluation.mean("calibration_error", MODEL),
             "mean/brier": evaluation.mean("brier", MODEL),
             f"mean/auc_gain_over_{RIVAL}": evaluation.mean_gain.difference,

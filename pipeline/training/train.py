@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 
-from models.baselines import recency_rule, rfm_logistic
+from models.baselines import bg_nbd_silence, recency_rule, rfm_logistic, silence_rule
 from models.dataset import Dataset
 from models.out_of_time import rolling
 from models.recipe import Recipe
@@ -18,7 +18,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tracking.runs import open_tracking
 from pipeline.training import evaluation as evaluations
-from pipeline.training.evaluation import RIVAL
+from pipeline.training.evaluation import BG_NBD, RIVAL
 from pipeline.training.leakage import examine
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, Trained, record, refuse
@@ -80,10 +80,17 @@ def _baselines(config: Config) -> dict[str, Recipe]:
     window = max(config.features.windows_days)
     return {
         "recency": recency_rule("days_since_last_order"),
+        "silence": silence_rule(recency="days_since_last_order", usual_gap="usual_order_gap"),
         RIVAL: rfm_logistic(
             recency="days_since_last_order",
             frequency=f"orders_count_{window}d",
             spend=f"spend_{window}d",
+        ),
+        BG_NBD: bg_nbd_silence(
+            order_days="order_days_ever",
+            tenure="days_since_first_order",
+            recency="days_since_last_order",
+            horizon_days=config.label.horizon_days,
         ),
     }
 

@@ -276,7 +276,7 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
         tags = dict(store.execute("SELECT key, value FROM tags"))
         rows = [*store.execute("SELECT * FROM params"), *store.execute("SELECT * FROM tags")]
     texts = "\n".join(map(str, rows))
-    measured = ("auc", "auc_logistic", "brier", "lift_at_capacity")
+    measured = ("auc", "auc_logistic", "auc_silence", "brier", "brier_bg_nbd", "lift_at_capacity")
     assert {f"2025-09-01/{name}" for name in measured} <= metrics
     assert {"label.horizon_days", "model.trees", "data.label_end"} <= params
     artifacts = {path.name for path in (trained.folder / "mlflow" / "artifacts").rglob("*.*")}

@@ -87,8 +87,9 @@ def test_the_model_beats_the_logistic_on_each_test_snapshot(real: Path, tmp_path
     rows = [line.split() for line in said.splitlines() if line.startswith("2011-0")]
     assert [row[0] for row in rows] == ["2011-07-01", "2011-08-01", "2011-09-01"]
     for row in rows:
-        recency, logistic, model = map(float, row[3:6])
-        assert recency < logistic < model
+        recency, silence, logistic, bg_nbd, model = map(float, row[3:8])
+        assert max(recency, silence) < logistic < model
+        assert bg_nbd < model
     assert "contact_breadth" in said or "touches" in said
 
 

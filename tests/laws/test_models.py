@@ -15,7 +15,7 @@ from scipy.special import expit
 from models import gradient_boosting, measures, risk_model
 from models.baselines import rfm_logistic
 from models.calibration import LogitCalibrator, fit_calibrator
-from models.dataset import Dataset, FloatArray
+from models.dataset import Cohort, Dataset, FloatArray
 from models.out_of_time import rolling
 from models.ranks import of_one_snapshot, within_snapshots
 from models.settings import ModelSettings
@@ -170,9 +170,9 @@ def test_no_model_is_handed_a_label_before_it_was_complete(lags: list[int], need
     dataset = market(1, accounts=12, lags=lags)
     handed: list[Dataset] = []
 
-    def watching(training: Dataset, features: FloatArray) -> FloatArray:
+    def watching(training: Dataset, cohort: Cohort) -> FloatArray:
         handed.append(training)
-        return np.full(len(features), 0.5)
+        return np.full(len(cohort), 0.5)
 
     few = ModelSettings(**{**SETTINGS.__dict__, "minimum_snapshots": needed})
     found = rolling(dataset, [], few, {"watching": watching}, model=watching)
@@ -269,9 +269,9 @@ def test_labels_of_shorter_horizons_are_used_from_when_they_are_known() -> None:
     )
     handed: list[Dataset] = []
 
-    def watching(training: Dataset, features: FloatArray) -> FloatArray:
+    def watching(training: Dataset, cohort: Cohort) -> FloatArray:
         handed.append(training)
-        return np.full(len(features), training.label.mean())
+        return np.full(len(cohort), training.label.mean())
 
     found = rolling(dataset, [], SETTINGS, {}, [short], model=watching)
     assert len(handed) == 2 * len(found.splits)

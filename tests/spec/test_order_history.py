@@ -234,6 +234,7 @@ def test_days_since_the_first_and_the_last(spec: Spec) -> None:
             -----------------------+--------+------+-------+--------
             days_since_last_order  | 399.75 | null | 11.25 | 1/86400
             days_since_first_order | 900    | null | 11.25 | 1/86400
+            order_days_ever        | 2      | 0    | 1     | 1
             days_since_last_return | 399    | 7    | null  | null
         """,
     )

@@ -16,9 +16,16 @@ import pytest
 from scipy.special import expit, logit
 
 from models import gradient_boosting, measures, risk_model, screening
-from models.baselines import RfmLogistic, recency_rule, recency_score, rfm_logistic
+from models.baselines import (
+    RfmLogistic,
+    recency_rule,
+    recency_score,
+    rfm_logistic,
+    silence_rule,
+    silence_score,
+)
 from models.calibration import LogitCalibrator, fit_calibrator
-from models.dataset import Dataset
+from models.dataset import Cohort, Dataset
 from models.ensemble import averaged, learnable, shorter_horizons
 from models.errors import DamagedModel, FeatureMismatch, LeakageFound, TooLittleHistory
 from models.out_of_time import OutOfTime, require_known_labels, rolling
@@ -72,6 +79,11 @@ def market(accounts: int = 120, snapshots: int = 7, seed: int = 1) -> Dataset:
         as_of=month.astype("datetime64[D]"),
         label_complete=(month + 3).astype("datetime64[D]"),
     )
+
+
+def everything(dataset: Dataset) -> Cohort:
+    """Return all rows as if they were those of one snapshot."""
+    return Cohort(date(2020, 12, 1), dataset.features, dataset.names, dataset.account)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +170,7 @@ def test_trees_find_what_the_label_depends_on(dataset: Dataset) -> None:
 def test_a_small_history_is_still_learned_from(dataset: Dataset) -> None:
     # With a leaf of 5,000 rows on 840 no tree could split: the score would be one number for all.
     wide = replace(SETTINGS, min_leaf_rows=5000)
-    raw = gradient_boosting.recipe(wide)(dataset, dataset.features)
+    raw = gradient_boosting.recipe(wide)(dataset, everything(dataset))
     assert measures.auc(dataset.label, raw) > 0.75
 
 
@@ -167,7 +179,7 @@ def test_one_class_only_is_explained(dataset: Dataset) -> None:
     with pytest.raises(TooLittleHistory, match=r"all \d+ training rows have the same label"):
         gradient_boosting.fit(stayed, SETTINGS)
     with pytest.raises(TooLittleHistory, match="the logistic baseline needs"):
-        BASELINES["logistic"](stayed, stayed.features)
+        BASELINES["logistic"](stayed, everything(stayed))
 
 
 def test_a_missing_library_says_what_to_install() -> None:
@@ -202,6 +214,18 @@ for broken.error in (OSError("libgomp.so.1: cannot open"), ImportError("No modul
 def test_recency_rule_ranks_by_silence_and_puts_no_order_last() -> None:
     assert recency_score(np.array([3.0, np.nan, 10.0])).tolist() == [3.0, 11.0, 10.0]
     assert recency_score(np.array([np.nan])).tolist() == [0.0]
+
+
+def test_silence_over_own_rhythm_and_over_the_others_where_there_is_none() -> None:
+    """Usual gaps of 10, 20 and 60 days; the median, 20, stands in for the unknown one."""
+    gap = np.array([10.0, 20, 60, np.nan, 20])
+    silent = np.array([20.0, 20, 20, 20, np.nan])
+    assert silence_score(silent, gap).tolist() == [1, 1 / 2, 1 / 6, 1 / 2, 2]
+    assert silence_score(silent[:2], np.array([np.nan, np.nan])).tolist() == [10, 10]
+    rule = silence_rule(recency="days_silent", usual_gap="gap")
+    names = ("gap", "days_silent")
+    cohort = Cohort(date(2020, 5, 1), np.column_stack([gap, silent]), names, np.arange(5))
+    assert rule(market(), cohort).tolist() == silence_score(silent, gap).tolist()
 
 
 def test_logistic_baseline_on_missing_and_negative_values() -> None:
@@ -371,7 +395,7 @@ def test_the_calibrator_sees_only_predictions_whose_label_was_complete() -> None
     assert set(last.baselines) == {"recency", "logistic"}
     at = longer.rows(longer.as_of == np.datetime64("2020-10-01"))
     known = longer.rows(longer.label_complete <= np.datetime64("2020-10-01"))
-    assert last.baselines["logistic"] == pytest.approx(BASELINES["logistic"](known, at.features))
+    assert last.baselines["logistic"] == pytest.approx(BASELINES["logistic"](known, at))
 
 
 def test_test_snapshots_without_history_are_explained(dataset: Dataset) -> None:

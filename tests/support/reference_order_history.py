@@ -120,6 +120,7 @@ def _rhythm(seen: Seen, lines: list[Row]) -> Answers:
     answers: Answers = {
         "days_since_last_order": silence,
         "days_since_first_order": seen.since(moments, min),
+        "order_days_ever": len({moment.date() for moment in moments}),
         "usual_order_gap": usual,
         "order_gap_variation": variation(gaps),
         "last_order_gap": gaps[-1] if gaps else None,
