@@ -1,48 +1,49 @@
 """How good scores are.
 
 Common to all: label (n,), 1 = defected; score (n,), higher = more likely; weight (n,), how often a
-row counts (1 each by default). Ties are treated exactly: no result depends on the order of rows.
-What cannot be said (no rows, only one class where two are needed, a score that is missing) is NaN,
+row counts (1 each by default), or (r, n), r weightings at once (`models.bootstrap`). The answer is
+a float, or (r,) of them. Ties are treated exactly: no result depends on the order of rows. What
+cannot be said (no rows, only one class where two are needed, a score that is missing) is NaN,
 never an exception.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.dataset import account_codes
-
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Labels = NDArray[Any]  # of integers or booleans
-Measure = Callable[[Labels, FloatArray, FloatArray], float]
-"""`(label, score, weight) -> value`, such as `auc`."""
+Value = Any  # a float, or (r,) where r weightings were given
+
+BINS = 10
+_SOME = np.finfo(np.float64).tiny
 
 
-class Interval(NamedTuple):
-    """A measured value and the percentile interval of 95 % around it."""
+class BrierParts(NamedTuple):
+    """What a Brier score consists of, each part 0 or more but for the covariance.
 
-    value: float
-    low: float
-    high: float
+    reliability: mean squared gap between risk and share of defectors over the bins; 0 is perfect.
+    resolution: how far the bins' shares of defectors lie from the base rate; more is better.
+    uncertainty: base rate x (1 - base rate), whatever the score. within_variance: of the risks in a
+    bin. within_covariance: twice that of risks and labels in a bin. The Brier score is
+    reliability - resolution + uncertainty + within_variance - within_covariance.
+    """
 
-
-class AucDifference(NamedTuple):
-    """AUC of one score minus AUC of another, and the percentile interval of 95 % around it."""
-
-    difference: float
-    low: float
-    high: float
+    reliability: Value
+    resolution: Value
+    uncertainty: Value
+    within_variance: Value
+    within_covariance: Value
 
 
 @dataclass(frozen=True)
 class CalibrationBins:
-    """Bins of equal weight, lowest risk first; each array has one entry a bin.
+    """Bins of equal weight, lowest risk first; each array has one entry a bin on its last axis.
 
     predicted, observed: mean risk and share of defectors in the bin. weight: rows in it.
     """
@@ -53,247 +54,222 @@ class CalibrationBins:
 
 
 @dataclass(frozen=True)
-class _Curve:
+class Curve:
     """What is found when the cut goes down from the highest score, one entry a distinct score.
 
-    positives, total: weight of the defectors, and of all rows, scored at least this much; both
-    begin with an entry 0 for the cut above all scores. scores: the distinct scores, falling.
+    positives, total: weight of the defectors, and of all rows, scored at least this much, on the
+    last axis; both begin with an entry 0 for the cut above all scores. scores: the distinct scores,
+    falling. place (n,): which of them each row has. All NaN when there is nothing to measure.
     """
 
     positives: FloatArray
     total: FloatArray
     scores: FloatArray
+    place: IntArray
 
-    @property
-    def negatives(self) -> FloatArray:
-        return self.total - self.positives
+    def auc(self) -> Value:
+        """Area under the ROC curve, as `auc`."""
+        negatives = self.total - self.positives
+        beaten = negatives[..., -1:] - (negatives[..., 1:] + negatives[..., :-1]) / 2
+        area = _dot(np.diff(self.positives), beaten)
+        return over(area, self.positives[..., -1] * negatives[..., -1])
 
-    @property
-    def one_class(self) -> bool:
-        return bool(self.positives[-1] == 0 or self.negatives[-1] == 0)
+    def average_precision(self) -> Value:
+        """Mean precision over the defectors found, as `average_precision`."""
+        # A cut above everybody who was drawn gains nothing; its precision does not matter.
+        precision = self.positives[..., 1:] / np.maximum(self.total[..., 1:], _SOME)
+        one_class = self.positives[..., -1] == self.total[..., -1]
+        found = _dot(np.diff(self.positives), precision)
+        return over(found, np.where(one_class, 0.0, self.positives[..., -1]))
+
+    def calibration_bins(self, bins: int = BINS) -> CalibrationBins:
+        """Bins of equal weight, as `calibration_bins`."""
+        return CalibrationBins(
+            predicted=self._by_bin(np.diff(self.total) * self.scores, bins),
+            observed=self._by_bin(np.diff(self.positives), bins),
+            weight=np.repeat(self.total[..., -1:] / bins, bins, axis=-1),
+        )
+
+    def calibration_error(self) -> Value:
+        """Mean gap over ten bins, as `calibration_error`."""
+        found = self.calibration_bins()
+        return mean(np.abs(found.predicted - found.observed))
+
+    def brier_parts(self, bins: int = BINS) -> BrierParts:
+        """What the Brier score consists of, as `brier_parts`."""
+        found = self.calibration_bins(bins)
+        base_rate = mean(found.observed)
+        squared = self._by_bin(np.diff(self.total) * self.scores**2, bins)
+        product = self._by_bin(np.diff(self.positives) * self.scores, bins)
+        return BrierParts(
+            reliability=mean((found.predicted - found.observed) ** 2),
+            resolution=mean((found.observed - np.asarray(base_rate)[..., None]) ** 2),
+            uncertainty=base_rate * (1 - base_rate),
+            within_variance=mean(squared - found.predicted**2),
+            within_covariance=2 * mean(product - found.predicted * found.observed),
+        )
+
+    def listed(self, k: float) -> FloatArray:
+        """How far each row is among the k highest scores, 0-1.
+
+        Rows tied at the cut are in proportion: the expectation when ties are broken at random.
+        """
+        group = np.diff(self.total)
+        reached = np.clip(k - self.total[..., :-1], 0, group)
+        return np.asarray(np.where(group == 0, 0.0, over(reached, group))[..., self.place])
+
+    def _by_bin(self, per_cut: FloatArray, bins: int) -> FloatArray:
+        """Means, by bin of equal weight, of what each cut adds; lowest risk first."""
+        summed = np.zeros_like(self.total)
+        np.cumsum(per_cut, axis=-1, out=summed[..., 1:])
+        size = self.total[..., -1:] / bins
+        within = np.diff(_interpolated(size * np.arange(bins + 1), self.total, summed))
+        return np.asarray(over(within, size)[..., ::-1])
 
 
-def _curve(label: Labels, score: FloatArray, weight: FloatArray | None) -> _Curve | None:
-    """Return the curve, or None when there is nothing to measure."""
-    score = np.asarray(score, dtype=np.float64)
-    weight = np.ones(len(score)) if weight is None else np.asarray(weight, dtype=np.float64)
-    if np.isnan(score).any() or not weight.sum() > 0:
-        return None
-    order, last = _falling(score)
-    positive = weight * (np.asarray(label) == 1)
+class Ranking:
+    """Rows sorted by score once, to be measured under many weightings."""
 
-    def cumulated(values: FloatArray) -> FloatArray:
-        return np.concatenate(([0.0], np.cumsum(values[order])[last]))
+    def __init__(self, label: Labels, score: FloatArray) -> None:
+        """Sort; label and score as in all measures."""
+        score = np.asarray(score, dtype=np.float64)
+        self._measurable = len(score) > 0 and not np.isnan(score).any()
+        self._order = np.argsort(-score, kind="stable")
+        falling = score[self._order]
+        ends = np.append(falling[1:] != falling[:-1], True)[: len(score)]
+        self._last = np.flatnonzero(ends)  # of each group of ties
+        self._ties = len(self._last) < len(score)
+        self._scores = falling[self._last]
+        self._place = np.empty(len(score), dtype=np.int64)
+        self._place[self._order] = np.cumsum(ends) - ends
+        self._positive = np.asarray(label)[self._order] == 1
 
-    return _Curve(cumulated(positive), cumulated(weight), score[order][last])
+    def curve(self, weight: FloatArray) -> Curve:
+        """Return what is found under a weighting (n,), or under each of (r, n)."""
+        if not self._measurable:
+            unknown = np.full((*weight.shape[:-1], 2), np.nan)
+            return Curve(unknown, unknown, np.full(1, np.nan), np.zeros_like(self._place))
+        weight = weight[..., self._order]
+        return Curve(
+            self._cumulated(weight * self._positive),
+            self._cumulated(weight),
+            self._scores,
+            self._place,
+        )
+
+    def _cumulated(self, values: FloatArray) -> FloatArray:
+        sums = np.zeros((*values.shape[:-1], len(self._last) + 1))
+        if self._ties:
+            sums[..., 1:] = np.cumsum(values, axis=-1)[..., self._last]
+        else:
+            np.cumsum(values, axis=-1, out=sums[..., 1:])
+        return sums
 
 
-def _falling(score: FloatArray) -> tuple[IntArray, IntArray]:
-    """Return row numbers by falling score, and where in them each group of ties ends."""
-    order = np.argsort(-score, kind="stable")
-    sorted_score = score[order]
-    return order, np.flatnonzero(np.append(sorted_score[1:] != sorted_score[:-1], True))
+def _curve(label: Labels, score: FloatArray, weight: FloatArray | None) -> Curve:
+    weights = np.ones(len(score)) if weight is None else np.asarray(weight, dtype=np.float64)
+    return Ranking(label, score).curve(weights)
 
 
-def auc(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> float:
+def auc(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> Value:
     """Area under the ROC curve: P(a defector scores above a stayer), ties counting half."""
-    curve = _curve(label, score, weight)
-    if curve is None or curve.one_class:
-        return float("nan")
-    beaten = curve.negatives[-1] - (curve.negatives[1:] + curve.negatives[:-1]) / 2
-    area = float(np.diff(curve.positives) @ beaten)
-    return area / float(curve.positives[-1] * curve.negatives[-1])
+    return _curve(label, score, weight).auc()
 
 
-def average_precision(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> float:
+def average_precision(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> Value:
     """Mean precision over the defectors found, each distinct score being one cut.
 
     The sum over cuts of (gain in recall) x precision, without interpolation.
     """
-    curve = _curve(label, score, weight)
-    if curve is None or curve.one_class:
-        return float("nan")
-    gained = np.diff(curve.positives)
-    cut = gained > 0
-    precision = curve.positives[1:][cut] / curve.total[1:][cut]
-    return float(np.sum(gained[cut] * precision) / curve.positives[-1])
+    return _curve(label, score, weight).average_precision()
 
 
-def brier(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> float:
+def brier(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> Value:
     """Mean squared difference between risk and label: 0 is perfect, lower is better."""
-    return _mean(np.square(np.asarray(score, dtype=np.float64) - label), weight)
+    return mean(np.square(np.asarray(score, dtype=np.float64) - label), weight)
 
 
-def log_loss(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> float:
+def log_loss(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> Value:
     """Mean negative log-likelihood in nats; infinite for a certain risk that was wrong."""
     score = np.asarray(score, dtype=np.float64)
     with np.errstate(divide="ignore"):
-        return _mean(-np.log(np.where(np.asarray(label) == 1, score, 1 - score)), weight)
+        return mean(-np.log(np.where(np.asarray(label) == 1, score, 1 - score)), weight)
+
+
+def calibration_in_the_large(
+    label: Labels, score: FloatArray, weight: FloatArray | None = None
+) -> Value:
+    """|Mean risk - share of defectors|: whether the level is right, whoever carries the risk."""
+    return np.abs(mean(np.asarray(score, dtype=np.float64) - label, weight))
 
 
 def calibration_bins(
-    label: Labels, score: FloatArray, weight: FloatArray | None = None, bins: int = 10
+    label: Labels, score: FloatArray, weight: FloatArray | None = None, bins: int = BINS
 ) -> CalibrationBins:
     """Split the rows, ordered by risk, into bins of equal weight.
 
     A row, or a group of tied rows, that lies across an edge is shared between both bins in
-    proportion, so that all bins weigh the same. No bins when there is nothing to measure.
+    proportion, so that all bins weigh the same. NaN when there is nothing to measure.
     """
-    curve = _curve(label, score, weight)
-    if curve is None:
-        return CalibrationBins(np.empty(0), np.empty(0), np.empty(0))
-    edges = np.linspace(0, curve.total[-1], bins + 1)
-    size = curve.total[-1] / bins
-    summed = np.concatenate(([0.0], np.cumsum(np.diff(curve.total) * curve.scores)))
-    predicted = np.diff(np.interp(edges, curve.total, summed)) / size
-    observed = np.diff(np.interp(edges, curve.total, curve.positives)) / size
-    return CalibrationBins(predicted[::-1], observed[::-1], np.full(bins, size))
+    return _curve(label, score, weight).calibration_bins(bins)
 
 
-def calibration_error(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> float:
+def calibration_error(label: Labels, score: FloatArray, weight: FloatArray | None = None) -> Value:
     """Mean over ten bins of equal weight of |mean risk - share of defectors|."""
-    found = calibration_bins(label, score, weight)
-    if len(found.weight) == 0:
-        return float("nan")
-    return float(np.mean(np.abs(found.predicted - found.observed)))
+    return _curve(label, score, weight).calibration_error()
+
+
+def brier_parts(
+    label: Labels, score: FloatArray, weight: FloatArray | None = None, bins: int = BINS
+) -> BrierParts:
+    """Decompose the Brier score over the bins of the calibration error.
+
+    Reliability, resolution and uncertainty by Murphy (1973); risks that differ within a bin add
+    the two further parts of Stephenson, Coelho and Jolliffe (2008), which make the sum exact.
+    """
+    return _curve(label, score, weight).brier_parts(bins)
 
 
 def precision_at(
     label: Labels, score: FloatArray, k: float, weight: FloatArray | None = None
-) -> float:
-    """Share of defectors among the k highest scores; all rows when there are fewer than k.
+) -> Value:
+    """Share of defectors among the k highest scores, k above 0; all rows when there are fewer.
 
     Rows tied at the cut count in proportion: the expectation when ties are broken at random.
     """
-    curve = _curve(label, score, weight)
-    if curve is None or not k > 0:
-        return float("nan")
-    called = min(float(k), float(curve.total[-1]))
-    return float(np.interp(called, curve.total, curve.positives)) / called
+    weights = np.ones(len(score)) if weight is None else np.asarray(weight, dtype=np.float64)
+    return mean(np.asarray(label) == 1, weights * _curve(label, score, weights).listed(k))
 
 
-def lift_at(label: Labels, score: FloatArray, k: float, weight: FloatArray | None = None) -> float:
+def lift_at(label: Labels, score: FloatArray, k: float, weight: FloatArray | None = None) -> Value:
     """Precision at k over the share of defectors among all rows; NaN without defectors."""
-    curve = _curve(label, score, weight)
-    if curve is None or curve.positives[-1] == 0:
-        return float("nan")
-    return precision_at(label, score, k, weight) * float(curve.total[-1] / curve.positives[-1])
+    base_rate = mean(np.asarray(label) == 1, weight)
+    return over(precision_at(label, score, k, weight), base_rate)
 
 
-def clustered_interval(
-    measure: Measure,
-    label: Labels,
-    score: FloatArray,
-    account: NDArray[Any],
-    repetitions: int = 1000,
-    seed: int = 0,
-) -> Interval:
-    """Return `measure` with its bootstrap interval, drawing whole accounts.
-
-    An account enters with all its rows or not at all, because its rows at neighbouring snapshots
-    are nearly copies: drawing rows would make the interval too narrow.
-    """
-    # Rows by falling score, once: sorting what is sorted is nearly free in every repetition.
-    order = np.argsort(-np.asarray(score, dtype=np.float64), kind="stable")
-    label, score = np.asarray(label)[order], np.asarray(score, dtype=np.float64)[order]
-    codes = account_codes(np.asarray(account)[order])
-    value = measure(label, score, np.ones(len(score)))
-    drawn = [
-        measure(label, score, np.ascontiguousarray(column[codes]))
-        for draws in _draws(_accounts(codes), repetitions, seed)
-        for column in draws.T
-    ]
-    return Interval(value, *_limits(np.array(drawn)))
+def mean(values: NDArray[Any], weight: FloatArray | None = None) -> Value:
+    """Weighted mean over the last axis; NaN without any weight."""
+    values = np.asarray(values, dtype=np.float64)
+    weights = np.ones(values.shape[-1]) if weight is None else np.asarray(weight, dtype=np.float64)
+    if not np.isfinite(values).all():
+        # A row that does not count may hold anything, an infinite loss included.
+        values = np.where(weights == 0, 0.0, values)
+    return over(_dot(values, weights), weights.sum(axis=-1))
 
 
-def paired_auc_difference(
-    label: Labels,
-    score: FloatArray,
-    other: FloatArray,
-    account: NDArray[Any],
-    repetitions: int = 1000,
-    seed: int = 0,
-    snapshot: NDArray[Any] | None = None,
-) -> AucDifference:
-    """Return AUC(score) - AUC(other) on the same rows, with its interval, drawing whole accounts.
-
-    Both scores see the same draws. With `snapshot` (n,), the AUC is taken within each snapshot
-    and averaged over the snapshots, because ranking is done within one.
-    """
-    label, codes = np.asarray(label) == 1, account_codes(account)
-    groups = np.zeros(len(label), dtype=np.int64) if snapshot is None else account_codes(snapshot)
-    pairs = [
-        (
-            _AccountAuc(label[part], np.asarray(score)[part], codes[part]),
-            _AccountAuc(label[part], np.asarray(other)[part], codes[part]),
-        )
-        for part in (groups == group for group in np.unique(groups))
-    ]
-
-    def difference(draws: FloatArray) -> FloatArray:
-        if not pairs:
-            return np.full(draws.shape[1], np.nan)
-        parts = [one.under(draws) - two.under(draws) for one, two in pairs]
-        return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
-
-    accounts = _accounts(codes)
-    value = float(difference(np.ones((accounts, 1)))[0])
-    drawn = [difference(draws) for draws in _draws(accounts, repetitions, seed)]
-    return AucDifference(value, *_limits(np.concatenate([*drawn, np.empty(0)])))
+def _dot(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Sum of products over the last axis."""
+    return np.asarray(np.einsum("...i,...i->...", left, right), dtype=np.float64)[()]
 
 
-class _AccountAuc:
-    """AUC of one score under many weightings of the accounts, from a single sort."""
-
-    def __init__(self, label: NDArray[np.bool_], score: FloatArray, codes: IntArray) -> None:
-        score = np.asarray(score, dtype=np.float64)
-        self._measurable = not np.isnan(score).any()
-        order = np.argsort(score[~label], kind="stable")
-        stayed = score[~label][order]
-        self._stayed, self._defected = codes[~label][order], codes[label]
-        # For each defector: how many stayers score below it, and how many at most as much.
-        self._below = np.searchsorted(stayed, score[label], "left")
-        self._at_most = np.searchsorted(stayed, score[label], "right")
-
-    def under(self, draws: FloatArray) -> FloatArray:
-        """Return the AUC for each column of weights in `draws` (accounts, r): (r,)."""
-        if not self._measurable:
-            return np.full(draws.shape[1], np.nan)
-        stayed = np.zeros((len(self._stayed) + 1, draws.shape[1]))
-        np.cumsum(draws[self._stayed], axis=0, out=stayed[1:])
-        beaten = (stayed[self._below] + stayed[self._at_most]) / 2
-        defected = draws[self._defected]
-        area = np.einsum("ij,ij->j", defected, beaten)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(area / (defected.sum(axis=0) * stayed[-1]), dtype=np.float64)
+def over(numerator: Value, denominator: Value) -> Value:
+    """Numerator over denominator; NaN where the denominator is 0."""
+    with np.errstate(invalid="ignore"):
+        return numerator / np.where(np.asarray(denominator) == 0, np.nan, denominator)[()]
 
 
-def _draws(accounts: int, repetitions: int, seed: int) -> Iterator[FloatArray]:
-    """Yield how often each account is drawn, (accounts, up to 32), with replacement."""
-    random = np.random.default_rng(seed)
-    for start in range(0, repetitions if accounts else 0, 32):
-        size = min(32, repetitions - start)
-        drawn = random.integers(0, accounts, (size, accounts)) * size + np.arange(size)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=accounts * size)
-        yield counts.reshape(accounts, size).astype(np.float64)
-
-
-def _accounts(codes: IntArray) -> int:
-    return int(codes.max()) + 1 if len(codes) else 0
-
-
-def _limits(values: FloatArray) -> tuple[float, float]:
-    """Return the 2.5th and 97.5th percentile of the draws that could be measured."""
-    known = values[~np.isnan(values)]
-    if len(known) == 0:
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def _mean(values: FloatArray, weight: FloatArray | None) -> float:
-    weights = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
-    total = float(weights.sum())
-    # A row that does not count may hold anything, an infinite loss included.
-    counted = np.where(weights > 0, values, 0.0)
-    return float(counted @ weights) / total if total > 0 else float("nan")
+def _interpolated(at: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+    """`np.interp` along the last axis, for each weighting."""
+    if x.ndim == 1:
+        return np.interp(at, x, y)
+    return np.array([np.interp(*one) for one in zip(at, x, y, strict=True)])

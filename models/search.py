@@ -16,6 +16,8 @@ from scipy.stats import loguniform, randint, uniform
 from sklearn.model_selection import ParameterSampler
 
 from models import measures
+from models.auc_gain import auc_gain
+from models.bootstrap import Interval
 from models.dataset import Dataset, FloatArray
 from models.out_of_time import OutOfTime, rolling
 from models.settings import ModelSettings
@@ -84,8 +86,6 @@ def score(predictions: OutOfTime) -> Score:
     return Score(float(np.mean(list(auc.values()))), float(np.mean(precision)), auc)
 
 
-def gain(better: OutOfTime, base: FloatArray) -> measures.AucDifference:
+def gain(better: OutOfTime, base: FloatArray) -> Interval:
     """Return the gain in AUC over other raw predictions of the same rows, with its interval."""
-    return measures.paired_auc_difference(
-        better.label, better.raw, base, better.account, snapshot=better.as_of
-    )
+    return auc_gain(better.label, better.raw, base, better.account, better.as_of)

@@ -110,7 +110,7 @@ def run_features(
 
 def run_train(config: Config, until: date | None) -> Registered:
     """Train and register a challenger; print what was measured."""
-    from pipeline.training import evaluation
+    from pipeline.training.reporting import table
     from pipeline.training.train import train
 
     with console.steps() as steps:
@@ -123,7 +123,7 @@ def run_train(config: Config, until: date | None) -> Registered:
         f"{len(trained.prepared.table.selection.features)} features; defection is no order "
         f"within {config.label.horizon_days} days"
     )
-    for line in evaluation.table(trained.evaluation):
+    for line in table(trained.evaluation):
         console.say(line)
     console.say(trained.leakage.line())
     for warning in trained.prepared.sources.warnings:

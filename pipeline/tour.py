@@ -17,7 +17,7 @@ from pipeline.config import load_config
 from pipeline.errors import UsageError
 from pipeline.output_files import short
 from pipeline.scoring.publication import Publication
-from pipeline.training.evaluation import BG_NBD, MODEL, PROBABILISTIC, RIVAL
+from pipeline.training.evaluation import BG_NBD, MODEL, RIVAL, gain_over
 from pipeline.training.record import Registered
 
 SIMULATED_UNTIL = date(2026, 1, 1)
@@ -55,12 +55,12 @@ def summary(
 ) -> list[str]:
     """Ten lines: how good the model is beside the baselines, where the list lies, what next."""
     evaluation = registered.trained.evaluation
-    tests = [report.as_of for report in evaluation.snapshots]
-    gain = evaluation.mean_gain
+    tests = evaluation.tests
     auc, error = (
-        {scorer: evaluation.mean(measure, scorer) for scorer in PROBABILISTIC}
+        {scorer: evaluation.value(measure, scorer) for scorer in (MODEL, BG_NBD, RIVAL)}
         for measure in ("auc", "calibration_error")
     )
+    gain = evaluation.of(gain_over(RIVAL))
     market = "a simulated market, not real customers" if simulated else name
     folder = short(publication.folder)
     return [
@@ -68,8 +68,8 @@ def summary(
         f"  measured     out of time on {len(tests)} snapshots, {tests[0]} to {tests[-1]}",
         f"  AUC          {auc[MODEL]:.4f}; BG/NBD {auc[BG_NBD]:.4f}; "
         f"logistic on recency, frequency, spend {auc[RIVAL]:.4f}; "
-        f"recency {evaluation.mean('auc', 'recency'):.4f}",
-        f"  gain         {gain.difference:+.4f} over the logistic, 95 % interval {gain.low:+.4f} "
+        f"recency {evaluation.value('auc', 'recency'):.4f}",
+        f"  gain         {gain.value:+.4f} over the logistic, 95 % interval {gain.low:+.4f} "
         f"to {gain.high:+.4f}",
         f"  calibration  {error[MODEL]:.3f} off on average; logistic {error[RIVAL]:.3f}",
         f"  model        version {registered.version}, now the champion",

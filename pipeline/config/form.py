@@ -193,6 +193,20 @@ class ModelConfig(Section):
     minimum_snapshots: Count = Field(2, description="training snapshots below which none is fitted")
 
 
+class ProfitConfig(Section):
+    """What calling an account costs and brings; see `models.profit.CallTerms`."""
+
+    accept_rate: ShareOrNone = Field(0.3, description="of the defectors called, those who stay")
+    stayer_accept_rate: ShareOrNone = Field(
+        1.0, description="of the stayers called, those who take the incentive"
+    )
+    incentive_share: ShareOrNone = Field(
+        0.0, description="of an account's value, offered with each call; 0 for a call alone"
+    )
+    contact_cost: NotNegative = Field(15.0, description="of one call, in the currency")
+    value_days: Count = Field(365, description="days of an account's value that staying is worth")
+
+
 class ScoringConfig(Section):
     """When scores may be published, and how they are read."""
 
@@ -203,6 +217,7 @@ class ScoringConfig(Section):
     bands: dict[Name, ShareOrNone] = Field(
         {"high": 0.5, "medium": 0.25, "low": 0.0}, description="lowest risk of each"
     )
+    profit: ProfitConfig = _defaults()
 
     @field_validator("bands")
     @classmethod

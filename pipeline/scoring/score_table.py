@@ -13,9 +13,9 @@ import pyarrow as pa
 from features.expressions import DAYS_PER_YEAR
 from features.order_history import days_silent, order_days, order_lines, spend, usual_gap
 from features.values import Last, Value
+from pipeline.tables.tiers import tiers
 
 THIN_HISTORY_DAYS = 3  # order days below which a history is too short to know its rhythm
-TIER_SHARES = (("A", 0.80), ("B", 0.95), ("C", 1.01))  # of the cumulative value, largest first
 
 SCHEMA = pa.schema(
     [
@@ -97,7 +97,7 @@ def score_table(
         "change": risk - before,
         "currency": currency,
         "key_account": None,
-        "tier": _tiers(frame["shown_value"]),
+        "tier": tiers(frame["shown_value"].to_numpy(dtype=np.float64)),
         "days_silent": frame["shown_days_silent"],
         "usual_gap": frame["shown_usual_gap"],
         "last_order_at": pd.to_datetime(frame["shown_last_order_s"], unit="s"),
@@ -111,19 +111,3 @@ def score_table(
     return pa.Table.from_pandas(
         table, schema=SCHEMA, preserve_index=False
     ).replace_schema_metadata()
-
-
-def _tiers(value: pd.Series) -> npt.NDArray[np.object_]:
-    """A for the accounts that together bring the first 80 % of the value, B to 95 %, C the rest.
-
-    An account belongs to the tier in which its own share begins, so the largest is always A.
-    """
-    order = np.lexsort((np.arange(len(value)), -value.to_numpy()))
-    total = float(value.sum())
-    before = np.empty(len(value))
-    before[order] = np.concatenate([[0.0], np.cumsum(value.to_numpy()[order])[:-1]])
-    share = before / total if total else np.ones(len(value))
-    names = [name for name, _ in TIER_SHARES]
-    return np.array(names, dtype=object)[
-        np.searchsorted([most for _, most in TIER_SHARES], share, side="right")
-    ]

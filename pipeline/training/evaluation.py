@@ -1,85 +1,155 @@
-"""Out-of-time measures of the model beside its baselines, on the same rows, per test snapshot."""
+"""Out-of-time measures of the model beside its baselines, on the same rows.
+
+All figures stand side by side under keys of one form, as in a tidy frame; everything that is said
+of a back-test (terminal, headline, metrics, plots) is read from them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
+from functools import cached_property
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from models import measures
-from models.measures import AucDifference, Interval
+from models.bootstrap import Interval, bootstrapped, interval, recentred
+from models.dataset import Dataset, DateArray
+from models.lead_time import first_listed, lead_days, lead_time
 from models.out_of_time import OutOfTime
+from models.profit import CallTerms, call_profit
+from models.stability import on_list, stability
+from pipeline.tables.tiers import TIERS, tiers
 
 MODEL = "model"
 RIVAL = "logistic"  # the baseline that the model has to beat on each test snapshot
+EXPECTED_LOSS = "expected_loss"  # the model's risk x value, as another ranking of the list
+COHORT = ""  # the scorer of what says something of the accounts, not of a scorer
 BG_NBD = "bg_nbd"
-PROBABILISTIC = (MODEL, RIVAL, BG_NBD)  # scorers that give probabilities, not only a ranking
+PROBABILITIES = (MODEL, RIVAL, BG_NBD)  # scorers whose score is a risk
+MEAN = "mean"  # over the test snapshots
+ALL = "all"  # tiers together
 
 Floats = npt.NDArray[np.float64]
 
-_PROBABILITY_MEASURES = {
-    "brier": measures.brier,
-    "log_loss": measures.log_loss,
-    "calibration_error": measures.calibration_error,
-}
+_GAINS = {"auc": 1, "average_precision": 1, "brier": -1, "profit": 1}  # 1 where more is better
+_RAISED_BY_NOISE = ("calibration_error", "calibration_in_the_large")
 
 
-@dataclass(frozen=True)
-class SnapshotReport:
-    """One test snapshot: measures by name and scorer, and the paired gain in AUC over the rival.
+class Key(NamedTuple):
+    """What a figure is of. snapshot: a date, or `mean`; tier: a value tier, or `all`."""
 
-    measures: `auc`, `average_precision`, `precision_at_capacity`, `lift_at_capacity` of every
-    scorer; `brier`, `log_loss` and `calibration_error` of those that give probabilities.
+    snapshot: str
+    tier: str
+    measure: str
+    scorer: str
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What is known, at the snapshot, of the account of each out-of-time row; (n,) each.
+
+    value: a year's margin or revenue. tier: A, B or C by `pipeline.tables.tiers`. days_silent: days
+    since the last order. usual_gap: median days between order days, NaN without two of them.
     """
 
-    as_of: date
-    rows: int
-    base_rate: float
-    training_rows: int
-    training_snapshots: int
-    mean_risk: float
-    measures: Mapping[str, Mapping[str, float]]
-    auc_interval: Interval
-    gain: AucDifference
+    value: Floats
+    tier: npt.NDArray[np.object_]
+    days_silent: Floats
+    usual_gap: Floats
+
+    @classmethod
+    def of(cls, dataset: Dataset, out_of_time: OutOfTime, window: int, value_days: int) -> Self:
+        """Take them from the training table.
+
+        window: days of the features by which accounts are valued, by their recorded margin, else
+        by their revenue; value_days: of how many days the value is wanted.
+        """
+        rows = dataset.rows(dataset.order())
+        rows = rows.rows(np.isin(rows.as_of, np.unique(out_of_time.as_of)))
+        spend = rows.column(f"spend_{window}d")
+        margin = f"margin_{window}d"
+        value = np.nan_to_num(rows.column(margin), nan=0.0) if margin in rows.names else spend
+        tier = np.empty(len(rows), dtype=object)
+        for snapshot in np.unique(rows.as_of):
+            now = rows.as_of == snapshot
+            tier[now] = tiers(spend[now])
+        return cls(
+            value=value * value_days / window,
+            tier=tier,
+            days_silent=rows.column("days_since_last_order"),
+            usual_gap=rows.column("usual_order_gap"),
+        )
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All test snapshots, and the mean gain in AUC over them, with accounts as clusters."""
+    """Every figure of a back-test with its 95 % interval by a bootstrap over accounts.
 
-    snapshots: tuple[SnapshotReport, ...]
-    mean_gain: AucDifference
+    The limits are NaN where none was taken; all is NaN where nothing can be said.
+    """
 
-    def mean(self, measure: str, scorer: str) -> float:
-        """The mean of a measure over the test snapshots."""
-        return float(np.mean([report.measures[measure][scorer] for report in self.snapshots]))
+    figures: Mapping[Key, Interval]
+    tests: tuple[date, ...]
+    scorers: tuple[str, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """One row a figure: snapshot, tier, measure, scorer, value, low, high."""
+        columns = [*Key._fields, *Interval._fields]
+        return pd.DataFrame(
+            [(*key, *found) for key, found in self.figures.items()], columns=columns
+        )
+
+    def of(
+        self, measure: str, scorer: str = MODEL, snapshot: object = MEAN, tier: str = ALL
+    ) -> Interval:
+        """One figure with its interval; KeyError where there is none."""
+        return self.figures[Key(str(snapshot), tier, measure, scorer)]
+
+    def value(self, measure: str, scorer: str = MODEL, snapshot: object = MEAN) -> float:
+        """One figure over all tiers."""
+        return self.of(measure, scorer, snapshot).value
 
 
 def evaluate(
-    out_of_time: OutOfTime, tests: Sequence[date], capacity: int, repetitions: int = 1000
+    out_of_time: OutOfTime,
+    facts: Facts,
+    tests: Sequence[date],
+    capacity: int,
+    terms: CallTerms,
+    repetitions: int = 1000,
 ) -> Evaluation:
-    """Measure the model and the baselines on each test snapshot.
+    """Measure the model and the baselines at each test snapshot, in each tier, and on average.
 
-    capacity: accounts that can be called per snapshot. Intervals are 95 % percentile intervals
-    of a bootstrap over accounts.
+    capacity: accounts that can be called per snapshot. A gain over a baseline is positive where the
+    model is better; both have seen the same draws of accounts.
     """
-    reports = [_report(out_of_time, test, capacity, repetitions) for test in tests]
-    return Evaluation(tuple(reports), _gain(out_of_time.at(*tests), repetitions))
+    risk = published_risk(out_of_time)
+    scorers = {MODEL: risk, **out_of_time.baselines}
+    rankings = {**scorers, EXPECTED_LOSS: risk * facts.value}
+    cells = list(_cells(out_of_time, facts, rankings, tests, capacity, terms))
 
+    def statistics(weight: Floats) -> dict[Key, Floats]:
+        return dict(figure for cell in cells for figure in cell.figures(weight, capacity))
 
-def _gain(rows: OutOfTime, repetitions: int) -> AucDifference:
-    """The model's AUC minus the rival's, within each snapshot and averaged over them."""
-    return measures.paired_auc_difference(
-        rows.label,
-        published_risk(rows),
-        rows.baselines[RIVAL],
-        rows.account,
-        repetitions=repetitions,
-        snapshot=rows.as_of,
-    )
+    figures = bootstrapped(statistics, out_of_time.at(*tests).account, repetitions)
+    figures |= _means(figures, tests)
+    figures |= _gains(figures)
+    without_interval = {
+        key: np.array([value], dtype=np.float64)
+        for test in tests
+        for key, value in _once(out_of_time, facts, rankings, test, capacity)
+    }
+    figures |= without_interval | _means(without_interval, tests)
+    for key in figures:
+        if key.measure in _RAISED_BY_NOISE:
+            figures[key] = recentred(figures[key])
+    found = {key: interval(values) for key, values in figures.items()}
+    return Evaluation(found, tuple(tests), tuple(scorers))
 
 
 def published_risk(rows: OutOfTime) -> Floats:
@@ -87,72 +157,158 @@ def published_risk(rows: OutOfTime) -> Floats:
     return np.where(np.isnan(rows.risk), rows.raw, rows.risk)
 
 
-def _report(out_of_time: OutOfTime, test: date, capacity: int, repetitions: int) -> SnapshotReport:
-    rows = out_of_time.at(test)
-    split = next(split for split in out_of_time.splits if split.snapshot == test)
-    risk = published_risk(rows)
-    scorers: dict[str, Floats] = {MODEL: risk, **rows.baselines}
-    found: dict[str, dict[str, float]] = {
-        "auc": {name: measures.auc(rows.label, score) for name, score in scorers.items()},
-        "average_precision": {
-            name: measures.average_precision(rows.label, score) for name, score in scorers.items()
-        },
-        "precision_at_capacity": {
-            name: measures.precision_at(rows.label, score, capacity)
-            for name, score in scorers.items()
-        },
-        "lift_at_capacity": {
-            name: measures.lift_at(rows.label, score, capacity) for name, score in scorers.items()
-        },
-    }
-    for name, measure in _PROBABILITY_MEASURES.items():
-        found[name] = {
-            scorer: measure(rows.label, score)
-            for scorer, score in scorers.items()
-            if scorer in PROBABILISTIC
-        }
-    return SnapshotReport(
-        as_of=test,
-        rows=len(rows.label),
-        base_rate=float(rows.label.mean()),
-        training_rows=split.training_rows,
-        training_snapshots=len(split.training_snapshots),
-        mean_risk=float(risk.mean()),
-        measures=found,
-        auc_interval=measures.clustered_interval(
-            measures.auc, rows.label, risk, rows.account, repetitions=repetitions
-        ),
-        gain=_gain(rows, repetitions),
-    )
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """One scorer's rows at one test snapshot, in one tier; place: among the rows of all tests."""
+
+    key: Key
+    place: npt.NDArray[np.int64]
+    label: npt.NDArray[np.int8]
+    score: Floats
+    profit: Floats
+    lead: Floats
+    first: DateArray
+    usual_gap: Floats
+
+    @cached_property
+    def ranking(self) -> measures.Ranking:
+        return measures.Ranking(self.label, self.score)
+
+    def part(self, here: npt.NDArray[np.int64], **key: str) -> _Rows:
+        names = [field.name for field in fields(self) if field.name != "key"]
+        columns = {name: getattr(self, name)[here] for name in names}
+        return _Rows(self.key._replace(**key), **columns)
+
+    def figures(self, drawn: Floats, called: Floats, curve: measures.Curve) -> dict[str, Floats]:
+        """Every figure with an interval, (r,); drawn, called (r, rows): how often, how often so."""
+        found = {}
+        if self.key.scorer != EXPECTED_LOSS:  # a ranking of the list, not of who defects
+            found["auc"] = curve.auc()
+            found["average_precision"] = curve.average_precision()
+        if self.key.scorer in PROBABILITIES:
+            gap = self.score - self.label
+            found["brier"] = measures.mean(gap**2, drawn)
+            found["calibration_error"] = curve.calibration_error()
+            found["calibration_in_the_large"] = np.abs(measures.mean(gap, drawn))
+        precision, base_rate = (measures.mean(self.label, weight) for weight in (called, drawn))
+        found["precision_at_capacity"] = precision
+        found["lift_at_capacity"] = measures.over(precision, base_rate)
+        found["profit"] = called @ self.profit
+        left = np.flatnonzero(self.label)
+        lead = lead_time(self.lead[left], self.first[left], self.usual_gap[left], drawn[:, left])
+        return found | {f"lead_{name}": values for name, values in lead._asdict().items()}
 
 
-def table(evaluation: Evaluation) -> list[str]:
-    """The evaluation as lines of text: AUC of every scorer, calibration, and the paired gain."""
-    scorers = list(evaluation.snapshots[0].measures["auc"])
-    baselines = [name for name in scorers if name != MODEL]
-    head = (
-        f"{'test snapshot':<14}{'accounts':>9}{'defected':>10}"
-        + "".join(f"{name:>10}" for name in [*baselines, MODEL])
-        + f"{'gain over ' + RIVAL + ' (95 %)':>31}{RIVAL:>12}{MODEL:>8}"
-    )
-    lines = [f"{'':<33}{'AUC':>10}{'':>{21 + 10 * len(scorers)}}{'calibration error':>20}", head]
-    for report in evaluation.snapshots:
-        lines.append(
-            f"{report.as_of!s:<14}{report.rows:>9,}{report.base_rate:>10.1%}"
-            + "".join(f"{report.measures['auc'][name]:>10.4f}" for name in [*baselines, MODEL])
-            + f"{_said(report.gain):>31}"
-            + f"{report.measures['calibration_error'][RIVAL]:>12.3f}"
-            + f"{report.measures['calibration_error'][MODEL]:>8.3f}"
+class _Cell:
+    """One scorer at one test snapshot, whole and by tier, sorted once for all draws."""
+
+    def __init__(self, rows: _Rows, tier: npt.NDArray[np.object_]) -> None:
+        self._all = rows
+        self._tiers = [(here, rows.part(here, tier=name)) for name, here in _in_tiers(tier).items()]
+
+    def figures(self, weight: Floats, capacity: int) -> Iterator[tuple[Key, Floats]]:
+        """Every figure under weights (r, rows of all tests); a tier is called with the others."""
+        drawn = weight[:, self._all.place]
+        called = drawn * self._all.ranking.curve(drawn).listed(capacity)
+        for here, rows in self._tiers:
+            some = drawn[:, here]
+            figures = rows.figures(some, called[:, here], rows.ranking.curve(some))
+            for measure, values in figures.items():
+                yield rows.key._replace(measure=measure), values
+
+
+def _cells(
+    out_of_time: OutOfTime,
+    facts: Facts,
+    rankings: Mapping[str, Floats],
+    tests: Sequence[date],
+    capacity: int,
+    terms: CallTerms,
+) -> Iterator[_Cell]:
+    account, as_of, label = out_of_time.account, out_of_time.as_of, out_of_time.label
+    place = np.cumsum(np.isin(as_of, np.array(tests, dtype="datetime64[D]"))) - 1
+    profit = call_profit(label, facts.value, terms)
+    for name, score in rankings.items():
+        first = first_listed(
+            account, as_of, _called(out_of_time, score, capacity), facts.days_silent
         )
-    lines.append(
-        f"{'mean':<33}"
-        + "".join(f"{evaluation.mean('auc', name):>10.4f}" for name in [*baselines, MODEL])
-        + f"{_said(evaluation.mean_gain):>31}"
-        + f"{evaluation.mean('calibration_error', RIVAL):>12.3f}"
-        + f"{evaluation.mean('calibration_error', MODEL):>8.3f}"
-    )
-    return lines
+        lead = lead_days(as_of, first, facts.days_silent, facts.usual_gap)
+        every = _Rows(
+            Key("", ALL, "", name), place, label, score, profit, lead, first, facts.usual_gap
+        )
+        for test in tests:
+            now = np.flatnonzero(as_of == np.datetime64(test, "D"))
+            yield _Cell(every.part(now, snapshot=str(test)), facts.tier[now])
 
 
-def _said(gain: AucDifference) -> str:
-    return f"{gain.difference:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
+def _in_tiers(tier: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[np.int64]]:
+    """The row numbers of all, and of each tier."""
+    return {ALL: np.arange(len(tier)), **{name: np.flatnonzero(tier == name) for name in TIERS}}
+
+
+def _called(out_of_time: OutOfTime, score: Floats, capacity: int) -> npt.NDArray[np.bool_]:
+    """Who would have been called at each predicted snapshot, (n,)."""
+    called = np.zeros(len(out_of_time), dtype=np.bool_)
+    for split in out_of_time.splits:
+        now = np.flatnonzero(out_of_time.as_of == np.datetime64(split.snapshot, "D"))
+        called[now] = on_list(out_of_time.account[now], score[now], capacity)
+    return called
+
+
+def _once(
+    out_of_time: OutOfTime,
+    facts: Facts,
+    rankings: Mapping[str, Floats],
+    test: date,
+    capacity: int,
+) -> Iterator[tuple[Key, float]]:
+    """Every figure that has no interval."""
+    now = out_of_time.as_of == np.datetime64(test, "D")
+    label, account = out_of_time.label[now], out_of_time.account[now]
+    for tier, here in _in_tiers(facts.tier[now]).items():
+        yield Key(str(test), tier, "accounts", COHORT), len(here)
+        yield Key(str(test), tier, "base_rate", COHORT), measures.mean(label[here])
+    number = [split.snapshot for split in out_of_time.splits].index(test)
+    yield Key(str(test), ALL, "training_rows", COHORT), out_of_time.splits[number].training_rows
+    for scorer, score in rankings.items():
+        found: dict[str, float] = {}
+        if scorer in PROBABILITIES:
+            parts = measures.brier_parts(label, score[now])._asdict()
+            found |= {f"brier_{name}": value for name, value in parts.items()}
+            found["log_loss"] = measures.log_loss(label, score[now])
+            found["mean_risk"] = measures.mean(score[now])
+        if number > 0:
+            earlier = np.datetime64(out_of_time.splits[number - 1].snapshot, "D")
+            before = out_of_time.as_of == earlier
+            kept = stability(
+                account, score[now], out_of_time.account[before], score[before], capacity
+            )
+            found |= {"list_kept": kept.kept, "rank_correlation": kept.rank_correlation}
+        for measure, value in found.items():
+            yield Key(str(test), ALL, measure, scorer), value
+
+
+def _means(figures: Mapping[Key, Floats], tests: Sequence[date]) -> dict[Key, Floats]:
+    """Each figure that every test snapshot has, averaged over them draw by draw."""
+    by_snapshot = [[key._replace(snapshot=str(test)) for test in tests] for key in figures]
+    return {
+        keys[0]._replace(snapshot=MEAN): np.mean([figures[key] for key in keys], axis=0)
+        for keys in by_snapshot
+        if all(key in figures for key in keys)
+    }
+
+
+def _gains(figures: Mapping[Key, Floats]) -> dict[Key, Floats]:
+    """By how much the model is better than each baseline, draw by draw."""
+    found = {}
+    for key, other in figures.items():
+        if key.measure in _GAINS and key.scorer != MODEL:
+            own = figures[key._replace(scorer=MODEL)]
+            gain = key._replace(measure=gain_over(key.scorer, key.measure), scorer=MODEL)
+            found[gain] = _GAINS[key.measure] * (own - other)
+    return found
+
+
+def gain_over(baseline: str, measure: str = "auc") -> str:
+    """The name of the model's gain."""
+    return f"{measure}_gain_over_{baseline}"

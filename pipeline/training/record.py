@@ -15,10 +15,18 @@ from pipeline.config import Config
 from pipeline.errors import CheckFailed
 from pipeline.tracking import plots
 from pipeline.tracking.runs import Run, Tracking
-from pipeline.training import evaluation as evaluations
-from pipeline.training.evaluation import MODEL, RIVAL, Evaluation
+from pipeline.training.evaluation import (
+    COHORT,
+    MEAN,
+    MODEL,
+    RIVAL,
+    Evaluation,
+    gain_over,
+    published_risk,
+)
 from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.preparation import Prepared
+from pipeline.training.reporting import metrics, said, table
 from pipeline.version import code_version
 
 if TYPE_CHECKING:
@@ -90,19 +98,21 @@ def _tags(config: Config, leakage: LeakageReport) -> dict[str, str]:
 
 def _headline(config: Config, trained: Trained) -> str:
     """Markdown: the figures that a version is known by."""
+    evaluation = trained.evaluation
+    names = [*(name for name in evaluation.scorers if name != MODEL), MODEL]
     rows = "\n".join(
-        f"| {report.as_of} | {report.rows:,} | {report.base_rate:.1%} "
-        f"| {report.measures['auc']['recency']:.4f} | {report.measures['auc'][RIVAL]:.4f} "
-        f"| {report.measures['auc'][MODEL]:.4f} "
-        f"| {report.gain.difference:+.4f} ({report.gain.low:+.4f} to {report.gain.high:+.4f}) |"
-        for report in trained.evaluation.snapshots
+        f"| {snapshot} | {evaluation.value('accounts', COHORT, snapshot):,.0f} "
+        f"| {evaluation.value('base_rate', COHORT, snapshot):.1%} "
+        + "".join(f"| {evaluation.value('auc', name, snapshot):.4f} " for name in names)
+        + f"| {said(evaluation.of(gain_over(RIVAL), snapshot=snapshot))} |"
+        for snapshot in [*evaluation.tests, MEAN]
     )
     return (
         f"Risk that an account of `{config.name}` places no order within "
         f"{config.label.horizon_days} days, as a calibrated probability.\n\n"
         "Out of time, each test snapshot by a model that could have existed then:\n\n"
-        "| test snapshot | accounts | defected | AUC recency | AUC logistic | AUC model "
-        "| gain over logistic (95 %) |\n|---|---|---|---|---|---|---|\n"
+        f"| test snapshot | accounts | defected | AUC {' | AUC '.join(names)} "
+        f"| gain over {RIVAL} (95 %) |\n|{'---|' * (len(names) + 4)}\n"
         + rows
         + f"\n\n{trained.leakage.line()}\n"
     )
@@ -156,44 +166,11 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
     _log_inputs(run, config, trained.prepared)
     _log_leakage(run, trained.leakage)
     run.params({"data.label_end": str(trained.model.label_end)})
-    for report in evaluation.snapshots:
-        run.metrics(_metrics(report))
-    run.metrics(
-        {
-            "mean/auc": evaluation.mean("auc", MODEL),
-            **{
-                f"mean/auc_{name}": evaluation.mean("auc", name)
-                for name in trained.out_of_time.baselines
-            },
-            "mean/calibration_error": evaluation.mean("calibration_error", MODEL),
-            "mean/brier": evaluation.mean("brier", MODEL),
-            f"mean/auc_gain_over_{RIVAL}": evaluation.mean_gain.difference,
-            f"mean/auc_gain_over_{RIVAL}_low": evaluation.mean_gain.low,
-            f"mean/auc_gain_over_{RIVAL}_high": evaluation.mean_gain.high,
-        }
-    )
-    run.text("evaluation.txt", "\n".join(evaluations.table(evaluation)) + "\n")
+    run.metrics(metrics(evaluation))
+    run.text("evaluation.csv", evaluation.frame().to_csv(index=False, float_format="%.8g"))
+    run.text("evaluation.txt", "\n".join(table(evaluation)) + "\n")
     for name, figure in _plots(config, trained).items():
         run.figure(f"plots/{name}.png", figure)
-
-
-def _metrics(report: evaluations.SnapshotReport) -> dict[str, float | None]:
-    group = str(report.as_of)
-    found: dict[str, float | None] = {
-        f"{group}/accounts": report.rows,
-        f"{group}/base_rate": report.base_rate,
-        f"{group}/mean_risk": report.mean_risk,
-        f"{group}/training_rows": report.training_rows,
-        f"{group}/auc_low": report.auc_interval.low,
-        f"{group}/auc_high": report.auc_interval.high,
-        f"{group}/auc_gain_over_{RIVAL}": report.gain.difference,
-        f"{group}/auc_gain_over_{RIVAL}_low": report.gain.low,
-        f"{group}/auc_gain_over_{RIVAL}_high": report.gain.high,
-    }
-    for measure, scorers in report.measures.items():
-        for scorer, value in scorers.items():
-            found[f"{group}/{measure}" + ("" if scorer == MODEL else f"_{scorer}")] = value
-    return found
 
 
 def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
@@ -204,7 +181,7 @@ def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
         f"{config.name}, test snapshot {test}, {len(last.label):,} accounts, "
         f"{config.label.definition} {config.label.horizon_days} days"
     )
-    risk = evaluations.published_risk(last)
+    risk = published_risk(last)
     curves = {name: (last.label, score) for name, score in {MODEL: risk, **last.baselines}.items()}
     families = {
         feature.name: feature.family for feature in trained.prepared.table.selection.features
@@ -219,11 +196,11 @@ def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
         ),
         "backtest": plots.backtest(
             {
-                name: [report.measures["auc"][name] for report in evaluation.snapshots]
-                for name in evaluation.snapshots[0].measures["auc"]
+                name: [evaluation.value("auc", name, test) for test in trained.tests]
+                for name in evaluation.scorers
             },
             list(trained.tests),
             f"{config.name}, {config.label.definition} {config.label.horizon_days} days",
-            [(r.auc_interval.low, r.auc_interval.high) for r in evaluation.snapshots],
+            [evaluation.of("auc", snapshot=test)[1:] for test in trained.tests],
         ),
     }

@@ -8,7 +8,8 @@ import numpy as np
 
 from models.baselines import bg_nbd_silence, recency_rule, rfm_logistic, silence_rule
 from models.dataset import Dataset
-from models.out_of_time import rolling
+from models.out_of_time import OutOfTime, rolling
+from models.profit import CallTerms
 from models.recipe import Recipe
 from models.risk_model import fit_final
 from models.settings import ModelSettings
@@ -17,8 +18,7 @@ from pipeline.console import Steps
 from pipeline.errors import ConfigError, DataError
 from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tracking.runs import open_tracking
-from pipeline.training import evaluation as evaluations
-from pipeline.training.evaluation import BG_NBD, RIVAL
+from pipeline.training.evaluation import BG_NBD, RIVAL, Evaluation, Facts, evaluate
 from pipeline.training.leakage import examine
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, Trained, record, refuse
@@ -58,7 +58,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         dataset, tests, settings, _baselines(config), shorter, comparable, progress=fitted
     )
     steps.begin("Measuring")
-    evaluation = evaluations.evaluate(out_of_time, tests, config.scoring.call_capacity)
+    evaluation = _evaluated(config, dataset, out_of_time, tests)
     steps.begin("Fitting the final model")
     metadata = {
         **config.meaning_of_risk(),
@@ -73,6 +73,16 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
 def model_settings(config: Config) -> ModelSettings:
     """The config's choices about the model."""
     return ModelSettings(**config.model.model_dump())
+
+
+def _evaluated(
+    config: Config, dataset: Dataset, out_of_time: OutOfTime, tests: list[date]
+) -> Evaluation:
+    """Measure the back-test, with the assumptions of the config."""
+    terms = config.scoring.profit.model_dump()
+    window, value_days = max(config.features.windows_days), terms.pop("value_days")
+    facts = Facts.of(dataset, out_of_time, window, value_days)
+    return evaluate(out_of_time, facts, tests, config.scoring.call_capacity, CallTerms(**terms))
 
 
 def _baselines(config: Config) -> dict[str, Recipe]:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from models import search
+from models.bootstrap import Interval
 from models.dataset import Dataset
-from models.measures import AucDifference
 from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.console import Steps
@@ -56,7 +56,7 @@ class Tuned:
 
     trials: tuple[Trial, ...]
     snapshots: tuple[date, ...]
-    gain: AucDifference
+    gain: Interval
     resumed: int
     journal: Path
 
@@ -213,7 +213,7 @@ def _record(tracking: Tracking, config: Config, tuned: Tuned) -> None:
             )
         run.metrics(
             {
-                "gain/auc": tuned.gain.difference,
+                "gain/auc": tuned.gain.value,
                 "gain/auc_low": tuned.gain.low,
                 "gain/auc_high": tuned.gain.high,
             }
@@ -243,7 +243,7 @@ def lines(tuned: Tuned, shown: int = 5) -> list[str]:
     best, gain = tuned.best, tuned.gain
     if best.number == 0:
         return [*found, "Nothing tried is better than the config's own settings: keep them."]
-    said = f"{gain.difference:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
+    said = f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
     found.append(
         f"The best is ahead of the config's own by {said} AUC, on the rows that chose it, which "
         "flatters."

@@ -276,14 +276,26 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
         tags = dict(store.execute("SELECT key, value FROM tags"))
         rows = [*store.execute("SELECT * FROM params"), *store.execute("SELECT * FROM tags")]
     texts = "\n".join(map(str, rows))
-    measured = ("auc", "auc_logistic", "auc_silence", "brier", "brier_bg_nbd", "lift_at_capacity")
+    measured = (
+        *(
+            "auc",
+            "auc_logistic",
+            "auc_silence",
+            "brier",
+            "brier_bg_nbd",
+            "lift_at_capacity",
+            "lead_median",
+            "list_kept",
+        ),
+        *("auc_gain_over_recency_low", "profit", "profit_expected_loss", "tier_A/auc"),
+    )
     assert {f"2025-09-01/{name}" for name in measured} <= metrics
     assert {"label.horizon_days", "model.trees", "data.label_end"} <= params
     artifacts = {path.name for path in (trained.folder / "mlflow" / "artifacts").rglob("*.*")}
     plots = {"roc", "precision_recall", "calibration", "gain", "importance", "backtest"}
     assert {f"{plot}.png" for plot in plots} <= artifacts
     assert {"config.yaml", "feature_catalogue.md", "lineage.json", "booster_1.txt"} <= artifacts
-    assert {"leakage_report.json", "leakage_report.md"} <= artifacts
+    assert {"leakage_report.json", "leakage_report.md", "evaluation.csv"} <= artifacts
     assert tags["leakage"] == "passed"
     assert "Leakage report: passed" in tags["mlflow.note.content"]
     orders = Path(load_config(trained.config).sources["orders"].path).read_bytes()

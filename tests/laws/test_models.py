@@ -14,9 +14,12 @@ from scipy.special import expit
 
 from models import gradient_boosting, measures, risk_model
 from models.baselines import rfm_logistic
+from models.bootstrap import bootstrapped, interval
 from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Cohort, Dataset, FloatArray
+from models.lead_time import first_listed, lead_days
 from models.out_of_time import rolling
+from models.profit import CallTerms, call_profit
 from models.ranks import of_one_snapshot, within_snapshots
 from models.settings import ModelSettings
 
@@ -39,8 +42,17 @@ MEASURES: dict[str, Callable[..., float]] = {
     "brier": measures.brier,
     "log loss": measures.log_loss,
     "calibration error": measures.calibration_error,
-    "precision at 7": lambda label, score: measures.precision_at(label, score, 7),
-    "lift at 7": lambda label, score: measures.lift_at(label, score, 7),
+    "calibration in the large": measures.calibration_in_the_large,
+    "reliability": lambda label, score, weight=None: (
+        measures.brier_parts(label, score, weight).reliability
+    ),
+    "resolution": lambda label, score, weight=None: (
+        measures.brier_parts(label, score, weight).resolution
+    ),
+    "precision at 7": lambda label, score, weight=None: measures.precision_at(
+        label, score, 7, weight
+    ),
+    "lift at 7": lambda label, score, weight=None: measures.lift_at(label, score, 7, weight),
 }
 scored = st.lists(
     st.tuples(st.integers(0, 1), st.integers(1, 19).map(lambda tenth: tenth / 20)),
@@ -126,6 +138,125 @@ def test_calling_everybody_finds_the_base_rate(rows: list[tuple[int, float]]) ->
     assert measures.precision_at(label, score, len(label)) == pytest.approx(label.mean())
     if label.any():
         assert measures.lift_at(label, score, len(label)) == pytest.approx(1)
+
+
+@given(scored, st.integers(1, 12), st.randoms(use_true_random=False))
+def test_the_parts_of_a_brier_score_add_up_to_it(
+    rows: list[tuple[int, float]], bins: int, random: Random
+) -> None:
+    label, score = columns(rows)
+    weight = np.array([random.randint(0, 3) for _ in rows], dtype=float)
+    assume(weight.any())
+    for weights in (np.ones(len(rows)), weight):
+        parts = measures.brier_parts(label, score, weights, bins)
+        total = parts.reliability - parts.resolution + parts.uncertainty
+        total += parts.within_variance - parts.within_covariance
+        assert total == pytest.approx(measures.brier(label, score, weights), abs=1e-12)
+        assert min(parts[:4]) >= -1e-12
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1),
+            st.one_of(st.floats(0, 1), st.just(float("nan"))),
+            st.integers(0, 2),
+        ),
+        max_size=12,
+    )
+)
+def test_what_cannot_be_said_is_nan_and_never_an_error(rows: list[tuple[int, float, int]]) -> None:
+    label, score, weight = np.array(rows, dtype=float).reshape(-1, 3).T
+    unknown = not weight.any() or np.isnan(score[weight > 0]).any()
+    for name, measure in MEASURES.items():
+        value = measure(label, score, weight)
+        assert np.isnan(value) or not unknown, name
+        assert measure(label, score, weight[None]) == pytest.approx([value], nan_ok=True), name
+
+
+@given(scored, st.integers(1, 6), st.integers(0, 99))
+def test_draws_of_accounts_begin_with_the_rows_as_they_are(
+    rows: list[tuple[int, float]], accounts: int, seed: int
+) -> None:
+    label, score = columns(rows)
+    account = np.arange(len(label)) % accounts
+
+    def statistics(weight: FloatArray) -> dict[str, FloatArray]:
+        # An account's rows are drawn together, and as many accounts as there are.
+        by_account = [weight[:, account == one] for one in np.unique(account)]
+        assert all((part == part[:, :1]).all() for part in by_account)
+        assert (sum(part[:, 0] for part in by_account) == len(by_account)).all()
+        return {"error": measures.brier(label, score, weight), "nothing": np.ones(len(weight))}
+
+    drawn = bootstrapped(statistics, account, 40, seed)
+    assert drawn["error"].shape == (41,)
+    found = interval(drawn["error"])
+    assert found.value == measures.brier(label, score)
+    assert drawn["error"][1:].min() <= found.low <= found.high <= drawn["error"][1:].max()
+    assert interval(drawn["nothing"]) == (1, 1, 1)
+
+
+def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    # 60 accounts with 4 rows each; an account defects at all of them or at none, at 30 %.
+    account = np.repeat(np.arange(60), 4)
+    worlds = (np.random.default_rng(2).random((300, 60)) < 0.3)[:, account]
+    drawn = bootstrapped(
+        lambda weight: {i: measures.mean(label, weight) for i, label in enumerate(worlds)},
+        account,
+        400,
+    )
+    found = map(interval, drawn.values())
+    assert 0.90 <= np.mean([low <= 0.3 <= high for _, low, high in found]) <= 0.98
+
+
+@given(scored, st.integers(1, 70), st.randoms(use_true_random=False))
+def test_a_list_is_as_long_as_the_capacity(
+    rows: list[tuple[int, float]], capacity: int, random: Random
+) -> None:
+    label, score = columns(rows)
+    weight = np.array([random.randint(0, 3) for _ in rows], dtype=float)
+    listed = measures.Ranking(label, score).curve(weight).listed(capacity)
+    assert ((listed >= 0) & (listed <= 1)).all()
+    assert (weight * listed).sum() == pytest.approx(min(capacity, weight.sum()))
+    # Nobody is listed before somebody who scores higher.
+    assert score[(listed < 1) & (weight > 0)].max(initial=0) <= score[listed > 0].min(initial=1)
+
+
+# --- the list -------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 40), st.integers(1, 30)),
+        min_size=1,
+        max_size=12,
+        unique_by=lambda row: row[0] + str(row[2]),
+    )
+)
+def test_a_first_listing_lies_in_the_silence_that_it_warned_of(
+    rows: list[tuple[str, bool, int, int]],
+) -> None:
+    account, on, day, silent = (np.array(column) for column in zip(*rows, strict=True))
+    as_of = np.datetime64("2025-01-01", "D") + day
+    first = first_listed(account.astype(object), as_of, on, silent.astype(float))
+    listed = ~np.isnat(first)
+    assert (listed | ~on).all()  # who is on the list has been listed
+    assert (first[listed] <= as_of[listed]).all()
+    assert (first[listed] >= as_of[listed] - silent[listed]).all()
+    gap = np.full(len(rows), 10.0)
+    lead = lead_days(as_of, first, silent.astype(float), gap)
+    assert (np.isnan(lead) == ~listed).all()
+    assert (lead[listed] <= 2 * 10).all()  # no warning lies before the last order
+
+
+@given(scored, st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.5), st.floats(0, 100))
+def test_a_call_earns_no_more_than_its_account_is_worth(
+    rows: list[tuple[int, float]], accept: float, take: float, incentive: float, cost: float
+) -> None:
+    label, value = columns(rows)
+    profit = call_profit(label, 1000 * value, CallTerms(accept, take, incentive, cost))
+    assert (profit <= 1000 * value * label - cost + 1e-9).all()
+    assert (profit >= -incentive * 1000 * value - cost - 1e-9).all()
 
 
 # --- calibration ----------------------------------------------------------------------------

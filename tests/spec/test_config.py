@@ -43,6 +43,7 @@ def test_the_smallest_config_takes_the_defaults(tmp_path):
     assert (config.backtest.test_snapshots, config.backtest.last) == (None, 3)
     assert (config.model.trees, config.model.leaves, config.model.seed) == (200, 8, 7)
     assert (config.scoring.max_staleness_days, config.scoring.call_capacity) == (7, 200)
+    assert (config.scoring.profit.accept_rate, config.scoring.profit.incentive_share) == (0.3, 0)
     assert config.engine.spill_folder is None
     assert config.tracking.folder == tmp_path.parent / "var" / "mlflow"
     assert config.sources["orders"].max_quarantined_share == 0.05
@@ -69,7 +70,9 @@ label: {horizon_days: 30, reporting_lag_days: 2}
 features: {families: [order_history], windows_days: [7, 30]}
 backtest: {test_snapshots: [2024-05-01, 2024-06-01]}
 model: {trees: 10, learning_rate: 0.1}
-scoring: {max_staleness_days: 3, call_capacity: 20, bands: {red: 0.5, green: 0}}
+scoring:
+  {max_staleness_days: 3, call_capacity: 20, bands: {red: 0.5, green: 0},
+   profit: {contact_cost: 40, incentive_share: 0.1}}
 engine: {threads: 1, memory_share: 0.5, spill_folder: spill}
 tracking: {folder: mlflow, experiment: e, model_name: m}
 output: out
@@ -84,6 +87,7 @@ output: out
     assert config.snapshots.every == "week"
     assert config.backtest.test_snapshots == (date(2024, 5, 1), date(2024, 6, 1))
     assert config.scoring.bands == {"red": 0.5, "green": 0.0}
+    assert (config.scoring.profit.contact_cost, config.scoring.profit.incentive_share) == (40, 0.1)
     assert config.engine.spill_folder == tmp_path / "spill"
     assert config.output == tmp_path / "out"
 

@@ -10,8 +10,9 @@ from itertools import pairwise
 import numpy as np
 
 from models import measures
+from models.auc_gain import auc_gain
+from models.bootstrap import Interval
 from models.dataset import Dataset
-from models.measures import AucDifference
 from models.out_of_time import OutOfTime, rolling
 from models.settings import ModelSettings
 from pipeline.console import Steps
@@ -35,7 +36,7 @@ class Worth:
 
     family: str
     to: Families
-    gain: AucDifference
+    gain: Interval
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,8 @@ def _subset(families: Families, predictions: OutOfTime, features: int) -> Subset
     )
 
 
-def _gain(more: OutOfTime, fewer: OutOfTime) -> AucDifference:
-    return measures.paired_auc_difference(
-        more.label, more.raw, fewer.raw, more.account, snapshot=more.as_of
-    )
+def _gain(more: OutOfTime, fewer: OutOfTime) -> Interval:
+    return auc_gain(more.label, more.raw, fewer.raw, more.account, more.as_of)
 
 
 def lines(found: Ablation) -> list[str]:
@@ -124,7 +123,7 @@ def lines(found: Ablation) -> list[str]:
         table += ["", "| adding | to | AUC gained (95 %) |", "|---|---|---|"]
         worths = dict.fromkeys((*found.added, *found.left_out))
         table += [
-            f"| {worth.family} | {' + '.join(worth.to)} | {worth.gain.difference:+.4f} "
+            f"| {worth.family} | {' + '.join(worth.to)} | {worth.gain.value:+.4f} "
             f"({worth.gain.low:+.4f} to {worth.gain.high:+.4f}) |"
             for worth in worths
         ]

@@ -1,0 +1,81 @@
+"""How sure a measured value is: whole accounts are drawn again and again.
+
+An account enters a draw with all its rows or not at all, because its rows at neighbouring
+snapshots are nearly copies: drawing rows would make intervals too narrow (Field and Welsh 2007).
+Whatever is measured in the same draws is paired: the difference of two scorers has its interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.dataset import account_codes
+
+FloatArray = NDArray[np.float64]
+Key = TypeVar("Key", bound=Hashable)
+
+_AT_ONCE = 2**17  # weights that are looked at together, so that they fit into the caches
+
+
+class Interval(NamedTuple):
+    """A measured value and the percentile interval of 95 % around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrapped(
+    statistics: Callable[[FloatArray], Mapping[Key, FloatArray]],
+    account: NDArray[Any],
+    repetitions: int = 1000,
+    seed: int = 0,
+) -> dict[Key, FloatArray]:
+    """Return each statistic of the rows as they are, and then of each draw: (1 + repetitions,).
+
+    statistics: from weights (r, n), how often each row counts, to named arrays (r,). account (n,).
+    """
+    codes = account_codes(np.asarray(account))
+    once = statistics(np.ones((1, len(codes))))
+    found: dict[Key, list[FloatArray]] = {key: [values] for key, values in once.items()}
+    at_once = max(1, _AT_ONCE // max(1, len(codes)))
+    for draws in _draws(int(codes.max(initial=-1)) + 1, repetitions, at_once, seed):
+        for key, values in statistics(draws[:, codes]).items():
+            found[key].append(values)
+    return {key: np.concatenate(parts) for key, parts in found.items()}
+
+
+def interval(values: FloatArray) -> Interval:
+    """Summarise (1 + r,) of `bootstrapped`, or what was computed of them.
+
+    The limits are the 2.5th and 97.5th percentile of the draws that could be measured.
+    """
+    drawn = values[1:][~np.isnan(values[1:])]
+    low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
+    return Interval(float(values[0]), float(low), float(high))
+
+
+def recentred(values: FloatArray) -> FloatArray:
+    """Move the draws (1 + r,) of a measure that noise can only raise, so that they lie around it.
+
+    Drawing adds noise to that of the data: a calibration error of draws lies above its own, often
+    all of it. None is moved below 0.
+    """
+    if np.isnan(values[1:]).all():
+        return values
+    drawn = values[1:] - (np.nanmean(values[1:]) - values[0])
+    return np.concatenate([values[:1], np.maximum(drawn, 0)])
+
+
+def _draws(accounts: int, repetitions: int, at_once: int, seed: int) -> Iterator[FloatArray]:
+    """Yield how often each account is drawn with replacement, (up to at_once, accounts)."""
+    random = np.random.default_rng(seed)
+    for start in range(0, repetitions if accounts else 0, at_once):
+        size = min(at_once, repetitions - start)
+        drawn = random.integers(0, accounts, (size, accounts)) + np.arange(size)[:, None] * accounts
+        counts = np.bincount(drawn.ravel(), minlength=accounts * size)
+        yield counts.reshape(size, accounts).astype(np.float64)

@@ -1,0 +1,70 @@
+"""What is said of an evaluation: lines for the terminal, metrics for MLflow."""
+
+from __future__ import annotations
+
+import math
+
+from models.bootstrap import Interval
+from pipeline.training.evaluation import ALL, COHORT, MEAN, MODEL, RIVAL, Evaluation, gain_over
+
+CHIEF = (  # what a reviewer compares scorers and tiers by; the rest is for who looks closer
+    "accounts",
+    "base_rate",
+    "auc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_error",
+    "precision_at_capacity",
+    "lift_at_capacity",
+    "profit",
+)
+
+
+def table(evaluation: Evaluation) -> list[str]:
+    """The evaluation as lines of text: AUC of every scorer, the paired gain, calibration."""
+    scorers = [*(name for name in evaluation.scorers if name != MODEL), MODEL]
+    widths = [max(8, len(name) + 2) for name in scorers]
+    names = "".join(f"{name:>{width}}" for name, width in zip(scorers, widths, strict=True))
+    head = f"{'snapshot':<10}{'accounts':>9}{'defected':>10}{names}"
+    gain, error = f"gain over {RIVAL} (95 %)", f"{RIVAL:>10}{MODEL:>7}"
+    left = len(head) - sum(widths)
+    above = f"{'':<{left}}{'AUC':>{widths[0]}}"
+    lines = [f"{above:<{len(head) + 28}}{'calibration error':>17}", f"{head}{gain:>28}{error}"]
+    for snapshot in [*evaluation.tests, MEAN]:
+        auc = [evaluation.value("auc", name, snapshot) for name in scorers]
+        lines.append(
+            f"{snapshot!s:<10}{evaluation.value('accounts', COHORT, snapshot):>9,.0f}"
+            f"{evaluation.value('base_rate', COHORT, snapshot):>10.1%}"
+            + "".join(f"{value:>{width}.4f}" for value, width in zip(auc, widths, strict=True))
+            + f"{said(evaluation.of(gain_over(RIVAL), snapshot=snapshot)):>28}"
+            + f"{evaluation.value('calibration_error', RIVAL, snapshot):>10.3f}"
+            + f"{evaluation.value('calibration_error', MODEL, snapshot):>7.3f}"
+        )
+    return lines
+
+
+def said(gain: Interval) -> str:
+    """A gain with its interval, on a line of text."""
+    return f"{gain.value:+.4f} ({gain.low:+.3f} to {gain.high:+.3f})"
+
+
+def metrics(evaluation: Evaluation) -> dict[str, float | None]:
+    """Figures by test snapshot and by tier; all others, and more intervals, are in evaluation.csv.
+
+    A chief measure over all tiers that is NaN is logged as it is, for then the scores are broken;
+    another that cannot be said, such as of a tier in which nobody defected, is left out.
+    """
+    found: dict[str, float | None] = {}
+    for key, figure in evaluation.figures.items():
+        own, whole = key.scorer in (MODEL, COHORT), key.tier == ALL
+        chief = key.measure in CHIEF
+        if not (chief and (own or whole)) and not (own and whole):
+            continue
+        group = key.snapshot if whole else f"{key.snapshot}/tier_{key.tier}"
+        name = f"{group}/{key.measure}" + ("" if own else f"_{key.scorer}")
+        known = math.isfinite(figure.value) or (whole and chief)
+        found[name] = figure.value if known else None
+        if own and whole and math.isfinite(figure.low):
+            found |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
+    return found
