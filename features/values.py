@@ -140,14 +140,14 @@ class OfBusiest(Aggregate):
 
 @dataclass(frozen=True)
 class First(Aggregate):
-    """Second (since 1970) of the earliest row over all history; null where there is none."""
+    """Second (since 1970) of the earliest row within the window; null where there is none."""
 
     zero_where_absent = False
 
 
 @dataclass(frozen=True)
 class Last(Aggregate):
-    """Second (since 1970) of the latest row over all history; null where there is none."""
+    """Second (since 1970) of the latest row within the window; null where there is none."""
 
     zero_where_absent = False
 

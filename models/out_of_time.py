@@ -8,7 +8,7 @@ does the choice among several ways to calibrate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -100,7 +100,7 @@ def rolling(
     comparable_from: date | None = None,
     progress: Progress | None = None,
     model: Recipe | None = None,
-    only: Sequence[date] = (),
+    only: Collection[date] | None = None,
 ) -> OutOfTime:
     """Predict every snapshot that has enough history, each model being fitted once.
 
@@ -110,17 +110,15 @@ def rolling(
 
     shorter: the same accounts with outcomes over shorter horizons, which the model learns beside
     the main ones; see `models.ensemble`. comparable_from: the first snapshot whose cohort is like
-    those of later years; an earlier one lacks those who ordered only before the data begin. only:
-    predict these snapshots alone, unless empty; calibrators then see no others' predictions.
+    those of later years; an earlier one lacks those who ordered only before the data begin.
+    only: predict no other snapshots than these; calibrators see no others' predictions then.
 
     Raises TooLittleHistory when a test snapshot is not in the dataset or has too little history.
     """
     model = gradient_boosting.recipe(settings) if model is None else model
     dataset = dataset.rows(dataset.order())
     lessons = [ranked(part.rows(part.order())) for part in (*shorter, dataset)]
-    snapshots = [
-        day for day in only or dataset.snapshots() if _lacks(dataset, day, settings) is None
-    ]
+    snapshots = [day for day in predictable(dataset, settings) if only is None or day in only]
     _require_tests(dataset, tests, settings)
 
     raw = np.full(len(dataset), np.nan)
@@ -201,6 +199,11 @@ def _predicted(
     taught = learnable(trainings)
     own = [model(part, lessons[-1].cohort(snapshot)) for part in taught]
     return averaged(own, [base_rate(part) for part in taught]), others
+
+
+def predictable(dataset: Dataset, settings: ModelSettings) -> list[date]:
+    """Return the snapshots that have enough history to be predicted, earliest first."""
+    return [day for day in dataset.snapshots() if _lacks(dataset, day, settings) is None]
 
 
 def require_known_labels(rows: Dataset, snapshot: date) -> date:

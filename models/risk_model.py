@@ -1,7 +1,7 @@
 """The model that is registered and scores: trees, calibrator and the names they need.
 
-Stored as plain files, `booster_<n>.txt` for each learner (LightGBM's own text) and `model.json`;
-nothing in them is executed on loading.
+Stored as plain files, `booster_<n>.txt` for each learner, `horizon_<days>.txt` for each further
+horizon (both LightGBM's own text), and `model.json`; nothing in them is executed on loading.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from typing import Any
 
 import numpy as np
 
+from models.calibration import LogitCalibrator
 from models.calibration_choice import Calibrator, Known, calibrator_from, choose, fit_ways
 from models.dataset import Dataset, FloatArray, latest_day
 from models.ensemble import averaged, base_rate, learnable
 from models.errors import DamagedModel, FeatureMismatch
 from models.gradient_boosting import Booster, fit
+from models.horizons import HorizonModel, in_order
 from models.out_of_time import OutOfTime
 from models.ranks import of_one_snapshot, ranked
 from models.settings import ModelSettings
 
 MODEL_FILE = "model.json"
-FORMAT = 2
+FORMAT = 3
 
-_BOOSTER = re.compile(r"booster_[0-9]+\.txt")
+_TREES = re.compile(r"(booster|horizon)_[0-9]+\.txt")
 
 SMALLEST_COHORT_SHARE = 0.5
 """Of the smallest cohort learned from: among fewer accounts, ranks mean something else."""
@@ -45,7 +47,8 @@ class RiskModel:
     trees' columns. smallest_cohort: rows of the smallest snapshot that it learned from. label_end:
     the date at which the last training label was complete; scoring an earlier snapshot would use a
     model that has seen what came after it. metadata: plain values, kept as given. threads: of
-    prediction; not part of the model.
+    prediction; not part of the model. horizon_days: of the main risk; None where each account has
+    its own. horizons: further ones.
     """
 
     booster_texts: tuple[str, ...]
@@ -56,16 +59,26 @@ class RiskModel:
     label_end: date
     metadata: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 1
+    horizon_days: int | None = None
+    horizons: tuple[HorizonModel, ...] = ()
 
     @cached_property
     def boosters(self) -> tuple[Booster, ...]:
         """The trees of each learner, parsed once."""
-        boosters = tuple(Booster(text, self.threads) for text in self.booster_texts)
-        if any(booster.names != self.names for booster in boosters):
+        return tuple(self._parsed(text) for text in self.booster_texts)
+
+    @cached_property
+    def horizon_boosters(self) -> tuple[Booster, ...]:
+        """The trees of each further horizon, parsed once."""
+        return tuple(self._parsed(horizon.booster_text) for horizon in self.horizons)
+
+    def _parsed(self, text: str) -> Booster:
+        booster = Booster(text, self.threads)
+        if booster.names != self.names:
             raise DamagedModel(
                 f"{MODEL_FILE} names other features than the trees do. Retrain the model."
             )
-        return boosters
+        return booster
 
     def importance(self) -> dict[str, float]:
         """Return each feature's gain, summed over the learners, largest first."""
@@ -86,6 +99,30 @@ class RiskModel:
         FeatureMismatch, with the differences, when a feature of the model is absent, or when there
         are fewer than half as many rows as the model has ever seen.
         """
+        return self._main_risk(self._ranks(features, names), as_of)
+
+    def risk_by_horizon(
+        self, features: FloatArray, names: Sequence[str], as_of: date | None = None
+    ) -> dict[int, FloatArray]:
+        """Return the risks of all horizons, (n,) each, by days, shortest first; see `risk`.
+
+        They fall as the horizon grows, and that of `horizon_days` is what `risk` returns. Empty
+        where that is None.
+        """
+        if self.horizon_days is None:
+            return {}
+        ranks = self._ranks(features, names)
+        risks = {self.horizon_days: self._main_risk(ranks, as_of)}
+        for horizon, booster in zip(self.horizons, self.horizon_boosters, strict=True):
+            risks[horizon.days] = horizon.calibrator.apply(booster.predict(ranks), as_of)
+        return in_order(self.horizon_days, risks)
+
+    def _main_risk(self, ranks: FloatArray, as_of: date | None) -> FloatArray:
+        raw = averaged([booster.predict(ranks) for booster in self.boosters], self.base_rates)
+        return self.calibrator.apply(raw, as_of)
+
+    def _ranks(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
+        """The columns of the trees as ranks; FeatureMismatch where they cannot be had."""
         position = {name: i for i, name in enumerate(names)}
         missing = [name for name in self.names if name not in position]
         if missing:
@@ -105,16 +142,17 @@ class RiskModel:
                 f"snapshot with each other, and learned from {self.smallest_cohort} or more. Give "
                 "it the whole cohort; if that has shrunk so much, retrain."
             )
-        ranks = of_one_snapshot(features[:, [position[name] for name in self.names]])
-        raw = averaged([booster.predict(ranks) for booster in self.boosters], self.base_rates)
-        return self.calibrator.apply(raw, as_of)
+        return of_one_snapshot(features[:, [position[name] for name in self.names]])
 
     def save(self, folder: Path) -> dict[str, str]:
-        """Write both files into the existing `folder`; return the SHA-256 of each by name."""
+        """Write all files into the existing `folder`; return the SHA-256 of each by name."""
         files = {
             f"booster_{number}.txt": text.encode()
             for number, text in enumerate(self.booster_texts, start=1)
         }
+        learners = {name: sha256(data) for name, data in files.items()}
+        further = {horizon.days: horizon.booster_text.encode() for horizon in self.horizons}
+        files |= {_horizon_file(days): data for days, data in further.items()}
         content = {
             "format": FORMAT,
             "names": list(self.names),
@@ -123,7 +161,17 @@ class RiskModel:
             "label_end": self.label_end.isoformat(),
             "calibrator": self.calibrator.to_dict(),
             "metadata": dict(self.metadata),
-            "boosters": {name: sha256(data) for name, data in files.items()},
+            "boosters": learners,
+            "horizon_days": self.horizon_days,
+            "horizons": [
+                {
+                    "days": horizon.days,
+                    "sha256": sha256(further[horizon.days]),
+                    "calibrator": horizon.calibrator.to_dict(),
+                    "label_end": horizon.label_end.isoformat(),
+                }
+                for horizon in self.horizons
+            ],
         }
         text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
         files[MODEL_FILE] = text.encode()
@@ -139,10 +187,13 @@ def fit_final(
     shorter: Sequence[Dataset] = (),
     comparable_from: date | None = None,
     metadata: Mapping[str, Any] | None = None,
+    horizon_days: int | None = None,
+    horizons: Sequence[HorizonModel] = (),
 ) -> RiskModel:
     """Refit on all rows; the calibrator is chosen and fitted on all out-of-time predictions.
 
-    shorter, comparable_from: see `models.out_of_time.rolling`.
+    shorter, comparable_from: see `models.out_of_time.rolling`. horizon_days, horizons: see
+    `RiskModel`.
     """
     lessons = learnable([*shorter, dataset])
     told = out_of_time
@@ -155,9 +206,14 @@ def fit_final(
         calibrator=fit_ways(known)[way],
         names=dataset.names,
         smallest_cohort=int(np.unique(dataset.as_of, return_counts=True)[1].min()),
-        label_end=max(latest_day(part.label_complete) for part in lessons),
+        label_end=max(
+            [latest_day(part.label_complete) for part in lessons]
+            + [horizon.label_end for horizon in horizons]
+        ),
         metadata=dict(metadata or {}),
         threads=settings.threads,
+        horizon_days=horizon_days,
+        horizons=tuple(horizons),
     )
 
 
@@ -174,24 +230,40 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
         content = json.loads(_read(folder / MODEL_FILE))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, but this program reads {FORMAT}")
-        if strange := [name for name in content["boosters"] if not _BOOSTER.fullmatch(name)]:
+        horizons = {_horizon_file(entry["days"]): entry for entry in content["horizons"]}
+        hashes = content["boosters"] | {n: entry["sha256"] for n, entry in horizons.items()}
+        if strange := [name for name in hashes if not _TREES.fullmatch(name)]:
             raise ValueError(f"files called {strange}")
-        texts = {name: _read(folder / name) for name in content["boosters"]}
-        for name, expected in content["boosters"].items():
+        texts = {name: _read(folder / name) for name in hashes}
+        for name, expected in hashes.items():
             _require_hash(folder / name, texts[name], expected)
         return RiskModel(
-            booster_texts=tuple(text.decode() for text in texts.values()),
+            booster_texts=tuple(texts[name].decode() for name in content["boosters"]),
             base_rates=tuple(map(float, content["base_rates"])),
             calibrator=calibrator_from(content["calibrator"]),
             names=tuple(content["names"]),
             smallest_cohort=int(content["smallest_cohort"]),
             label_end=date.fromisoformat(content["label_end"]),
             metadata=content["metadata"],
+            horizon_days=content["horizon_days"],
+            horizons=tuple(
+                HorizonModel(
+                    days=int(entry["days"]),
+                    booster_text=texts[name].decode(),
+                    calibrator=LogitCalibrator.from_dict(entry["calibrator"]),
+                    label_end=date.fromisoformat(entry["label_end"]),
+                )
+                for name, entry in horizons.items()
+            ),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedModel(
             f"{folder / MODEL_FILE} cannot be read as a model ({error!r}). Retrain the model."
         ) from error
+
+
+def _horizon_file(days: int) -> str:
+    return f"horizon_{days}.txt"
 
 
 def sha256(data: bytes) -> str:

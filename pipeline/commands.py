@@ -20,6 +20,7 @@ from pipeline.output_files import short, write_parquet, write_text
 from pipeline.sources import load_sources
 from pipeline.sources.validation import report_lines, validate
 from pipeline.tables.derived import make_derived_tables
+from pipeline.tables.label_definitions import label_of
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
@@ -120,10 +121,12 @@ def run_train(config: Config, until: date | None) -> Registered:
     console.say(
         f"{config.name}: {len(frame):,} rows of {frame['account_id'].nunique():,} accounts, "
         f"{frame['as_of'].nunique()} snapshots, "
-        f"{len(trained.prepared.table.selection.features)} features; defection is no order "
-        f"within {config.label.horizon_days} days"
+        f"{len(trained.prepared.table.selection.features)} features; defection is "
+        f"{label_of(config.label).says}"
     )
     for line in table(trained.evaluation):
+        console.say(line)
+    for line in (*trained.horizons.lines(), trained.labels.line()):
         console.say(line)
     console.say(trained.leakage.line())
     for warning in trained.prepared.sources.warnings:

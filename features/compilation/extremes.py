@@ -6,10 +6,16 @@ from collections.abc import Mapping
 
 from features.compilation.scope import Scope, Step, at_snapshots
 from features.values import Aggregate, First
+from features.visibility import range_within, reached
 
 
-def extremes(scope: Scope, cells: str, moments: Mapping[Aggregate, str]) -> Step:
-    """The step that answers first and last moments; moments: SQL for a cell's own, or null."""
+def extremes(
+    scope: Scope, cells: str, within: int | None, ago: int, moments: Mapping[Aggregate, str]
+) -> Step:
+    """The step that answers first and last moments of one window.
+
+    moments: SQL for a cell's own, or null.
+    """
 
     def columns(of: Mapping[Aggregate, str]) -> str:
         return ", ".join(
@@ -18,14 +24,14 @@ def extremes(scope: Scope, cells: str, moments: Mapping[Aggregate, str]) -> Step
             for aggregate, text in of.items()
         )
 
-    together = (
-        f"(SELECT account, enters, stays, {columns(moments)} FROM {cells} "
-        "GROUP BY account, enters, stays)"
-    )
+    windows = sorted({window for aggregate in moments for window in aggregate.windows()})
+    place = ", ".join(("account", "enters", "stays", *map(reached, windows)))
+    together = f"(SELECT {place}, {columns(moments)} FROM {cells} GROUP BY {place})"
     answers = columns({aggregate: scope.names[aggregate] for aggregate in moments})
+    seen = range_within(within, ago)
     return Step(
-        f"moments_{cells}",
+        "_".join(("moments", cells, *map(str, windows))),
         f"SELECT account, snapshots.number, {answers} FROM {together} AS cell "
-        f"{at_snapshots('enters', 'stays')} GROUP BY account, snapshots.number",
+        f"{at_snapshots(seen.begins, seen.ends)} GROUP BY account, snapshots.number",
         tuple(moments),
     )

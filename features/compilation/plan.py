@@ -190,8 +190,10 @@ def _from_cells(scope: Scope, aggregates: Sequence[Aggregate], cells: CellsOf) -
         totals, counts = (sums_of(of(a).table, a.ago) for a in (total, count))
         yield standing(scope, totals, counts, aggregate)
     moments = _of(aggregates, First, Last)
-    for table, moving in _groups(moments, lambda a: of(a).table).items():
-        yield extremes(scope, table, {a: of(a).moment(a) for a in moving})
+    for (table, within, ago), moving in _groups(
+        moments, lambda a: (of(a).table, a.within, a.ago)
+    ).items():
+        yield extremes(scope, table, within, ago, {a: of(a).moment(a) for a in moving})
     by_day = _groups(_of(aggregates, Days), lambda a: (of(a).table, of(a).entries))
     for (table, entries), counted in by_day.items():
         some = f"{table} WHERE {entries} > 0"

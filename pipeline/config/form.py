@@ -28,6 +28,7 @@ from pydantic import (
 from features.complaint_latency import RESOLUTION_DAYS
 from features.contract import TABLES
 from features.definition import DEFAULT_WINDOWS, Family
+from features.expressions import DAYS_PER_YEAR
 from features.families import FAMILIES, families
 from pipeline.config.kinds import (
     Count,
@@ -36,9 +37,11 @@ from pipeline.config.kinds import (
     Delimiter,
     Encoding,
     Families,
+    Horizons,
     Name,
     NotNegative,
     OwnName,
+    Part,
     Place,
     Share,
     ShareOrNone,
@@ -54,6 +57,8 @@ from pipeline.config.own_families import load_family
 from pipeline.config.strict_yaml import Form, KeyPath, read_form
 from pipeline.errors import ConfigError, MissingInput, UsageError
 from pipeline.wording import counted, listed, unknown
+
+OWN_CADENCE_DAYS = 180  # the longest that an account is watched by the label own_cadence
 
 
 class Section(BaseModel):
@@ -134,11 +139,46 @@ class CohortConfig(Section):
 class LabelConfig(Section):
     """What counts as defection."""
 
-    definition: Literal["inactivity"] = Field("inactivity", description="no order in the horizon")
-    horizon_days: Count = Field(90, description="days from the snapshot in which it is observed")
+    definition: Literal["inactivity", "own_cadence", "partial"] = Field(
+        "inactivity",
+        description="no order in the horizon, none in three usual gaps, or fallen net sales",
+    )
+    horizon_days: Count = Field(
+        default_factory=lambda beside: (
+            OWN_CADENCE_DAYS if beside["definition"] == "own_cadence" else 90
+        ),
+        description="days from the snapshot in which it is observed; 180 for own_cadence, else 90",
+    )
     reporting_lag_days: Whole = Field(
         0, description="days until the late rows of a day have come in"
     )
+    horizons_days: Horizons = Field(
+        default_factory=lambda beside: (
+            (30, 90, 180) if beside["definition"] == "inactivity" else ()
+        ),
+        description="those whose risks are published beside; for inactivity, of 30, 90 and 180",
+    )
+    partial_share: Part = Field(
+        0.5, description="of the expected net sales; who loses more has defected, for partial"
+    )
+
+    @model_validator(mode="after")
+    def _fits_the_definition(self) -> Self:
+        if self.definition == "own_cadence" and self.horizon_days != OWN_CADENCE_DAYS:
+            raise ValueError(
+                f"`horizon_days` is {OWN_CADENCE_DAYS} for own_cadence, the longest that it "
+                "watches an account; leave it out"
+            )
+        if self.definition != "inactivity" and self.horizons_days:
+            raise ValueError(
+                f"`horizons_days` belongs to inactivity; {self.definition} has its own horizon only"
+            )
+        if self.definition == "partial" and self.horizon_days > DAYS_PER_YEAR:
+            raise ValueError(
+                f"`horizon_days` is at most {DAYS_PER_YEAR} for partial: the days a year before "
+                "must be over at the snapshot"
+            )
+        return self
 
 
 class FeatureConfig(Section):
@@ -339,10 +379,13 @@ class Config(Section):
 
     def meaning_of_risk(self) -> dict[str, Any]:
         """The choices that a model's risk is a statement about; another config's is another."""
+        label = self.label
+        share = {"label.partial_share": label.partial_share}
         return {
-            "label.definition": self.label.definition,
-            "label.horizon_days": self.label.horizon_days,
-            "label.reporting_lag_days": self.label.reporting_lag_days,
+            "label.definition": label.definition,
+            "label.horizon_days": label.horizon_days,
+            "label.reporting_lag_days": label.reporting_lag_days,
+            **(share if label.definition == "partial" else {}),
             "cohort.days": self.cohort.days,
             "timezone": self.timezone,
         }

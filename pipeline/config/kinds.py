@@ -9,7 +9,7 @@ import zoneinfo
 from collections.abc import Callable, Collection
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
@@ -101,6 +101,10 @@ def _increasing(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return _increasing(values) if values else values
+
+
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values or len(set(values)) < len(values):
         raise ValueError("should be one or more, each once")
@@ -126,6 +130,7 @@ Whole = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+Part = Annotated[float, Field(strict=True, gt=0, lt=1)]
 ShareOrNone = Annotated[float, Field(strict=True, ge=0, le=1)]
 Name = Annotated[
     str,
@@ -149,4 +154,5 @@ OwnName = Annotated[
     AfterValidator(_not_ours),
 ]
 Windows = Annotated[tuple[Count, ...], AfterValidator(_increasing)]
+Horizons = Annotated[tuple[Literal[30, 90, 180], ...], AfterValidator(_each_once)]
 Days = Annotated[tuple[date, ...], AfterValidator(_increasing)]

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
-_DECIMALS = {"risk": 3, "previous_risk": 3, "change": 3, "days_silent": 0, "usual_gap": 0}
+_RISKS = ("risk", "risk_30", "risk_90", "risk_180", "previous_risk", "change")
+_DECIMALS = {**dict.fromkeys(_RISKS, 3), "days_silent": 0, "usual_gap": 0}
 
 
 def write_call_list(path: Path, scores: pa.Table, capacity: int) -> int:

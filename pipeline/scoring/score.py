@@ -142,10 +142,11 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
             "nobody to score. Check the date and `cohort.days`."
         )
     names = [feature.name for feature in selection.features]
-    risk = request.model.risk(frame[names].to_numpy(dtype=np.float64), names, as_of)
+    features = frame[names].to_numpy(dtype=np.float64)
     scores = score_table(
         frame,
-        risk,
+        request.model.risk(features, names, as_of),
+        request.model.risk_by_horizon(features, names, as_of),
         as_of=as_of,
         horizon_days=config.label.horizon_days,
         bands=config.scoring.bands,
@@ -155,8 +156,8 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         people=_people(engine, as_of),
     )
     pq.write_table(scores, folder / "scores.parquet")
-    features = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
-    pq.write_table(features.replace_schema_metadata(), folder / "features.parquet")
+    known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
+    pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
     listed = write_call_list(folder / "call_list.csv", scores, config.scoring.call_capacity)
     return {
         "config": config.name,
@@ -174,6 +175,7 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         "columns_without_data": [
             name for name in scores.column_names if scores[name].null_count == scores.num_rows
         ],
+        "horizons_left_out": request.model.metadata.get("horizons_left_out", {}),
         "code_version": code_version(),
     }
 

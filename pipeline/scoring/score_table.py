@@ -62,6 +62,7 @@ def shown_values(last_touch: Last | None) -> dict[str, Value]:
 def score_table(
     frame: pd.DataFrame,
     risk: npt.NDArray[np.float64],
+    by_horizon: Mapping[int, npt.NDArray[np.float64]],
     *,
     as_of: date,
     horizon_days: int,
@@ -88,8 +89,8 @@ def score_table(
         "as_of": as_of,
         "horizon_days": horizon_days,
         "risk": risk,
-        # One horizon is trained so far; the others, and key accounts, are unknown, not zero.
-        **{f"risk_{days}": risk if days == horizon_days else np.nan for days in (30, 90, 180)},
+        # A horizon that the model does not have, and key accounts, are unknown, not zero.
+        **{f"risk_{days}": by_horizon.get(days, np.nan) for days in (30, 90, 180)},
         "risk_band": np.select(
             [risk >= least for _, least in ordered], [name for name, _ in ordered], ordered[-1][0]
         ),

@@ -1,56 +1,78 @@
 """The one door to the future: what happened after a snapshot.
 
 A label is asked at the date on which it is complete, by the same engine and under the same rule
-of visibility as a feature, only later: of the order lines visible then, how many fall into the
-horizon? So nothing else in the project ever needs a row from behind a snapshot, a row reported
-after the lag never changes a label, and a label is the same whenever it is computed.
+of visibility as a feature, only later: of the rows visible then, what falls into the horizon? So
+nothing else in the project ever needs a row from behind a snapshot, a row reported after the lag
+never changes a label, and a label is the same whenever it is computed. What is asked, and what
+follows from the answers, is in `pipeline.tables.label_definitions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 
-from features.expressions import difference
-from features.order_history import order_lines
-from features.values import Count, Value
+from features.values import Value
 from pipeline.engines import Engine, quoted
-from pipeline.tables.snapshots import Maturity
+from pipeline.tables.label_definitions import Label
 from pipeline.tables.values_table import IDENTITY, make_values_table
 
 
-def make_labels(
-    engine: Engine, into: str, rows: str, as_ofs: Sequence[date], maturity: Maturity
-) -> None:
-    """Create `into`: account_id, as_of, label_complete and defected (0 or 1), a row per `rows`.
+def make_labels(engine: Engine, into: str, rows: str, as_ofs: Sequence[date], label: Label) -> None:
+    """Create `into`: account_id, as_of, label_complete, watched_days, defected, a row per `rows`.
 
-    rows: a table (account_id, as_of). defected is 1 where the account has no order in
-    `[as_of, as_of + horizon)` known by `label_complete`. An account merged into another in the
-    meantime has stayed if the other orders.
+    rows: a table (account_id, as_of), the cohort. watched_days: days from the snapshot over which
+    the account was watched (DOUBLE). defected: 1 where it defected by the label's definition, as
+    known by `label_complete`; else 0.
     """
-    lag = maturity.reporting_lag_days
-    in_horizon: Value = Count(order_lines, maturity.horizon_days + lag)
-    if lag:
-        in_horizon = difference(in_horizon, Count(order_lines, lag))
-    asked = f"{into}_asked"
-    complete = {as_of: maturity.label_complete(as_of) for as_of in as_ofs}
-    make_values_table(engine, asked, {"order_lines": in_horizon}, list(complete.values()))
-    days = maturity.horizon_days + lag
+    later, known = f"{into}_later", f"{into}_known"
+    days = label.maturity.horizon_days + label.maturity.reporting_lag_days
+    make_later_values(engine, later, rows, as_ofs, days, label.later)
+    join = ""
+    if label.known:
+        make_values_table(engine, known, label.known, as_ofs, rows=rows)
+        join = (
+            f" LEFT JOIN {quoted(known)} AS known ON known.account_id = wanted.account_id "
+            "AND known.as_of = wanted.as_of"
+        )
+    engine.make(
+        into,
+        f"SELECT wanted.account_id, wanted.as_of, CAST(wanted.as_of + {days} AS DATE) "
+        f"AS label_complete, CAST({label.watched} AS DOUBLE) AS watched_days, "
+        f"CAST(CASE WHEN {label.defected} THEN 1 ELSE 0 END AS TINYINT) AS defected "
+        f"FROM {quoted(rows)} AS wanted JOIN {quoted(later)} AS later "
+        f"ON later.account_id = wanted.account_id AND later.as_of = wanted.as_of{join}",
+    )
+    engine.drop(later, known)
+
+
+def make_later_values(
+    engine: Engine,
+    into: str,
+    rows: str,
+    as_ofs: Sequence[date],
+    days: int,
+    values: Mapping[str, Value],
+) -> None:
+    """Create `into`: account_id, as_of and the values as known `days` after as_of, per `rows`.
+
+    An account merged into another in the meantime is answered by the other. Null, counts and
+    totals too, where there is nothing to be known of an account.
+    """
+    asked, moment = f"{into}_asked", f"EPOCH(CAST(wanted.as_of + {days} AS TIMESTAMP))"
+    make_values_table(engine, asked, values, [as_of + timedelta(days=days) for as_of in as_ofs])
     successor, identity = "wanted.account_id", ""
     if engine.has_table(IDENTITY):
         successor = "COALESCE(identity.known_as, wanted.account_id)"
         identity = (
             f"LEFT JOIN {IDENTITY} AS identity ON identity.account_id = wanted.account_id "
-            f"AND identity.from_s < EPOCH(CAST(wanted.as_of + {days} AS TIMESTAMP)) "
-            f"AND (identity.to_s IS NULL "
-            f"OR identity.to_s >= EPOCH(CAST(wanted.as_of + {days} AS TIMESTAMP))) "
+            f"AND identity.from_s < {moment} "
+            f"AND (identity.to_s IS NULL OR identity.to_s >= {moment}) "
         )
+    listed = "".join(f", asked.{name}" for name in values)
     engine.make(
         into,
-        f"SELECT wanted.account_id, wanted.as_of, CAST(wanted.as_of + {days} AS DATE) "
-        "AS label_complete, "
-        "CAST(COALESCE(asked.order_lines, 0) = 0 AS TINYINT) AS defected "
-        f"FROM {quoted(rows)} AS wanted {identity}"
+        f"SELECT wanted.account_id, wanted.as_of{listed} FROM {quoted(rows)} AS wanted {identity}"
         f"LEFT JOIN {quoted(asked)} AS asked ON asked.account_id = {successor} "
         f"AND asked.as_of = wanted.as_of + {days}",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -15,11 +15,11 @@ from models.dataset import Dataset
 from models.ensemble import shorter_horizons
 from pipeline.config import Config
 from pipeline.engines import Engine
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.sources import Sources
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
+from pipeline.tables.label_definitions import GAPS, Label, inactivity, label_of
 from pipeline.tables.labels import make_labels
-from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import make_values_table
 from pipeline.wording import listed
 
@@ -33,13 +33,18 @@ class TrainingTable:
     """Features and labels over many snapshots, in order of as_of, then account_id.
 
     frame: account_id, as_of, a float64 column per feature, label_complete, defected (0 or 1).
-    selection: the features there are, and those that the sources cannot answer. shorter: frames
-    like `frame` with the labels of shorter horizons, which are known at later snapshots too.
+    selection: the features there are, and those that the sources cannot answer. features: `frame`
+    without labels, also at snapshots that are mature for a shorter horizon only. labels, by further
+    horizons in days: account_id, as_of, label_complete, defected. shorter: those of them that the
+    model learns beside the main one. published: those whose risks are published beside it.
     """
 
     frame: pd.DataFrame
     selection: Selection
-    shorter: tuple[pd.DataFrame, ...] = ()
+    features: pd.DataFrame = field(default_factory=pd.DataFrame)
+    labels: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    shorter: tuple[int, ...] = ()
+    published: tuple[int, ...] = ()
 
     def dataset(self) -> Dataset:
         """The same rows as plain arrays."""
@@ -47,7 +52,12 @@ class TrainingTable:
 
     def shorter_datasets(self) -> list[Dataset]:
         """The rows with labels of shorter horizons, shortest first."""
-        return [self._dataset(frame) for frame in self.shorter]
+        return [self.horizon_dataset(days) for days in self.shorter]
+
+    def horizon_dataset(self, days: int) -> Dataset:
+        """The rows with labels of a further horizon."""
+        rows = self.features.merge(self.labels[days], on=list(KEYS), validate="one_to_one")
+        return self._dataset(rows)
 
     def _dataset(self, frame: pd.DataFrame) -> Dataset:
         names = tuple(feature.name for feature in self.selection.features)
@@ -73,11 +83,25 @@ def selected_features(config: Config, sources: Sources) -> Selection:
     return selection
 
 
-def maturities(config: Config) -> list[Maturity]:
-    """The horizon and reporting lag of each label that is learned, the configured one last."""
-    main = config.label.horizon_days
+def learned_labels(config: Config) -> list[Label]:
+    """Each label that is learned, the configured one last.
+
+    Only inactivity is learned over further horizons: whoever is silent for long was silent for
+    short. The other labels say something else over another horizon.
+    """
+    further = {*_shorter(config), *_published(config)}
     lag = config.label.reporting_lag_days
-    return [Maturity(days, lag) for days in (*shorter_horizons(main), main)]
+    return [*(inactivity(days, lag) for days in sorted(further)), label_of(config.label)]
+
+
+def _shorter(config: Config) -> tuple[int, ...]:
+    main = config.label
+    return shorter_horizons(main.horizon_days) if main.definition == "inactivity" else ()
+
+
+def _published(config: Config) -> tuple[int, ...]:
+    main = config.label
+    return tuple(days for days in main.horizons_days if days != main.horizon_days)
 
 
 def feature_frame(
@@ -120,7 +144,7 @@ def training_table(
     engine: Engine,
     config: Config,
     sources: Sources,
-    labelled: Sequence[tuple[Maturity, Sequence[date]]],
+    labelled: Sequence[tuple[Label, Sequence[date]]],
     progress: Progress | None = None,
 ) -> TrainingTable:
     """Features and labels of the active cohort.
@@ -134,9 +158,37 @@ def training_table(
     features = feature_frame(engine, values, as_ofs, "cohort", progress)
     frames = []
     for label, mature in labelled:
-        make_labels(engine, "labels", "cohort", mature, label)
-        labels = engine.frame("SELECT * FROM labels")
-        rows = features[features["as_of"].isin(pd.to_datetime(list(mature)))]
-        frames.append(rows.merge(labels, on=list(KEYS), validate="one_to_one"))
-    *shorter, frame = frames
-    return TrainingTable(frame, selection, tuple(shorter))
+        frames.append(_labels(engine, label, mature))
+    *further, main = frames
+    horizons = (label.maturity.horizon_days for label, _ in labelled)
+    return TrainingTable(
+        features.merge(main, on=list(KEYS), validate="one_to_one"),
+        selection,
+        features,
+        dict(zip(horizons, further, strict=False)),
+        _shorter(config),
+        _published(config),
+    )
+
+
+def _labels(engine: Engine, label: Label, mature: Sequence[date]) -> pd.DataFrame:
+    """account_id, as_of, label_complete and defected of the cohort at the mature snapshots."""
+    if not mature:
+        return pd.DataFrame({name: [] for name in (*KEYS, "label_complete", "defected")})
+    make_labels(engine, "labels", "cohort", mature, label)
+    found = engine.frame("SELECT * FROM labels")
+    found = found[found["as_of"].isin(pd.to_datetime(list(mature)))]
+    _refuse_no_cadence(label, found)
+    return found.drop(columns="watched_days")
+
+
+def _refuse_no_cadence(label: Label, labels: pd.DataFrame) -> None:
+    """Where every account is watched for the longest, its own cadence decides nothing."""
+    longest = label.maturity.horizon_days
+    if label.name == "own_cadence" and not (labels["watched_days"] < longest).any():
+        raise DataError(
+            f"`label.definition: own_cadence` finds no cadence: of {len(labels):,} rows none has a "
+            f"usual gap below {longest / GAPS:.0f} days between the order days of the last year, "
+            f"so all accounts would be watched for {longest} days. Choose `label: {{definition: "
+            f"inactivity, horizon_days: {longest}}}`, or check the mapping of `orders`."
+        )

@@ -12,7 +12,7 @@ from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.snapshots import snapshot_dates
-from pipeline.tables.training_table import TrainingTable, maturities, training_table
+from pipeline.tables.training_table import TrainingTable, learned_labels, training_table
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,19 @@ def prepare(
     wanted = snapshot_dates(config.snapshots.first, config.snapshots.last, config.snapshots.every)
     require_orders(config, sources)
     complete_until = sources.tables["orders"].complete_until
-    *shorter, main = maturities(config)
+    labels = learned_labels(config)
+    main = labels[-1].maturity
     mature, immature = main.split(wanted, complete_until)
     if not mature:
         raise DataError(
             f"No snapshot has a complete label: the first is {wanted[0]}, its label is "
             f"complete on {main.label_complete(wanted[0])}, and the orders are "
             f"complete until {complete_until:%Y-%m-%d %H:%M}. Choose earlier snapshots in "
-            "`snapshots`, a shorter `label.horizon_days`, or a newer extract."
+            "`snapshots`, a `label` with a shorter horizon, or a newer extract."
         )
     refuse_stale(config, sources, mature[-1])
     steps.begin(f"Building features and labels at {len(mature)} snapshots")
-    labelled = [(label, label.split(wanted, complete_until)[0]) for label in (*shorter, main)]
+    labelled = [(label, label.maturity.split(wanted, complete_until)[0]) for label in labels]
     table = training_table(
         engine, config, sources, labelled, steps.detail("Building features and labels")
     )

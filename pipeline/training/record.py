@@ -13,8 +13,10 @@ from models.out_of_time import OutOfTime
 from models.risk_model import RiskModel
 from pipeline.config import Config
 from pipeline.errors import CheckFailed
+from pipeline.tables.label_definitions import label_of
 from pipeline.tracking import plots
 from pipeline.tracking.runs import Run, Tracking
+from pipeline.training import label_audit
 from pipeline.training.evaluation import (
     COHORT,
     MEAN,
@@ -24,6 +26,8 @@ from pipeline.training.evaluation import (
     gain_over,
     published_risk,
 )
+from pipeline.training.horizons import Horizons
+from pipeline.training.label_audit import LabelAudit
 from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.preparation import Prepared
 from pipeline.training.reporting import metrics, said, table
@@ -39,9 +43,11 @@ class Trained:
 
     prepared: Prepared
     leakage: LeakageReport
+    labels: LabelAudit
     tests: tuple[date, ...]
     out_of_time: OutOfTime
     evaluation: Evaluation
+    horizons: Horizons
     model: RiskModel
 
 
@@ -108,8 +114,8 @@ def _headline(config: Config, trained: Trained) -> str:
         for snapshot in [*evaluation.tests, MEAN]
     )
     return (
-        f"Risk that an account of `{config.name}` places no order within "
-        f"{config.label.horizon_days} days, as a calibrated probability.\n\n"
+        f"Risk that an account of `{config.name}` defects, as a calibrated probability; "
+        f"defection is {label_of(config.label).says}.\n\n"
         "Out of time, each test snapshot by a model that could have existed then:\n\n"
         f"| test snapshot | accounts | defected | AUC {' | AUC '.join(names)} "
         f"| gain over {RIVAL} (95 %) |\n|{'---|' * (len(names) + 4)}\n"
@@ -165,6 +171,9 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
     evaluation = trained.evaluation
     _log_inputs(run, config, trained.prepared)
     _log_leakage(run, trained.leakage)
+    run.json("label_audit.json", trained.labels.to_json())
+    run.text("label_audit.md", label_audit.markdown(trained.labels))
+    run.json("horizons.json", trained.horizons.to_json())
     run.params({"data.label_end": str(trained.model.label_end)})
     run.metrics(metrics(evaluation))
     run.text("evaluation.csv", evaluation.frame().to_csv(index=False, float_format="%.8g"))

@@ -16,9 +16,12 @@ from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.errors import ConfigError, DataError
+from pipeline.tables.label_definitions import fixed_horizon
 from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.evaluation import BG_NBD, RIVAL, Evaluation, Facts, evaluate
+from pipeline.training.horizons import fit_horizons
+from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, Trained, record, refuse
@@ -39,6 +42,9 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         dataset = prepared.table.dataset()
         _refuse_one_class(dataset)
         tests = test_snapshots(config, dataset)
+        steps.begin("Auditing the labels")
+        complete_until = prepared.sources.tables["orders"].complete_until
+        audit = audit_labels(engine, config.label, prepared.table.frame, complete_until)
         leakage = examine(engine, config, prepared.sources, prepared.table, dataset, steps)
     tracking = open_tracking(config)
     tracking.connect()  # a store that cannot be used is said before the long work, not after it
@@ -59,14 +65,32 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     )
     steps.begin("Measuring")
     evaluation = _evaluated(config, dataset, out_of_time, tests)
+    horizons = fit_horizons(
+        prepared.table,
+        settings,
+        comparable,
+        lambda days: steps.begin(f"Fitting: the horizon of {days} days"),
+    )
     steps.begin("Fitting the final model")
     metadata = {
         **config.meaning_of_risk(),
         "definitions": prepared.table.selection.definitions(),
+        "horizons_left_out": {str(days): why for days, why in horizons.left_out.items()},
     }
-    model = fit_final(dataset, out_of_time, settings, shorter, comparable, metadata)
+    model = fit_final(
+        dataset,
+        out_of_time,
+        settings,
+        shorter,
+        comparable,
+        metadata,
+        fixed_horizon(config.label),
+        horizons.models,
+    )
     steps.begin("Logging to MLflow")
-    trained = Trained(prepared, leakage, tuple(tests), out_of_time, evaluation, model)
+    trained = Trained(
+        prepared, leakage, audit, tuple(tests), out_of_time, evaluation, horizons, model
+    )
     return record(tracking, config, trained)
 
 
@@ -110,7 +134,7 @@ def _refuse_one_class(dataset: Dataset) -> None:
         share = "every" if dataset.label[0] else "no"
         raise DataError(
             f"Nothing can be learned: {share} account defects in all {len(dataset.label):,} rows. "
-            "Check the mapping of `orders` and `label.horizon_days`."
+            "Check the mapping of `orders` and the choices under `label`."
         )
 
 

@@ -17,6 +17,7 @@ from models.baselines import rfm_logistic
 from models.bootstrap import bootstrapped, interval
 from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Cohort, Dataset, FloatArray
+from models.horizons import in_order
 from models.lead_time import first_listed, lead_days
 from models.out_of_time import rolling
 from models.profit import CallTerms, call_profit
@@ -290,6 +291,28 @@ def test_whatever_it_was_fitted_on_a_calibrator_keeps_the_ranking(
     assert found.slope > 0
     assert (np.diff(found.apply(expit(np.linspace(-4, 4, 50)))) >= 0).all()
     assert LogitCalibrator.from_dict(found.to_dict()) == found
+
+
+# --- horizons -------------------------------------------------------------------------------
+
+
+@given(
+    st.dictionaries(st.sampled_from([7, 30, 60, 90, 180, 365]), st.integers(0, 10_000), min_size=1),
+    st.integers(0, 5),
+)
+def test_risks_fall_as_the_horizon_grows_and_the_main_one_stands(
+    seeds: dict[int, int], place: int
+) -> None:
+    risks = {days: np.random.default_rng(seed).random(20) for days, seed in seeds.items()}
+    main = sorted(risks)[place % len(risks)]
+    found = in_order(main, risks)
+    assert list(found) == sorted(risks)
+    assert found[main].tolist() == risks[main].tolist()
+    assert (np.diff(list(found.values()), axis=0) <= 0).all()
+    # Who needs no pulling is not pulled.
+    sound = (np.diff([risks[days] for days in sorted(risks)], axis=0) <= 0).all(axis=0)
+    for days, risk in found.items():
+        assert risk[sound].tolist() == risks[days][sound].tolist()
 
 
 # --- the rolling scheme ---------------------------------------------------------------------

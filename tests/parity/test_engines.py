@@ -22,8 +22,8 @@ from features.values import Entropy, RestrictedMean, Value
 from pipeline.engines import Engine
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 from pipeline.tables.departures import make_departures_table
+from pipeline.tables.label_definitions import inactivity, own_cadence, partial
 from pipeline.tables.labels import make_labels
-from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import make_values_table
 
 MONTHS = tuple(date(2022 + n // 12, n % 12 + 1, 1) for n in range(25))
@@ -118,9 +118,10 @@ def test_cohorts_and_labels(engine: Engine, other: Engine) -> None:
         load(engine, world)
         make_active_cohort(engine, "cohort", as_ofs, days=180)
         make_whole_cohort(engine, "seen", as_ofs)
-        make_labels(engine, "labels", "seen", as_ofs, Maturity(90, 14))
         columns = {"cohort": "account_id, as_of", "seen": "account_id, as_of"}
-        columns["labels"] = "account_id, as_of, label_complete, defected"
+        for label in (inactivity(90, 14), own_cadence(180, 14), partial(90, 14, 0.3)):
+            make_labels(engine, label.name, "seen", as_ofs, label)
+            columns[label.name] = "account_id, as_of, label_complete, watched_days, defected"
         ordered = "ORDER BY as_of, account_id"
         return [engine.rows(f"SELECT {c} FROM {t} {ordered}") for t, c in columns.items()]
 

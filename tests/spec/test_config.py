@@ -232,3 +232,34 @@ def test_choices_as_flat_parameters(tmp_path):
     assert flat["label.horizon_days"] == 90
     assert flat["sources.orders.path"] == "data/orders.csv"
     assert "currency" not in flat
+
+
+def test_each_definition_has_its_horizon(tmp_path):
+    def label(written: str) -> tuple[str, int]:
+        chosen = load_config(write(tmp_path, SMALLEST + f"label: {written}\n")).label
+        return chosen.definition, chosen.horizon_days
+
+    assert label("{definition: own_cadence}") == ("own_cadence", 180)
+    assert label("{definition: partial}") == ("partial", 90)
+    assert label("{definition: partial, horizon_days: 365}") == ("partial", 365)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{definition: own_cadence, horizon_days: 90}", "is 180 for own_cadence"),
+        ("{definition: partial, horizon_days: 366}", "is at most 365 for partial"),
+        ("{partial_share: 1.0}", "should be less than 1"),
+        ("{definition: silence}", "should be 'inactivity', 'own_cadence' or 'partial'"),
+    ],
+)
+def test_a_label_that_cannot_be_is_refused(tmp_path, written, said):
+    assert said in refused(tmp_path, SMALLEST + f"label: {written}\n")
+
+
+def test_a_risk_of_partial_is_about_its_share(tmp_path):
+    def meaning(written: str) -> dict:
+        return load_config(write(tmp_path, SMALLEST + f"label: {written}\n")).meaning_of_risk()
+
+    assert "label.partial_share" not in meaning("{partial_share: 0.3}")
+    assert meaning("{definition: partial, partial_share: 0.3}")["label.partial_share"] == 0.3

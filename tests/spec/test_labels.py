@@ -11,6 +11,7 @@ from worlds import World, complete
 
 from pipeline.engines import Engine
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
+from pipeline.tables.label_definitions import inactivity
 from pipeline.tables.labels import make_labels
 from pipeline.tables.snapshots import Maturity, snapshot_dates
 
@@ -32,7 +33,7 @@ def labels(engine: Engine, world: World, accounts: str, lag: int = 0) -> dict[st
     load(engine, complete(world))
     rows = {"account_id": list(accounts), "as_of": pa.array([T] * len(accounts))}
     engine.register("asked", pa.table(rows))
-    make_labels(engine, "answered", "asked", [T], Maturity(HORIZON, lag))
+    make_labels(engine, "answered", "asked", [T], inactivity(HORIZON, lag))
     found = engine.rows("SELECT account_id, defected FROM answered ORDER BY account_id")
     return dict(found)
 

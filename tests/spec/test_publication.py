@@ -124,6 +124,7 @@ def scores(names: list[str], value: list[float], risk: list[float]) -> Any:
     return score_table(
         frame,
         np.array(risk),
+        {90: np.array(risk)},
         as_of=D,
         horizon_days=90,
         bands={"high": 0.5, "medium": 0.25, "low": 0.0},

@@ -6,7 +6,15 @@ which its day begins; day 0 is the first of March.
 
 from __future__ import annotations
 
-from drawn import Spec
+from datetime import date, datetime, timedelta
+
+from drawn import DAY_0, Spec, read_rows
+from feature_tables import from_world
+from worlds import complete
+
+from features.order_history import order_lines
+from features.values import First, Last
+from pipeline.engines import Engine
 
 
 def test_an_event_is_seen_from_the_snapshot_after_it(spec: Spec) -> None:
@@ -257,3 +265,35 @@ def test_a_merge_that_is_taken_back_parts_the_accounts_again(spec: Spec) -> None
             orders_count_30d | 1        | 0        | 1        | 0        | 1        | 0
         """,
     )
+
+
+def test_first_and_last_of_a_window(engine: Engine) -> None:
+    """Of the window [day -30, day -10), half open; of what is known of it."""
+    orders = """
+        account | day          | known
+        --------+--------------+------
+        A       | -30 00:00:00 | -30
+        A       | -11 23:59:59 | -11
+        A       | -10          | -10
+        B       | -31 23:59:59 | -31
+        B       | -20          | 0
+        B       | -15          | -1
+        C       | -9           | -9
+    """
+    values = {"first_s": First(order_lines, 30, 10), "last_s": Last(order_lines, 30, 10)}
+    rows = [(account, DAY_0) for account in "ABC"]
+    world = complete({"orders": read_rows("orders", orders)})
+    table = from_world(engine, values, world, rows)
+    assert [[_day(second) for second in row] for row in table.to_numpy()] == [
+        ["-30 00:00:00", "-11 23:59:59"],
+        ["-15 00:00:00", "-15 00:00:00"],
+        [None, None],
+    ]
+
+
+def _day(second: float) -> str | None:
+    """A second since 1970 as it is drawn."""
+    if second != second:
+        return None
+    moment = datetime(1970, 1, 1) + timedelta(seconds=second)
+    return f"{(date(moment.year, moment.month, moment.day) - DAY_0).days} {moment:%H:%M:%S}"

@@ -1,0 +1,77 @@
+"""Risks over other horizons than the main one: a learner and a calibrator for each.
+
+Whoever is silent for long was silent for short, so a risk falls as its horizon grows. Each horizon
+is learned by itself; where two contradict each other, the main one is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from models.calibration import LogitCalibrator, fit_calibrator
+from models.dataset import Dataset, FloatArray, latest_day
+from models.gradient_boosting import fit
+from models.out_of_time import OutOfTime
+from models.ranks import ranked
+from models.settings import ModelSettings
+
+
+@dataclass(frozen=True, eq=False)
+class HorizonModel:
+    """What a `RiskModel` knows of one further horizon.
+
+    days: its length. booster_text: the trees, over the features of the main learners. label_end:
+    the date at which the last label that it learned from was complete.
+    """
+
+    days: int
+    booster_text: str
+    calibrator: LogitCalibrator
+    label_end: date
+
+
+def fit_horizon(
+    days: int,
+    dataset: Dataset,
+    out_of_time: OutOfTime,
+    settings: ModelSettings,
+    comparable_from: date | None = None,
+) -> HorizonModel:
+    """Fit on all rows; the calibrator on all out-of-time predictions of the same labels.
+
+    comparable_from: see `models.out_of_time.rolling`.
+    """
+    return HorizonModel(
+        days=days,
+        booster_text=fit(ranked(dataset), settings),
+        calibrator=fit_calibrator(
+            out_of_time.label,
+            out_of_time.raw,
+            out_of_time.as_of,
+            out_of_time.label_complete,
+            dataset.rates(comparable_from),
+        ),
+        label_end=latest_day(dataset.label_complete),
+    )
+
+
+def in_order(main_days: int, risks: Mapping[int, FloatArray]) -> dict[int, FloatArray]:
+    """Return risks (n,) by days, shortest first, that fall as the horizon grows, row by row.
+
+    The main horizon's stay as they are; others are pulled to the next one towards it.
+
+    >>> in_order(90, {30: np.array([0.2]), 90: np.array([0.3]), 180: np.array([0.4])})
+    {30: array([0.3]), 90: array([0.3]), 180: array([0.3])}
+    """
+    pulled = {main_days: risks[main_days]}
+    longer = sorted(days for days in risks if days > main_days)
+    shorter = sorted((days for days in risks if days < main_days), reverse=True)
+    for nearest, days in zip((main_days, *longer), longer, strict=False):
+        pulled[days] = np.minimum(risks[days], pulled[nearest])
+    for nearest, days in zip((main_days, *shorter), shorter, strict=False):
+        pulled[days] = np.maximum(risks[days], pulled[nearest])
+    return {days: pulled[days] for days in sorted(pulled)}

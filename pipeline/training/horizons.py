@@ -1,0 +1,125 @@
+"""The risks over further horizons, published beside the main one: fitted, calibrated, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from models import measures
+from models.dataset import Dataset
+from models.horizons import HorizonModel, fit_horizon
+from models.out_of_time import OutOfTime, predictable, rolling
+from models.settings import ModelSettings
+from pipeline.tables.training_table import TrainingTable
+from pipeline.training.evaluation import published_risk
+from pipeline.training.leakage.laws import spread
+from pipeline.wording import counted
+
+CALIBRATED_ON = 6  # snapshots predicted out of time, at equal distances: enough for a level
+MEASURED_ON = 3  # the last of them
+
+
+@dataclass(frozen=True)
+class HorizonReport:
+    """One further horizon, out of time, on the last snapshots predicted.
+
+    auc, calibration_error: means over them; None where one has a single class. calibrated: how many
+    of them had a calibrator by then; elsewhere the uncalibrated risk is measured.
+    """
+
+    days: int
+    snapshots: tuple[date, ...]
+    calibrated: int
+    base_rate: float
+    mean_risk: float
+    auc: float | None
+    calibration_error: float | None
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """The further horizons that a model gets, and why it does not get the others, by days."""
+
+    models: tuple[HorizonModel, ...]
+    reports: tuple[HorizonReport, ...]
+    left_out: Mapping[int, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "horizons": [
+                {**vars(report), "snapshots": [str(day) for day in report.snapshots]}
+                for report in self.reports
+            ],
+            "left_out": {str(days): why for days, why in self.left_out.items()},
+        }
+
+    def lines(self) -> list[str]:
+        """What there is to say on the terminal."""
+        said = [
+            f"{report.days} days: AUC {_figure(report.auc, 4)}, calibration error "
+            f"{_figure(report.calibration_error, 3)}"
+            for report in self.reports
+        ]
+        lines = [f"Other horizons, out of time: {'; '.join(said)}"] if said else []
+        return lines + [f"risk_{days} stays empty: {why}" for days, why in self.left_out.items()]
+
+
+def fit_horizons(
+    table: TrainingTable,
+    settings: ModelSettings,
+    comparable_from: date,
+    progress: Callable[[int], None],
+) -> Horizons:
+    """Fit every further horizon that has history enough; progress is told its days before."""
+    models, reports, left_out = [], [], {}
+    for days in table.published:
+        progress(days)
+        if not len(table.labels[days]):
+            left_out[days] = f"no snapshot is {days} days old, reporting lag included"
+            continue
+        dataset = table.horizon_dataset(days)
+        snapshots = predictable(dataset, settings)
+        if not snapshots:
+            left_out[days] = _lack(dataset, days)
+            continue
+        only = spread(snapshots, CALIBRATED_ON)
+        out_of_time = rolling(dataset, (), settings, {}, comparable_from=comparable_from, only=only)
+        models.append(fit_horizon(days, dataset, out_of_time, settings, comparable_from))
+        reports.append(_report(days, out_of_time, only[-MEASURED_ON:]))
+    return Horizons(tuple(models), tuple(reports), left_out)
+
+
+def _lack(dataset: Dataset, days: int) -> str:
+    if len(np.unique(dataset.label)) < 2:
+        return f"all accounts are alike over {days} days"
+    mature = counted(len(dataset.snapshots()), "snapshot")
+    return f"{mature} with labels of {days} days are too few to predict one from earlier ones"
+
+
+def _report(days: int, out_of_time: OutOfTime, snapshots: Sequence[date]) -> HorizonReport:
+    parts = [out_of_time.at(day) for day in snapshots]
+    risks = [published_risk(part) for part in parts]
+    mixed = all(len(np.unique(part.label)) == 2 for part in parts)
+
+    def mean(measure: Callable[..., float]) -> float:
+        pairs = zip(parts, risks, strict=True)
+        return float(np.mean([measure(part.label, risk) for part, risk in pairs]))
+
+    return HorizonReport(
+        days=days,
+        snapshots=tuple(snapshots),
+        calibrated=sum(part.splits[0].calibrator is not None for part in parts),
+        base_rate=mean(lambda label, risk: label.mean()),
+        mean_risk=mean(lambda label, risk: risk.mean()),
+        auc=mean(measures.auc) if mixed else None,
+        calibration_error=mean(measures.calibration_error) if mixed else None,
+    )
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "unknown" if value is None else f"{value:.{digits}f}"

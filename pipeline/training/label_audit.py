@@ -1,0 +1,271 @@
+"""The label audit: who defects, who comes back, and whether other definitions would agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.expressions import DAYS_PER_YEAR, SECONDS_PER_DAY
+from features.order_history import order_lines, spend
+from features.values import First
+from pipeline.config.form import LabelConfig
+from pipeline.engines import Engine
+from pipeline.tables.label_definitions import DEFINITIONS, Label, label_of
+from pipeline.tables.labels import make_labels, make_later_values
+from pipeline.tables.snapshots import Maturity
+from pipeline.tables.tiers import TIERS, tiers
+from pipeline.tables.values_table import make_values_table
+
+RETURN_DAYS = (30, 90, 180, 365)
+
+_ROWS = "audited"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Accounts of a snapshot, all (tier "all") or of a tier; defected: their share, None of none.
+
+    as_of None: all snapshots together.
+    """
+
+    as_of: date | None
+    tier: str
+    accounts: int
+    defected: float | None
+
+
+@dataclass(frozen=True)
+class Return:
+    """Of the defectors for whom so many days more are known, the share that ordered in them.
+
+    days: from the day on which an account was watched no longer.
+    """
+
+    days: int
+    defectors: int
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two definitions say the same of the rows at which both are mature.
+
+    share: of rows with the same answer. kappa: how much of what chance would not explain; None
+    where one of them says the same of everybody. Source: J. Cohen, A coefficient of agreement for
+    nominal scales, 1960.
+    """
+
+    one: str
+    other: str
+    rows: int
+    share: float | None
+    kappa: float | None
+
+
+@dataclass(frozen=True)
+class LabelAudit:
+    """What is to be known of a label before a model that learns it is believed."""
+
+    says: str
+    definitions: Mapping[str, str]
+    groups: tuple[Group, ...]
+    returns: tuple[Return, ...]
+    agreements: tuple[Agreement, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "label": self.says,
+            "definitions": dict(self.definitions),
+            "base_rates": [asdict(g) | {"as_of": g.as_of and str(g.as_of)} for g in self.groups],
+            "returns": [asdict(found) for found in self.returns],
+            "agreements": [asdict(found) for found in self.agreements],
+        }
+
+    def line(self) -> str:
+        """The audit in a line for the terminal."""
+        overall = {g.tier: _percent(g.defected) for g in self.groups if g.as_of is None}
+        by_tier = ", ".join(f"{tier} {overall[tier]}" for tier in TIERS)
+        again = [f"{_percent(r.share)} within {r.days}" for r in self.returns if r.defectors]
+        back = f"; of them order again: {', '.join(again)} days" if again else ""
+        return f"Label audit: {overall['all']} defected ({by_tier}){back}"
+
+
+def audit_labels(
+    engine: Engine, chosen: LabelConfig, frame: pd.DataFrame, complete_until: datetime
+) -> LabelAudit:
+    """Look at the rows (account_id, as_of) of a training table, by as_of, then account_id.
+
+    complete_until: of the orders; what would be known only later is left aside, and counted.
+    """
+    frame = frame[["account_id", "as_of"]].reset_index(drop=True)
+    as_ofs = [day.date() for day in pd.to_datetime(frame["as_of"]).unique()]
+    engine.register(_ROWS, frame.assign(as_of=pd.to_datetime(frame["as_of"]).dt.date))
+    labels = _definitions(chosen)
+    answers = {
+        name: found
+        for name, label in labels.items()
+        if (found := _labelled(engine, label, as_ofs, complete_until)) is not None
+    }
+    own, label = answers[chosen.definition], labels[chosen.definition]
+    audit = LabelAudit(
+        label.says,
+        {name: labels[name].says for name in answers},
+        tuple(_groups(own, _tier_of(engine, as_ofs))),
+        tuple(_returns(engine, label, own, as_ofs, complete_until)),
+        tuple(_agreement(answers, one, other) for one, other in combinations(answers, 2)),
+    )
+    engine.drop(_ROWS)
+    return audit
+
+
+def _definitions(chosen: LabelConfig) -> dict[str, Label]:
+    """The chosen definition, and the others over the same horizon where they have one."""
+    found: dict[str, Label] = {chosen.definition: label_of(chosen)}
+    for name in DEFINITIONS:
+        written = chosen.model_dump(include={"reporting_lag_days", "partial_share"})
+        if "own_cadence" not in (name, chosen.definition):
+            written["horizon_days"] = chosen.horizon_days
+        if name not in found and not (name == "partial" and chosen.horizon_days > DAYS_PER_YEAR):
+            found[name] = label_of(LabelConfig.model_validate({"definition": name, **written}))
+    return {name: found[name] for name in DEFINITIONS if name in found}
+
+
+def _labelled(
+    engine: Engine, label: Label, as_ofs: Sequence[date], complete_until: datetime
+) -> pd.DataFrame | None:
+    """watched_days and defected by account_id and as_of, of mature snapshots; None without any."""
+    mature, _ = label.maturity.split(as_ofs, complete_until)
+    if not mature:
+        return None
+    make_labels(engine, "audited_labels", _ROWS, mature, label)
+    found = _keyed(engine, "audited_labels", "watched_days, defected", mature)
+    engine.drop("audited_labels")
+    return found
+
+
+def _keyed(engine: Engine, table: str, columns: str, as_ofs: Sequence[date]) -> pd.DataFrame:
+    found = engine.frame(f"SELECT account_id, as_of, {columns} FROM {table}")
+    found = found[pd.to_datetime(found["as_of"]).isin(pd.to_datetime(list(as_ofs)))]
+    return found.set_index(["as_of", "account_id"]).sort_index()
+
+
+def _tier_of(engine: Engine, as_ofs: Sequence[date]) -> pd.Series:
+    """The tier of each row, by the value of the last 365 days among the rows of its snapshot."""
+    value = {"value_cents": spend(DAYS_PER_YEAR)}
+    make_values_table(engine, "audited_value", value, as_ofs, rows=_ROWS)
+    values = _keyed(engine, "audited_value", "value_cents", as_ofs)["value_cents"]
+    engine.drop("audited_value")
+    return values.groupby(level="as_of").transform(lambda value: tiers(value.to_numpy()))
+
+
+def _groups(labels: pd.DataFrame, tier: pd.Series) -> Iterator[Group]:
+    labels = labels.join(tier.rename("tier"))
+    parts: list[tuple[date | None, pd.DataFrame]] = [
+        (pd.Timestamp(str(day)).date(), rows) for day, rows in labels.groupby(level="as_of")
+    ]
+    for as_of, rows in [*parts, (None, labels)]:
+        for name in ("all", *TIERS):
+            own = rows if name == "all" else rows[rows["tier"] == name]
+            yield Group(as_of, name, len(own), _share(own["defected"]))
+
+
+def _returns(
+    engine: Engine,
+    label: Label,
+    labels: pd.DataFrame,
+    as_ofs: Sequence[date],
+    complete_until: datetime,
+) -> Iterator[Return]:
+    lag = label.maturity.reporting_lag_days
+    for days in RETURN_DAYS:
+        until = Maturity(label.maturity.horizon_days + days, lag)
+        known, _ = until.split(as_ofs, complete_until)
+        if not known:
+            yield Return(days, 0, None)
+            continue
+        # Orders from the day on which the first account is watched no longer.
+        after = First(order_lines, until.horizon_days - label.shortest_days + lag)
+        length = until.horizon_days + lag
+        make_later_values(engine, "returned", _ROWS, known, length, {"first_order_s": after})
+        first = _keyed(engine, "returned", "first_order_s", known)
+        engine.drop("returned")
+        defectors = labels[labels["defected"] == 1].join(first, how="inner")
+        began = pd.DatetimeIndex(defectors.index.get_level_values("as_of"))
+        second = (began - pd.Timestamp(0)) / timedelta(days=1) * SECONDS_PER_DAY
+        ends = second + (defectors["watched_days"] + days) * SECONDS_PER_DAY
+        yield Return(days, len(defectors), _share(defectors["first_order_s"] < ends))
+
+
+def _agreement(answers: Mapping[str, pd.DataFrame], one: str, other: str) -> Agreement:
+    both = (
+        answers[one]["defected"]
+        .to_frame("one")
+        .join(answers[other]["defected"].rename("other"), how="inner")
+    )
+    left, right = both["one"].to_numpy(), both["other"].to_numpy()
+    share = _share(left == right)
+    if share is None:
+        return Agreement(one, other, 0, None, None)
+    p, q = float(left.mean()), float(right.mean())
+    chance = p * q + (1 - p) * (1 - q)
+    kappa = (share - chance) / (1 - chance) if 0 < p < 1 and 0 < q < 1 else None
+    return Agreement(one, other, len(both), share, kappa)
+
+
+def _share(values: pd.Series | np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def markdown(audit: LabelAudit) -> str:
+    """The audit to read."""
+    lines = [
+        "# Label audit",
+        "",
+        f"Defection is {audit.says}. Tiers by the value of the 365 days before each snapshot.",
+        "",
+        "## Base rates",
+        "",
+        "| snapshot | accounts | all | " + " | ".join(TIERS) + " |",
+        "|---|---|---|" + "---|" * len(TIERS),
+    ]
+    of_snapshot: dict[date | None, dict[str, Group]] = {}
+    for group in audit.groups:
+        of_snapshot.setdefault(group.as_of, {})[group.tier] = group
+    for as_of, by_tier in of_snapshot.items():
+        shares = " | ".join(_percent(by_tier[tier].defected) for tier in ("all", *TIERS))
+        lines.append(f"| {as_of or 'together'} | {by_tier['all'].accounts:,} | {shares} |")
+    lines += [
+        "",
+        "## Who comes back",
+        "",
+        "Of the defectors, the share that ordered within so many days after they were watched; "
+        "only those for whom that is known.",
+        "",
+        "| days | defectors | ordered again |",
+        "|---|---|---|",
+        *(f"| {r.days} | {r.defectors:,} | {_percent(r.share)} |" for r in audit.returns),
+        "",
+        "## Agreement between definitions",
+        "",
+        *(f"- {name}: {says}" for name, says in audit.definitions.items()),
+        "",
+        "| | | rows | same answer | kappa |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {a.one} | {a.other} | {a.rows:,} | {_percent(a.share)} "
+            f"| {'none' if a.kappa is None else f'{a.kappa:.2f}'} |"
+            for a in audit.agreements
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _percent(share: float | None) -> str:
+    return "none" if share is None else f"{share:.1%}"
