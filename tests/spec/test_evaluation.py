@@ -35,7 +35,7 @@ def back_test(model: np.ndarray, **baselines: np.ndarray) -> OutOfTime:
     snapshots = (BEFORE, FIRST, SECOND)
     as_of = np.repeat(np.array(snapshots, dtype="datetime64[D]"), 6)
     splits = [
-        Split(day, day != BEFORE, 6, 10 * number, (), day, 0, None)
+        Split(day, day != BEFORE, 6, 10 * number, (), day, 0, None, "")
         for number, day in enumerate(snapshots, start=1)
     ]
     return OutOfTime(
@@ -45,6 +45,7 @@ def back_test(model: np.ndarray, **baselines: np.ndarray) -> OutOfTime:
         label=np.tile(DEFECTED, 3).astype(np.int8),
         raw=np.tile(model, 3),
         risk=np.tile(model, 3),
+        ways={},
         baselines={name: np.tile(score, 3) for name, score in baselines.items()},
         splits=tuple(splits),
     )
