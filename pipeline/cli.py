@@ -128,6 +128,14 @@ def train(
     run_train(_config(config), day(until) if until is not None else None)
 
 
+@app.command(epilog="Example: `defection backtest --config configs/demo.yaml`")
+def backtest(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """The long comparison: feature families, ways to calibrate, other labels and horizons."""
+    from pipeline.commands import run_backtest
+
+    run_backtest(_config(config))
+
+
 @app.command(epilog="Example: `defection tune --trials 50 --seconds 600`")
 def tune(
     config: ConfigPath = DEFAULT_CONFIG,

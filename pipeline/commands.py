@@ -142,6 +142,17 @@ def run_train(config: Config, until: date | None) -> Registered:
     return registered
 
 
+def run_backtest(config: Config) -> None:
+    """Compare families, ways to calibrate, labels and horizons out of time; print the tables."""
+    from pipeline.training.backtest import run as backtest
+
+    with console.steps() as steps:
+        found = backtest.backtest(config, steps)
+    for line in backtest.lines(found):
+        console.say(line)
+    console.say(f"\nLogged as run {found.run_id}; see `defection ui`.")
+
+
 def run_tune(config: Config, trials: int, seconds: float | None) -> None:
     """Search for better settings of the model; print what was found."""
     from pipeline.training import tuning

@@ -56,8 +56,11 @@ class TrainingTable:
 
     def horizon_dataset(self, days: int) -> Dataset:
         """The rows with labels of a further horizon."""
-        rows = self.features.merge(self.labels[days], on=list(KEYS), validate="one_to_one")
-        return self._dataset(rows)
+        return self.labelled(self.labels[days])
+
+    def labelled(self, labels: pd.DataFrame) -> Dataset:
+        """The rows with other labels: account_id, as_of, label_complete, defected."""
+        return self._dataset(self.features.merge(labels, on=list(KEYS), validate="one_to_one"))
 
     def _dataset(self, frame: pd.DataFrame) -> Dataset:
         names = tuple(feature.name for feature in self.selection.features)
@@ -158,7 +161,7 @@ def training_table(
     features = feature_frame(engine, values, as_ofs, "cohort", progress)
     frames = []
     for label, mature in labelled:
-        frames.append(_labels(engine, label, mature))
+        frames.append(label_frame(engine, label, mature))
     *further, main = frames
     horizons = (label.maturity.horizon_days for label, _ in labelled)
     return TrainingTable(
@@ -171,7 +174,7 @@ def training_table(
     )
 
 
-def _labels(engine: Engine, label: Label, mature: Sequence[date]) -> pd.DataFrame:
+def label_frame(engine: Engine, label: Label, mature: Sequence[date]) -> pd.DataFrame:
     """account_id, as_of, label_complete and defected of the cohort at the mature snapshots."""
     if not mature:
         return pd.DataFrame({name: [] for name in (*KEYS, "label_complete", "defected")})

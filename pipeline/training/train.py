@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from datetime import date
 
-import numpy as np
-
-from models.baselines import bg_nbd_silence, recency_rule, rfm_logistic, silence_rule
 from models.dataset import Dataset
 from models.out_of_time import OutOfTime, rolling
 from models.profit import CallTerms
-from models.recipe import Recipe
 from models.risk_model import fit_final
-from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.console import Steps
-from pipeline.errors import ConfigError, DataError
 from pipeline.tables.label_definitions import fixed_horizon
-from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tracking.runs import open_tracking
-from pipeline.training.evaluation import BG_NBD, RIVAL, Evaluation, Facts, evaluate
+from pipeline.training.choices import (
+    baselines,
+    model_settings,
+    refuse_one_class,
+    require_order_history,
+    test_snapshots,
+)
+from pipeline.training.evaluation import Evaluation, Facts, evaluate
 from pipeline.training.horizons import fit_horizons
 from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
@@ -32,15 +32,11 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
 
     CheckFailed, before anything is fitted, where a feature is seen to know the future.
     """
-    if "order_history" not in config.features.families:
-        raise ConfigError(
-            f"{config.path}: `features.families` leaves out order_history; the baselines that "
-            "every model is compared with are computed from it."
-        )
+    require_order_history(config)
     with open_engine(config) as engine:
         prepared = prepare(engine, config, steps, until)
         dataset = prepared.table.dataset()
-        _refuse_one_class(dataset)
+        refuse_one_class(dataset)
         tests = test_snapshots(config, dataset)
         steps.begin("Auditing the labels")
         complete_until = prepared.sources.tables["orders"].complete_until
@@ -61,7 +57,13 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     shorter = prepared.table.shorter_datasets()
     comparable = prepared.comparable_from
     out_of_time = rolling(
-        dataset, tests, settings, _baselines(config), shorter, comparable, progress=fitted
+        dataset,
+        tests,
+        settings,
+        baselines(config, config.label.horizon_days),
+        shorter,
+        comparable,
+        progress=fitted,
     )
     steps.begin("Measuring")
     evaluation = _evaluated(config, dataset, out_of_time, tests)
@@ -94,11 +96,6 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     return record(tracking, config, trained)
 
 
-def model_settings(config: Config) -> ModelSettings:
-    """The config's choices about the model."""
-    return ModelSettings(**config.model.model_dump())
-
-
 def _evaluated(
     config: Config, dataset: Dataset, out_of_time: OutOfTime, tests: list[date]
 ) -> Evaluation:
@@ -107,63 +104,3 @@ def _evaluated(
     window, value_days = max(config.features.windows_days), terms.pop("value_days")
     facts = Facts.of(dataset, out_of_time, window, value_days)
     return evaluate(out_of_time, facts, tests, config.scoring.call_capacity, CallTerms(**terms))
-
-
-def _baselines(config: Config) -> dict[str, Recipe]:
-    """The rules that a sales manager has anyway, on the same rows."""
-    window = max(config.features.windows_days)
-    return {
-        "recency": recency_rule("days_since_last_order"),
-        "silence": silence_rule(recency="days_since_last_order", usual_gap="usual_order_gap"),
-        RIVAL: rfm_logistic(
-            recency="days_since_last_order",
-            frequency=f"orders_count_{window}d",
-            spend=f"spend_{window}d",
-        ),
-        BG_NBD: bg_nbd_silence(
-            order_days="order_days_ever",
-            tenure="days_since_first_order",
-            recency="days_since_last_order",
-            horizon_days=config.label.horizon_days,
-        ),
-    }
-
-
-def _refuse_one_class(dataset: Dataset) -> None:
-    if len(set(dataset.label.tolist())) < 2:
-        share = "every" if dataset.label[0] else "no"
-        raise DataError(
-            f"Nothing can be learned: {share} account defects in all {len(dataset.label):,} rows. "
-            "Check the mapping of `orders` and the choices under `label`."
-        )
-
-
-def test_snapshots(config: Config, dataset: Dataset) -> list[date]:
-    """The configured test snapshots for which there are rows."""
-    present = dataset.snapshots()
-    if config.backtest.test_snapshots:
-        settings = config.snapshots
-        taken = snapshot_dates(settings.first, settings.last, settings.every)
-        if between := [str(day) for day in config.backtest.test_snapshots if day not in taken]:
-            raise ConfigError(
-                f"{config.path}: no snapshot is taken on backtest.test_snapshots "
-                f"{', '.join(between)}; they are a {settings.every} apart from {settings.first}."
-            )
-        tests = [day for day in config.backtest.test_snapshots if day in present]
-    else:
-        tests = present[-(config.backtest.last or 0) :]
-    if not tests:
-        raise DataError(
-            "None of the test snapshots has a complete label: "
-            f"the mature snapshots reach from {present[0]} to {present[-1]}. "
-            "Choose `backtest.test_snapshots` among them."
-        )
-    for day in tests:
-        labels = dataset.label[dataset.as_of == np.datetime64(day, "D")]
-        if len(np.unique(labels)) < 2:
-            raise DataError(
-                f"The test snapshot {day} cannot measure a model: of its {len(labels):,} accounts "
-                f"{int(labels.sum()):,} defected. Choose other test snapshots, a longer cohort or "
-                "another horizon."
-            )
-    return tests

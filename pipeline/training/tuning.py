@@ -27,8 +27,8 @@ from pipeline.errors import DataError
 from pipeline.locks import exclusive
 from pipeline.output_files import writing
 from pipeline.tracking.runs import Tracking, open_tracking
+from pipeline.training.choices import model_settings, refuse_one_class, test_snapshots
 from pipeline.training.preparation import open_engine, prepare
-from pipeline.training.train import model_settings, test_snapshots
 
 DEVELOPMENT_SNAPSHOTS = 6
 """The latest ones before the tests; more would cost time and tell of a market long gone."""
@@ -76,6 +76,7 @@ def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tu
     with open_engine(config) as engine:
         prepared = prepare(engine, config, steps)
     dataset = prepared.table.dataset()
+    refuse_one_class(dataset)
     first_test = min(test_snapshots(config, dataset))
     development = search.development_rows(dataset, first_test)
     shorter = [

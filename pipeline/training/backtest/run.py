@@ -1,0 +1,132 @@
+"""What is compared out of time, but need not be in every training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from models.out_of_time import rolling
+from pipeline.config import Config
+from pipeline.console import Steps
+from pipeline.tracking.runs import Tracking, open_tracking
+from pipeline.training.backtest import ablation, calibration, labels
+from pipeline.training.backtest.ablation import Ablation
+from pipeline.training.backtest.calibration import WayRecord
+from pipeline.training.backtest.labels import LabelRecord
+from pipeline.training.choices import (
+    baselines,
+    model_settings,
+    refuse_one_class,
+    require_order_history,
+    test_snapshots,
+)
+from pipeline.training.preparation import open_engine, prepare
+
+
+@dataclass(frozen=True)
+class BackTest:
+    """What was found. earlier: each way to calibrate before the tests; tested: at them."""
+
+    tests: tuple[date, ...]
+    ablation: Ablation
+    earlier: Sequence[WayRecord]
+    tested: Sequence[WayRecord]
+    labels: Sequence[LabelRecord]
+    without: Mapping[str, str]
+    run_id: str = ""
+
+
+def backtest(config: Config, steps: Steps) -> BackTest:
+    """Compare families, ways to calibrate, labels and horizons; log one run to MLflow."""
+    require_order_history(config)
+    with open_engine(config) as engine:
+        prepared = prepare(engine, config, steps)
+        table = prepared.table
+        dataset = table.dataset()
+        refuse_one_class(dataset)
+        tests = test_snapshots(config, dataset)
+        steps.begin("Labelling by every definition")
+        complete_until = prepared.sources.tables["orders"].complete_until.date()
+        found = labels.labelled(engine, config, table, complete_until)
+    tracking = open_tracking(config)
+    tracking.connect()
+    settings, comparable = model_settings(config), prepared.comparable_from
+
+    def fitted(done: int, total: int, snapshot: date) -> None:
+        steps.begin(f"Fitting: as of {snapshot}", total=total)
+        for _ in range(done):
+            steps.advance()
+
+    shorter = table.shorter_datasets()
+    rules = baselines(config, config.label.horizon_days)
+    out_of_time = rolling(dataset, tests, settings, rules, shorter, comparable, progress=fitted)
+    before = [s.snapshot for s in out_of_time.splits if s.snapshot < min(tests)]
+    families = {feature.name: feature.family for feature in table.selection.features}
+    records, without = labels.label_records(found, config, settings, len(tests), comparable, steps)
+    result = BackTest(
+        tuple(tests),
+        ablation.ablation(dataset, shorter, families, tests, settings, steps),
+        calibration.way_records(out_of_time, before),
+        calibration.way_records(out_of_time, tests),
+        records,
+        without,
+    )
+    steps.begin("Logging to MLflow")
+    return _record(tracking, config, result)
+
+
+def lines(found: BackTest) -> list[str]:
+    """Everything as Markdown."""
+    tests = ", ".join(map(str, found.tests))
+    return [
+        f"Test snapshots: {tests}. All out of time; means over snapshots.",
+        "",
+        "## Feature families",
+        "",
+        *ablation.lines(found.ablation),
+        "",
+        f"## Ways to calibrate, {found.earlier[0].snapshots} snapshots before the tests",
+        "",
+        *calibration.lines(found.earlier),
+        "",
+        "## Ways to calibrate, test snapshots",
+        "",
+        *calibration.lines(found.tested),
+        "",
+        "## Labels and horizons",
+        "",
+        "Each at its own latest snapshots, by one learner.",
+        "",
+        *labels.lines(found.labels, dict(found.without)),
+    ]
+
+
+def _record(tracking: Tracking, config: Config, found: BackTest) -> BackTest:
+    tags = {
+        "kind": "back-test",
+        "config_sha256": config.digest(),
+        "label": config.label.definition,
+        "horizon_days": str(config.label.horizon_days),
+    }
+    text = "\n".join(lines(found))
+    with tracking.run(f"{config.name} back-test", tags=tags, description=text) as run:
+        run.params(config.flat())
+        run.metrics(
+            {
+                **{f"families/auc/{'+'.join(s.families)}": s.auc for s in found.ablation.subsets},
+                **{f"calibration/brier/{w.way.replace(' ', '_')}": w.brier for w in found.tested},
+                **{
+                    f"calibration/error/{w.way.replace(' ', '_')}": w.calibration_error
+                    for w in found.tested
+                },
+            }
+        )
+        run.text("backtest.md", text + "\n")
+        run.json("backtest.json", _plain(found))
+        return BackTest(**{**vars(found), "run_id": run.id})
+
+
+def _plain(found: BackTest) -> dict[str, Any]:
+    return {key: value for key, value in asdict(found).items() if key != "run_id"}

@@ -1,0 +1,91 @@
+"""What a config chooses for learning and for the back-test: settings, baselines, tests."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+
+from models.baselines import bg_nbd_silence, recency_rule, rfm_logistic, silence_rule
+from models.dataset import Dataset
+from models.recipe import Recipe
+from models.settings import ModelSettings
+from pipeline.config import Config
+from pipeline.errors import ConfigError, DataError
+from pipeline.tables.snapshots import snapshot_dates
+from pipeline.training.evaluation import BG_NBD, RIVAL
+
+
+def require_order_history(config: Config) -> None:
+    """The baselines need it, and a model without them beside it says nothing."""
+    if "order_history" not in config.features.families:
+        raise ConfigError(
+            f"{config.path}: `features.families` leaves out order_history; the baselines that "
+            "every model is compared with are computed from it."
+        )
+
+
+def model_settings(config: Config) -> ModelSettings:
+    """The config's choices about the model."""
+    return ModelSettings(**config.model.model_dump())
+
+
+def baselines(config: Config, horizon_days: int) -> dict[str, Recipe]:
+    """The rules that a sales manager has anyway, and the textbook's, for a horizon."""
+    window = max(config.features.windows_days)
+    return {
+        "recency": recency_rule("days_since_last_order"),
+        "silence": silence_rule(recency="days_since_last_order", usual_gap="usual_order_gap"),
+        RIVAL: rfm_logistic(
+            recency="days_since_last_order",
+            frequency=f"orders_count_{window}d",
+            spend=f"spend_{window}d",
+        ),
+        BG_NBD: bg_nbd_silence(
+            order_days="order_days_ever",
+            tenure="days_since_first_order",
+            recency="days_since_last_order",
+            horizon_days=horizon_days,
+        ),
+    }
+
+
+def refuse_one_class(dataset: Dataset) -> None:
+    """Whatever the model, it could learn nothing."""
+    if len(set(dataset.label.tolist())) < 2:
+        share = "every" if dataset.label[0] else "no"
+        raise DataError(
+            f"Nothing can be learned: {share} account defects in all {len(dataset.label):,} rows. "
+            "Check the mapping of `orders` and the choices under `label`."
+        )
+
+
+def test_snapshots(config: Config, dataset: Dataset) -> list[date]:
+    """The configured test snapshots for which there are rows."""
+    present = dataset.snapshots()
+    if config.backtest.test_snapshots:
+        settings = config.snapshots
+        taken = snapshot_dates(settings.first, settings.last, settings.every)
+        if between := [str(day) for day in config.backtest.test_snapshots if day not in taken]:
+            raise ConfigError(
+                f"{config.path}: no snapshot is taken on backtest.test_snapshots "
+                f"{', '.join(between)}; they are a {settings.every} apart from {settings.first}."
+            )
+        tests = [day for day in config.backtest.test_snapshots if day in present]
+    else:
+        tests = present[-(config.backtest.last or 0) :]
+    if not tests:
+        raise DataError(
+            "None of the test snapshots has a complete label: "
+            f"the mature snapshots reach from {present[0]} to {present[-1]}. "
+            "Choose `backtest.test_snapshots` among them."
+        )
+    for day in tests:
+        labels = dataset.label[dataset.as_of == np.datetime64(day, "D")]
+        if len(np.unique(labels)) < 2:
+            raise DataError(
+                f"The test snapshot {day} cannot measure a model: of its {len(labels):,} accounts "
+                f"{int(labels.sum()):,} defected. Choose other test snapshots, a longer cohort or "
+                "another horizon."
+            )
+    return tests
