@@ -180,16 +180,20 @@ class _Rows:
         return _Rows(self.key._replace(**key), **columns)
 
     def figures(self, drawn: Floats, called: Floats, curve: measures.Curve) -> dict[str, Floats]:
-        """Every figure with an interval, (r,); drawn, called (r, rows): how often, how often so."""
+        """Every figure that has an interval, (r,).
+
+        drawn, called (r, rows): how often each row was drawn, and how often of these it was called.
+        """
         found = {}
         if self.key.scorer != EXPECTED_LOSS:  # a ranking of the list, not of who defects
             found["auc"] = curve.auc()
             found["average_precision"] = curve.average_precision()
         if self.key.scorer in PROBABILITIES:
-            gap = self.score - self.label
-            found["brier"] = measures.mean(gap**2, drawn)
+            found["brier"] = measures.brier(self.label, self.score, drawn)
             found["calibration_error"] = curve.calibration_error()
-            found["calibration_in_the_large"] = np.abs(measures.mean(gap, drawn))
+            found["calibration_in_the_large"] = measures.calibration_in_the_large(
+                self.label, self.score, drawn
+            )
         precision, base_rate = (measures.mean(self.label, weight) for weight in (called, drawn))
         found["precision_at_capacity"] = precision
         found["lift_at_capacity"] = measures.over(precision, base_rate)
