@@ -8,6 +8,7 @@ from datetime import date
 
 import numpy as np
 
+from features.expressions import DAYS_PER_YEAR
 from models import measures
 from models.auc_gain import auc_gain
 from models.bootstrap import Interval
@@ -15,15 +16,24 @@ from models.dataset import Dataset
 from models.out_of_time import OutOfTime, predictable, rolling
 from models.settings import ModelSettings
 from pipeline.config import Config
+from pipeline.config.form import OWN_CADENCE_DAYS
 from pipeline.console import Steps
 from pipeline.engines import Engine
 from pipeline.errors import DataError
-from pipeline.tables.label_definitions import DEFINITIONS, Label, inactivity
+from pipeline.tables.label_definitions import (
+    Label,
+    fixed_horizon,
+    inactivity,
+    label_of,
+    own_cadence,
+    partial,
+)
 from pipeline.tables.training_table import TrainingTable, label_frame
 from pipeline.training.choices import baselines
 from pipeline.training.evaluation import RIVAL, published_risk
 
 HORIZONS = (30, 90, 180)
+USUAL_DAYS = 90  # of fallen sales, where the config's label has no horizon of its own
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,14 @@ def labelled(
     """
     chosen = config.label
     lag = chosen.reporting_lag_days
+    sales_days = fixed_horizon(chosen) or USUAL_DAYS
     labels = {
         label.says: label
         for label in (
-            *(make(chosen) for make in DEFINITIONS.values()),
+            label_of(chosen),
             *(inactivity(days, lag) for days in HORIZONS),
+            own_cadence(OWN_CADENCE_DAYS, lag),
+            partial(min(sales_days, DAYS_PER_YEAR), lag, chosen.partial_share),
         )
     }
     as_ofs = sorted({day.date() for day in table.features["as_of"]})

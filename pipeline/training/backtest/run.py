@@ -110,19 +110,12 @@ def _record(tracking: Tracking, config: Config, found: BackTest) -> BackTest:
         "label": config.label.definition,
         "horizon_days": str(config.label.horizon_days),
     }
-    text = "\n".join(lines(found))
+    text, subsets = "\n".join(lines(found)), found.ablation.subsets
     with tracking.run(f"{config.name} back-test", tags=tags, description=text) as run:
         run.params(config.flat())
-        run.metrics(
-            {
-                **{f"families/auc/{'+'.join(s.families)}": s.auc for s in found.ablation.subsets},
-                **{f"calibration/brier/{w.way.replace(' ', '_')}": w.brier for w in found.tested},
-                **{
-                    f"calibration/error/{w.way.replace(' ', '_')}": w.calibration_error
-                    for w in found.tested
-                },
-            }
-        )
+        run.metrics({f"families/auc/{' and '.join(s.families)}": s.auc for s in subsets})
+        run.metrics({f"calibration/brier/{way.way}": way.brier for way in found.tested})
+        run.metrics({f"calibration/error/{way.way}": way.calibration_error for way in found.tested})
         run.text("backtest.md", text + "\n")
         run.json("backtest.json", _plain(found))
         return BackTest(**{**vars(found), "run_id": run.id})
