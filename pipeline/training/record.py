@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from features.catalogue import catalogue
-from models.out_of_time import OutOfTime
-from models.risk_model import RiskModel
 from pipeline.config import Config
 from pipeline.errors import CheckFailed
 from pipeline.tables.label_definitions import label_of
@@ -22,33 +19,18 @@ from pipeline.training.evaluation import (
     MEAN,
     MODEL,
     RIVAL,
-    Evaluation,
     gain_over,
     published_risk,
 )
-from pipeline.training.horizons import Horizons
-from pipeline.training.label_audit import LabelAudit
 from pipeline.training.leakage import LeakageReport, markdown
+from pipeline.training.model_card import model_card
 from pipeline.training.preparation import Prepared
 from pipeline.training.reporting import metrics, said, table
+from pipeline.training.trained import Trained
 from pipeline.version import code_version
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A fitted model and what was measured on the way to it."""
-
-    prepared: Prepared
-    leakage: LeakageReport
-    labels: LabelAudit
-    tests: tuple[date, ...]
-    out_of_time: OutOfTime
-    evaluation: Evaluation
-    horizons: Horizons
-    model: RiskModel
 
 
 @dataclass(frozen=True)
@@ -62,15 +44,14 @@ class Registered:
 
 def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
     """Log one run and register its model as the challenger."""
-    headline = _headline(config, trained)
+    headline, card = _headline(config, trained), model_card(config, trained)
     tags = _tags(config, trained.leakage) | {"label_end": str(trained.model.label_end)}
     with tracking.run(_run_name(config), tags=tags, description=headline) as run:
         _log(run, config, trained)
+        run.text("model_card.md", card)
         with tempfile.TemporaryDirectory(prefix="defection-") as folder:
             trained.model.save(Path(folder))
-            version = run.register(
-                Path(folder), trained.model.names, description=headline, tags=tags
-            )
+            version = run.register(Path(folder), trained.model.names, description=card, tags=tags)
     return Registered(version, run.id, trained)
 
 

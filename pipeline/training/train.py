@@ -24,7 +24,8 @@ from pipeline.training.horizons import fit_horizons
 from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
 from pipeline.training.preparation import open_engine, prepare
-from pipeline.training.record import Registered, Trained, record, refuse
+from pipeline.training.record import Registered, record, refuse
+from pipeline.training.trained import Trained
 
 
 def train(config: Config, steps: Steps, until: date | None = None) -> Registered:

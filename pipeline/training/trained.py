@@ -1,0 +1,28 @@
+"""What a training has made and measured, before it is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from models.out_of_time import OutOfTime
+from models.risk_model import RiskModel
+from pipeline.training.evaluation import Evaluation
+from pipeline.training.horizons import Horizons
+from pipeline.training.label_audit import LabelAudit
+from pipeline.training.leakage import LeakageReport
+from pipeline.training.preparation import Prepared
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model and what was measured on the way to it."""
+
+    prepared: Prepared
+    leakage: LeakageReport
+    labels: LabelAudit
+    tests: tuple[date, ...]
+    out_of_time: OutOfTime
+    evaluation: Evaluation
+    horizons: Horizons
+    model: RiskModel
