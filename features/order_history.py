@@ -44,6 +44,7 @@ order_lines = Population("order_lines", "orders", where="amount_cents > 0")
 margin_lines = Population(
     "margin_lines", "orders", where="amount_cents > 0 AND margin_cents IS NOT NULL"
 )
+traded_lines = Population("traded_lines", "orders")
 return_lines = Population("return_lines", "orders", where="amount_cents < 0")
 category_lines = Population(
     "category_lines", "orders", where="amount_cents > 0 AND category IS NOT NULL"
@@ -138,6 +139,23 @@ def spend(within: int | None, ago: int = 0) -> Total:
 def margin(within: int | None) -> Total:
     """Cents of recorded margin on what was ordered within the window."""
     return Total(margin_lines, within, measure="margin_cents")
+
+
+def traded(within: int, ago: int = 0) -> dict[str, Value]:
+    """What was traded within the window, returns deducted, in units of the currency.
+
+    recorded_margin, and the amount_with_margin of the lines that record one; the
+    amount_without_margin of those that do not.
+    """
+    measures = {
+        "recorded_margin": "COALESCE(margin_cents, 0)",
+        "amount_with_margin": "CASE WHEN margin_cents IS NULL THEN 0 ELSE amount_cents END",
+        "amount_without_margin": "CASE WHEN margin_cents IS NULL THEN amount_cents ELSE 0 END",
+    }
+    return {
+        name: money(Total(traded_lines, within, ago, measure=measure))
+        for name, measure in measures.items()
+    }
 
 
 def gap_mean(within: int) -> Value:

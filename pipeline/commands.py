@@ -111,7 +111,7 @@ def run_features(
 
 def run_train(config: Config, until: date | None) -> Registered:
     """Train and register a challenger; print what was measured."""
-    from pipeline.training.reporting import table
+    from pipeline.training.reporting import table, value_line
     from pipeline.training.train import train
 
     with console.steps() as steps:
@@ -129,6 +129,7 @@ def run_train(config: Config, until: date | None) -> Registered:
     for line in (*trained.horizons.lines(), trained.labels.line()):
         console.say(line)
     console.say(trained.leakage.line())
+    console.say(value_line(trained.value))
     for warning in trained.prepared.sources.warnings:
         console.complain("\n".join(warning.lines()))
     if trained.prepared.immature:
@@ -236,15 +237,18 @@ def _place(config: Config, table: str, only: Sequence[str]) -> Path:
 
 
 def _say_list(folder: Path) -> None:
-    columns = ["rank", "account_id", "name", "risk", "risk_band", "tier", "days_silent"]
+    columns = ["rank", "account_id", "name", "risk", "value_at_stake", "expected_loss"]
+    columns += ["tier", "days_silent"]
     top = pq.read_table(folder / "scores.parquet", columns=columns).slice(0, _SHOWN).to_pylist()
     console.say(
-        f"{'rank':>4}  {'account':<12}{'risk':>6}  {'band':<8}{'tier':<6}{'silent':>9}  name"
+        f"{'rank':>4}  {'account':<12}{'risk':>6}{'at stake':>12}{'loss':>12}  {'tier':<6}"
+        f"{'silent':>9}  name"
     )
     for row in top:
         console.say(
-            f"{row['rank']:>4}  {row['account_id']:<12}{row['risk']:>6.1%}  {row['risk_band']:<8}"
-            f"{row['tier']:<6}{row['days_silent']:>4.0f} days  {row['name'] or ''}"
+            f"{row['rank']:>4}  {row['account_id']:<12}{row['risk']:>6.1%}"
+            f"{row['value_at_stake']:>12,.0f}{row['expected_loss']:>12,.0f}  {row['tier']:<6}"
+            f"{row['days_silent']:>4.0f} days  {row['name'] or ''}"
         )
 
 

@@ -9,8 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
-_RISKS = ("risk", "risk_30", "risk_90", "risk_180", "previous_risk", "change")
-_DECIMALS = {**dict.fromkeys(_RISKS, 3), "days_silent": 0, "usual_gap": 0}
+_DECIMALS = {
+    **dict.fromkeys(("risk", "risk_30", "risk_90", "risk_180", "previous_risk", "change"), 3),
+    **dict.fromkeys(("days_silent", "usual_gap"), 0),
+    **dict.fromkeys(("value_at_stake", "value_at_stake_low", "value_at_stake_high"), 0),
+    "expected_loss": 0,
+}
 
 
 def write_call_list(path: Path, scores: pa.Table, capacity: int) -> int:

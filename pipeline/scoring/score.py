@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from features.contact_breadth import touches
 from features.definition import Selection
 from features.values import Last
-from models import risk_model
+from models import risk_model, value_at_stake
 from models.risk_model import RiskModel
+from models.value_at_stake import ValueAtStake
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engines import Engine
@@ -43,7 +44,14 @@ class Request:
     as_of: date
     version: int
     model: RiskModel
-    previous: Path | None
+    value: ValueAtStake
+    previous: Path | None = None
+
+    @property
+    def learned_until(self) -> date:
+        """The end of what the model learned from; an earlier date's scores would use the future."""
+        years = self.value.outcome_end
+        return max(self.model.label_end, date.fromisoformat(years) if years else date.min)
 
 
 def score(
@@ -61,14 +69,17 @@ def score(
     with tempfile.TemporaryDirectory(prefix="defection-") as folder:
         files = registry.download(version, Path(folder))
         loaded = risk_model.load(files, expected_sha256=version.sha256)
+        value = value_at_stake.load(files)
     _refuse_other_meaning(config, loaded, version.version)
-    if as_of < loaded.label_end and not replay:
+    request = Request(config, as_of, version.version, loaded, value)
+    until = request.learned_until
+    if as_of < until and not replay:
         raise ConfigError(
             f"Model version {version.version} learned from what happened until "
-            f"{loaded.label_end}; scoring {as_of} with it would use the future. "
+            f"{until}; scoring {as_of} with it would use the future. "
             "Score a later date, or pass --replay to see knowingly what it says of the past."
         )
-    root = config.output / ("scores" if as_of >= loaded.label_end else "replays")
+    root = config.output / ("scores" if as_of >= until else "replays")
     with open_engine(config) as engine:
         steps.begin("Reading the sources")
         sources = load_sources(config, engine)
@@ -78,7 +89,7 @@ def score(
         selection = selected_features(config, sources)
         _refuse_other_definitions(config, selection, loaded, version.version)
         previous = newest_before(root, as_of)
-        request = Request(config, as_of, version.version, loaded, previous)
+        request = replace(request, previous=previous)
         inputs = {
             "as_of": str(as_of),
             "config_sha256": config.digest(),
@@ -147,6 +158,7 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         frame,
         request.model.risk(features, names, as_of),
         request.model.risk_by_horizon(features, names, as_of),
+        request.value,
         as_of=as_of,
         horizon_days=config.label.horizon_days,
         bands=config.scoring.bands,
@@ -169,7 +181,12 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         },
         "previous_as_of": request.previous.parent.parent.name if request.previous else None,
         "label_end": str(request.model.label_end),
-        "replay": as_of < request.model.label_end,
+        "replay": as_of < request.learned_until,
+        "value_at_stake": {
+            "basis": request.value.basis,
+            "learned_from": list(request.value.snapshots),
+            "outcome_end": request.value.outcome_end,
+        },
         "quarantined": {name: table.quarantined for name, table in sources.tables.items()},
         "features_left_out": dict(selection.left_out),
         "columns_without_data": [

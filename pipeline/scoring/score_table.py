@@ -1,4 +1,4 @@
-"""The published table of scores: one row per account of the cohort, in order of risk."""
+"""The published table of scores: one row per account of the cohort, by expected loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pyarrow as pa
 from features.expressions import DAYS_PER_YEAR
 from features.order_history import days_silent, order_days, order_lines, spend, usual_gap
 from features.values import Last, Value
+from models.value_at_stake import ValueAtStake
 from pipeline.tables.tiers import tiers
+from pipeline.tables.trade import past_of, past_trade
 
 THIN_HISTORY_DAYS = 3  # order days below which a history is too short to know its rhythm
 
@@ -32,7 +34,12 @@ SCHEMA = pa.schema(
         ("risk_band", pa.string()),
         ("previous_risk", pa.float64()),
         ("change", pa.float64()),
+        ("value_at_stake", pa.float64()),
+        ("value_at_stake_low", pa.float64()),
+        ("value_at_stake_high", pa.float64()),
+        ("value_basis", pa.string()),
         ("currency", pa.string()),
+        ("expected_loss", pa.float64()),
         ("tier", pa.string()),
         ("key_account", pa.bool_()),
         ("days_silent", pa.float64()),
@@ -46,13 +53,14 @@ SCHEMA = pa.schema(
 
 
 def shown_values(last_touch: Last | None) -> dict[str, Value]:
-    """What the list shows besides the risk, to be computed with the features."""
+    """What the list shows and ranks by besides the risk, to be computed with the features."""
     values: dict[str, Value] = {
         "shown_days_silent": days_silent,
         "shown_usual_gap": usual_gap,
         "shown_last_order_s": Last(order_lines),
         "shown_value": spend(DAYS_PER_YEAR),
         "shown_order_days": order_days(None),
+        **past_trade(),
     }
     if last_touch is not None:
         values["shown_last_touch_s"] = last_touch
@@ -63,6 +71,7 @@ def score_table(
     frame: pd.DataFrame,
     risk: npt.NDArray[np.float64],
     by_horizon: Mapping[int, npt.NDArray[np.float64]],
+    value: ValueAtStake,
     *,
     as_of: date,
     horizon_days: int,
@@ -72,15 +81,17 @@ def score_table(
     currency: str | None,
     people: pd.DataFrame,
 ) -> pa.Table:
-    """Put together and rank the published columns.
+    """Put together the published columns and rank them by expected loss, then risk, then account.
 
-    frame: account_id and `shown_values`, a row per account. risk: (n,), 0-1. bands: lowest risk
+    frame: account_id and `shown_values`, a row per account. risk: (n,), 0-1. value: what tells how
+    much is at stake. bands: lowest risk
     of each band. previous: the risk last published, by account_id. people: name and owner_id by
     account_id.
     """
     touched = frame.get("shown_last_touch_s", pd.Series(np.nan, index=frame.index))
     accounts = frame["account_id"]
     before = accounts.map(previous).astype("float64")
+    stake = value.at_stake(past_of(frame))
     ordered = sorted(bands.items(), key=lambda band: -band[1])
     columns: dict[str, object] = {
         "account_id": accounts,
@@ -96,7 +107,12 @@ def score_table(
         ),
         "previous_risk": before,
         "change": risk - before,
+        "value_at_stake": stake.value,
+        "value_at_stake_low": stake.low,
+        "value_at_stake_high": stake.high,
+        "value_basis": value.basis,
         "currency": currency,
+        "expected_loss": risk * stake.value,
         "key_account": None,
         "tier": tiers(frame["shown_value"].to_numpy(dtype=np.float64)),
         "days_silent": frame["shown_days_silent"],
@@ -107,7 +123,9 @@ def score_table(
         "model_version": model_version,
     }
     table = pd.DataFrame(columns, index=frame.index)
-    table = table.sort_values(["risk", "account_id"], ascending=[False, True], ignore_index=True)
+    table = table.sort_values(
+        ["expected_loss", "risk", "account_id"], ascending=[False, False, True], ignore_index=True
+    )
     table.insert(0, "rank", np.arange(1, len(table) + 1))
     return pa.Table.from_pandas(
         table, schema=SCHEMA, preserve_index=False

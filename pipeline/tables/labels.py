@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from features.expressions import DAYS_PER_YEAR
+from features.order_history import traded
 from features.values import Value
 from pipeline.engines import Engine, quoted
 from pipeline.tables.label_definitions import Label
+from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import IDENTITY, make_values_table
 
 
@@ -59,16 +62,9 @@ def make_later_values(
     An account merged into another in the meantime is answered by the other. Null, counts and
     totals too, where there is nothing to be known of an account.
     """
-    asked, moment = f"{into}_asked", f"EPOCH(CAST(wanted.as_of + {days} AS TIMESTAMP))"
+    asked = f"{into}_asked"
     make_values_table(engine, asked, values, [as_of + timedelta(days=days) for as_of in as_ofs])
-    successor, identity = "wanted.account_id", ""
-    if engine.has_table(IDENTITY):
-        successor = "COALESCE(identity.known_as, wanted.account_id)"
-        identity = (
-            f"LEFT JOIN {IDENTITY} AS identity ON identity.account_id = wanted.account_id "
-            f"AND identity.from_s < {moment} "
-            f"AND (identity.to_s IS NULL OR identity.to_s >= {moment}) "
-        )
+    successor, identity = _successor(engine, days)
     listed = "".join(f", asked.{name}" for name in values)
     engine.make(
         into,
@@ -77,3 +73,50 @@ def make_later_values(
         f"AND asked.as_of = wanted.as_of + {days}",
     )
     engine.drop(asked)
+
+
+def next_year(reporting_lag_days: int) -> Maturity:
+    """When what was traded in the year after a snapshot is known."""
+    return Maturity(DAYS_PER_YEAR, reporting_lag_days)
+
+
+def make_next_year(
+    engine: Engine, into: str, rows: str, as_ofs: Sequence[date], maturity: Maturity
+) -> None:
+    """Create `into`: account_id, as_of, year_complete and what `traded` says, a row per `rows`.
+
+    The amounts are those of `[as_of, as_of + horizon)` known by `year_complete`; 0 where nothing
+    was traded. An account merged into another in the meantime has what the other traded; where
+    several of a snapshot's `rows` have become one, what each would have brought is unknown: null.
+    """
+    lag = maturity.reporting_lag_days
+    days = maturity.horizon_days + lag
+    asked = f"{into}_asked"
+    amounts = traded(days, lag)
+    make_values_table(engine, asked, amounts, [maturity.label_complete(day) for day in as_ofs])
+    successor, identity = _successor(engine, days)
+    alone = f"COUNT(*) OVER (PARTITION BY {successor}, wanted.as_of) = 1"
+    columns = ", ".join(
+        f"CASE WHEN {alone} THEN COALESCE(asked.{name}, 0) END AS {name}" for name in amounts
+    )
+    engine.make(
+        into,
+        f"SELECT wanted.account_id, wanted.as_of, CAST(wanted.as_of + {days} AS DATE) "
+        f"AS year_complete, {columns} FROM {quoted(rows)} AS wanted {identity}"
+        f"LEFT JOIN {quoted(asked)} AS asked ON asked.account_id = {successor} "
+        f"AND asked.as_of = wanted.as_of + {days}",
+    )
+    engine.drop(asked)
+
+
+def _successor(engine: Engine, days: int) -> tuple[str, str]:
+    """SQL: whom an account of `wanted` counts for `days` after its as_of, and the join it needs."""
+    if not engine.has_table(IDENTITY):
+        return "wanted.account_id", ""
+    moment = f"EPOCH(CAST(wanted.as_of + {days} AS TIMESTAMP))"
+    return (
+        "COALESCE(identity.known_as, wanted.account_id)",
+        f"LEFT JOIN {IDENTITY} AS identity ON identity.account_id = wanted.account_id "
+        f"AND identity.from_s < {moment} "
+        f"AND (identity.to_s IS NULL OR identity.to_s >= {moment}) ",
+    )

@@ -10,16 +10,20 @@ import numpy as np
 import pandas as pd
 
 from features.definition import Selection, select
+from features.order_history import traded
 from features.values import Value
 from models.dataset import Dataset
 from models.ensemble import shorter_horizons
+from models.value_at_stake import Years
 from pipeline.config import Config
 from pipeline.engines import Engine
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources import Sources
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 from pipeline.tables.label_definitions import GAPS, Label, inactivity, label_of
-from pipeline.tables.labels import make_labels
+from pipeline.tables.labels import make_labels, make_next_year
+from pipeline.tables.snapshots import Maturity
+from pipeline.tables.trade import past_trade, years_of
 from pipeline.tables.values_table import make_values_table
 from pipeline.wording import listed
 
@@ -37,6 +41,8 @@ class TrainingTable:
     without labels, also at snapshots that are mature for a shorter horizon only. labels, by further
     horizons in days: account_id, as_of, label_complete, defected. shorter: those of them that the
     model learns beside the main one. published: those whose risks are published beside it.
+    trade: what the accounts of `frame` traded before and, where it is known, in the next year; see
+    `pipeline.tables.trade`. None where nobody asked.
     """
 
     frame: pd.DataFrame
@@ -45,6 +51,7 @@ class TrainingTable:
     labels: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     shorter: tuple[int, ...] = ()
     published: tuple[int, ...] = ()
+    trade: pd.DataFrame | None = None
 
     def dataset(self) -> Dataset:
         """The same rows as plain arrays."""
@@ -61,6 +68,12 @@ class TrainingTable:
     def labelled(self, labels: pd.DataFrame) -> Dataset:
         """The rows with other labels: account_id, as_of, label_complete, defected."""
         return self._dataset(self.features.merge(labels, on=list(KEYS), validate="one_to_one"))
+
+    def years(self) -> Years:
+        """What value at stake is learned from, as plain arrays; ValueError where none was asked."""
+        if self.trade is None:
+            raise ValueError("this table was built without trade")
+        return years_of(self.trade)
 
     def _dataset(self, frame: pd.DataFrame) -> Dataset:
         names = tuple(feature.name for feature in self.selection.features)
@@ -148,29 +161,35 @@ def training_table(
     config: Config,
     sources: Sources,
     labelled: Sequence[tuple[Label, Sequence[date]]],
+    year: tuple[Maturity, Sequence[date]],
     progress: Progress | None = None,
 ) -> TrainingTable:
-    """Features and labels of the active cohort.
+    """Features, labels and trade of the active cohort.
 
-    labelled: each label with the snapshots at which it is mature, the main one last.
+    labelled: each label with the snapshots at which it is mature, the main one last. year: the same
+    of what is traded in the next year.
     """
     selection = selected_features(config, sources)
     as_ofs = sorted({as_of for _, mature in labelled for as_of in mature})
     make_active_cohort(engine, "cohort", as_ofs, config.cohort.days)
     values = {feature.name: feature.value for feature in selection.features}
-    features = feature_frame(engine, values, as_ofs, "cohort", progress)
+    computed = feature_frame(engine, {**values, **past_trade()}, as_ofs, "cohort", progress)
+    past = computed[[*KEYS, *past_trade()]]
+    features = computed.drop(columns=list(past_trade()))
     frames = []
     for label, mature in labelled:
         frames.append(label_frame(engine, label, mature))
     *further, main = frames
     horizons = (label.maturity.horizon_days for label, _ in labelled)
+    frame = features.merge(main, on=list(KEYS), validate="one_to_one")
     return TrainingTable(
-        features.merge(main, on=list(KEYS), validate="one_to_one"),
+        frame,
         selection,
         features,
         dict(zip(horizons, further, strict=False)),
         _shorter(config),
         _published(config),
+        _with_next_year(engine, past.merge(frame[[*KEYS, "defected"]]), year),
     )
 
 
@@ -195,3 +214,17 @@ def _refuse_no_cadence(label: Label, labels: pd.DataFrame) -> None:
             f"so all accounts would be watched for {longest} days. Choose `label: {{definition: "
             f"inactivity, horizon_days: {longest}}}`, or check the mapping of `orders`."
         )
+
+
+def _with_next_year(
+    engine: Engine, past: pd.DataFrame, year: tuple[Maturity, Sequence[date]]
+) -> pd.DataFrame:
+    """The rows with what was traded in their next year; null where it is not known."""
+    maturity, mature = year
+    names = ["year_complete", *traded(maturity.horizon_days)]
+    if not mature:
+        return past.assign(**dict.fromkeys(names))
+    make_next_year(engine, "next_year", "cohort", mature, maturity)
+    found = engine.frame("SELECT * FROM next_year")
+    found = found[found["as_of"].isin(pd.to_datetime(list(mature)))]
+    return past.merge(found, on=list(KEYS), how="left", validate="one_to_one")

@@ -11,6 +11,7 @@ from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
 from pipeline.tables.derived import make_derived_tables
+from pipeline.tables.labels import next_year
 from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tables.training_table import TrainingTable, learned_labels, training_table
 
@@ -63,17 +64,26 @@ def prepare(
             "`snapshots`, a `label` with a shorter horizon, or a newer extract."
         )
     refuse_stale(config, sources, mature[-1])
+    ((first_order,),) = engine.rows("SELECT CAST(MIN(occurred_at) AS DATE) FROM orders")
+    year = next_year(config.label.reporting_lag_days)
+    # What a year is worth is learned where the data hold the year before and the year after.
+    since = first_order + timedelta(days=year.horizon_days)
+    years = [day for day in year.split(mature, complete_until)[0] if day >= since]
     steps.begin(f"Building features and labels at {len(mature)} snapshots")
     labelled = [(label, label.maturity.split(wanted, complete_until)[0]) for label in labels]
     table = training_table(
-        engine, config, sources, labelled, steps.detail("Building features and labels")
+        engine,
+        config,
+        sources,
+        labelled,
+        (year, years),
+        steps.detail("Building features and labels"),
     )
     if table.frame.empty:
         raise DataError(
             f"No account has an order in the {config.cohort.days} days before any snapshot from "
             f"{mature[0]} to {mature[-1]}. Check `snapshots` and `cohort.days` against the orders."
         )
-    ((first_order,),) = engine.rows("SELECT CAST(MIN(occurred_at) AS DATE) FROM orders")
     comparable_from = first_order + timedelta(days=config.cohort.days)
     return Prepared(table, sources, tuple(immature), until, comparable_from)
 

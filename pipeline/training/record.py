@@ -25,7 +25,7 @@ from pipeline.training.evaluation import (
 from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.model_card import model_card
 from pipeline.training.preparation import Prepared
-from pipeline.training.reporting import metrics, said, table
+from pipeline.training.reporting import metrics, said, table, value_line
 from pipeline.training.trained import Trained
 from pipeline.version import code_version
 
@@ -51,6 +51,7 @@ def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
         run.text("model_card.md", card)
         with tempfile.TemporaryDirectory(prefix="defection-") as folder:
             trained.model.save(Path(folder))
+            trained.value.save(Path(folder))
             version = run.register(Path(folder), trained.model.names, description=card, tags=tags)
     return Registered(version, run.id, trained)
 
@@ -101,7 +102,7 @@ def _headline(config: Config, trained: Trained) -> str:
         f"| test snapshot | accounts | defected | AUC {' | AUC '.join(names)} "
         f"| gain over {RIVAL} (95 %) |\n|{'---|' * (len(names) + 4)}\n"
         + rows
-        + f"\n\n{trained.leakage.line()}\n"
+        + f"\n\n{trained.leakage.line()}\n\n{value_line(trained.value)}\n"
     )
 
 
@@ -155,7 +156,13 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
     run.json("label_audit.json", trained.labels.to_json())
     run.text("label_audit.md", label_audit.markdown(trained.labels))
     run.json("horizons.json", trained.horizons.to_json())
-    run.params({"data.label_end": str(trained.model.label_end)})
+    run.params(
+        {
+            "data.label_end": str(trained.model.label_end),
+            "value_at_stake.basis": trained.value.basis,
+            "value_at_stake.outcome_end": str(trained.value.outcome_end),
+        }
+    )
     run.metrics(metrics(evaluation))
     run.text("evaluation.csv", evaluation.frame().to_csv(index=False, float_format="%.8g"))
     run.text("evaluation.txt", "\n".join(table(evaluation)) + "\n")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 from models.bootstrap import Interval
+from models.value_at_stake import ValueAtStake
 from pipeline.training.evaluation import ALL, COHORT, MEAN, MODEL, RIVAL, Evaluation, gain_over
+from pipeline.wording import counted
 
 CHIEF = (  # what a reviewer compares scorers and tiers by; the rest is for who looks closer
     "accounts",
@@ -68,3 +70,17 @@ def metrics(evaluation: Evaluation) -> dict[str, float | None]:
         if own and whole and math.isfinite(figure.low):
             found |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
     return found
+
+
+def value_line(value: ValueAtStake) -> str:
+    """What value at stake rests on, in a sentence."""
+    if not value.learned:
+        return (
+            f"Value at stake: {value.basis}, without an interval; no snapshot yet has a complete "
+            "year before and after it with enough accounts that stayed and that defected"
+        )
+    days = value.snapshots
+    return (
+        f"Value at stake: next year's {value.basis} if an account stays less if it defects, "
+        f"learned from {counted(len(days), 'snapshot')}, {days[0]} to {days[-1]}"
+    )

@@ -8,6 +8,7 @@ from models.dataset import Dataset
 from models.out_of_time import OutOfTime, rolling
 from models.profit import CallTerms
 from models.risk_model import fit_final
+from models.value_at_stake import fit as fit_value_at_stake
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.tables.label_definitions import fixed_horizon
@@ -90,9 +91,10 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         fixed_horizon(config.label),
         horizons.models,
     )
+    value = fit_value_at_stake(prepared.table.years(), settings.seed)
     steps.begin("Logging to MLflow")
     trained = Trained(
-        prepared, leakage, audit, tuple(tests), out_of_time, evaluation, horizons, model
+        prepared, leakage, audit, tuple(tests), out_of_time, evaluation, horizons, model, value
     )
     return record(tracking, config, trained)
 

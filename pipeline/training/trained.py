@@ -7,6 +7,7 @@ from datetime import date
 
 from models.out_of_time import OutOfTime
 from models.risk_model import RiskModel
+from models.value_at_stake import ValueAtStake
 from pipeline.training.evaluation import Evaluation
 from pipeline.training.horizons import Horizons
 from pipeline.training.label_audit import LabelAudit
@@ -26,3 +27,4 @@ class Trained:
     evaluation: Evaluation
     horizons: Horizons
     model: RiskModel
+    value: ValueAtStake

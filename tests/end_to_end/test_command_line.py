@@ -26,6 +26,7 @@ def test_train_prints_the_model_beside_its_baselines(project) -> None:
     assert done.returncode == 0, done.stderr
     assert "gain over logistic (95 %)" in done.stdout
     assert "Leakage report: passed" in done.stdout
+    assert "Value at stake: next year's margin if an account stays less if it def" in done.stdout
     assert "Registered as version 1 of small, alias challenger" in done.stdout
     assert "Dropped, because the label is not complete yet: 2025-10-01" in done.stdout
 
@@ -38,13 +39,18 @@ def test_score_publishes_a_ranked_list(trained) -> None:
     assert {file.name for file in folder.iterdir()} == names
     scores = pq.read_table(folder / "scores.parquet").to_pandas()
     assert scores["rank"].tolist() == list(range(1, len(scores) + 1))
-    assert scores["risk"].is_monotonic_decreasing
+    assert scores["expected_loss"].is_monotonic_decreasing
+    assert (scores["expected_loss"] == scores["risk"] * scores["value_at_stake"]).all()
+    assert set(scores["value_basis"]) == {"margin"}
+    assert (scores["value_at_stake_low"] <= scores["value_at_stake_high"]).all()
     assert scores["risk"].between(0, 1).all()
     assert scores["account_id"].is_unique
     assert (scores["days_silent"] <= 180).all()
     listed = (folder / "call_list.csv").read_bytes()
     assert listed.startswith(b"\xef\xbb\xbfrank,account_id")
     manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["value_at_stake"]["basis"] == "margin"
+    assert manifest["value_at_stake"]["outcome_end"] <= "2026-01-01"
     for files in manifest["inputs"]["sources"].values():
         for file in files:
             content = Path(file["path"]).read_bytes()
@@ -139,9 +145,10 @@ def test_scoring_before_training_says_so(project) -> None:
 
 
 def test_training_until_a_date_drops_what_was_not_known(project) -> None:
-    done = project.defection("train", "--until", "2025-10-15")
+    done = project.defection("train", "--until", "2025-09-10")
     assert done.returncode == 0, done.stderr
-    assert "Dropped, because the label is not complete yet: 2025-08-01, 2025-09-01" in done.stdout
+    assert "Dropped, because the label is not complete yet: 2025-06-01, 2025-07-01" in done.stdout
+    assert "Value at stake: last year's margin, without an interval" in done.stdout
 
 
 def test_the_whole_cohort_has_more_accounts(project) -> None:
@@ -291,11 +298,13 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
     )
     assert {f"2025-09-01/{name}" for name in measured} <= metrics
     assert {"label.horizon_days", "model.trees", "data.label_end"} <= params
+    assert {"value_at_stake.basis", "value_at_stake.outcome_end"} <= params
     artifacts = {path.name for path in (trained.folder / "mlflow" / "artifacts").rglob("*.*")}
     plots = {"roc", "precision_recall", "calibration", "gain", "importance", "backtest"}
     assert {f"{plot}.png" for plot in plots} <= artifacts
     assert {"config.yaml", "feature_catalogue.md", "lineage.json", "booster_1.txt"} <= artifacts
     assert {"leakage_report.json", "leakage_report.md", "evaluation.csv"} <= artifacts
+    assert {"leakage_report.json", "leakage_report.md", "value_at_stake.json"} <= artifacts
     assert tags["leakage"] == "passed"
     assert "Leakage report: passed" in tags["mlflow.note.content"]
     orders = Path(load_config(trained.config).sources["orders"].path).read_bytes()

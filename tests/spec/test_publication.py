@@ -17,13 +17,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.value_at_stake import ValueAtStake
 from pipeline.errors import CannotWrite, TryAgain
 from pipeline.locks import exclusive
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.publication import newest_before, publish
 from pipeline.scoring.score_table import score_table
+from pipeline.tables.trade import past_trade
 
 D = date(2025, 1, 1)
+LAST_YEAR = ValueAtStake(margin_share=1.0)  # nothing learned: last year's number
 
 
 def one_file(folder: Path) -> Mapping[str, Any]:
@@ -109,7 +112,14 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path) -> None:
         publish(tmp_path / "a file" / "scores", D, 1, {}, one_file)
 
 
-def scores(names: list[str], value: list[float], risk: list[float]) -> Any:
+def scores(
+    names: list[str],
+    value: list[float],
+    risk: list[float],
+    rule: ValueAtStake = LAST_YEAR,
+) -> Any:
+    """The table of accounts A0, A1, ... known for a year, whose margin is their value."""
+    last_year = dict(zip(past_trade(), [value, value, 0.0, 0.0, 0.0, 0.0, 365.0], strict=True))
     frame = pd.DataFrame(
         {
             "account_id": [f"A{i}" for i in range(len(names))],
@@ -118,6 +128,7 @@ def scores(names: list[str], value: list[float], risk: list[float]) -> Any:
             "shown_last_order_s": datetime(2024, 12, 20).timestamp(),
             "shown_value": value,
             "shown_order_days": [2.0, *[5.0] * (len(names) - 1)],
+            **last_year,
         }
     )
     people = pd.DataFrame({"name": names, "owner_id": None}, index=frame["account_id"])
@@ -125,6 +136,7 @@ def scores(names: list[str], value: list[float], risk: list[float]) -> Any:
         frame,
         np.array(risk),
         {90: np.array(risk)},
+        rule,
         as_of=D,
         horizon_days=90,
         bands={"high": 0.5, "medium": 0.25, "low": 0.0},
@@ -135,16 +147,39 @@ def scores(names: list[str], value: list[float], risk: list[float]) -> Any:
     )
 
 
-def test_scores_are_ranked_by_risk_then_by_account() -> None:
-    rows = scores(["x", "y", "z"], [1, 1, 1], [0.25, 0.5, 0.5]).to_pylist()
-    assert [(r["rank"], r["account_id"], r["risk_band"]) for r in rows] == [
-        (1, "A1", "high"),
-        (2, "A2", "high"),
-        (3, "A0", "medium"),
+def test_scores_are_ranked_by_expected_loss_then_risk_then_account() -> None:
+    rows = scores(list("vwxyz"), [100, 50, 50, 400, 10], [0.25, 0.5, 0.5, 0.1, 0.9]).to_pylist()
+    assert [(r["rank"], r["account_id"], r["expected_loss"], r["risk_band"]) for r in rows] == [
+        (1, "A3", 40, "low"),
+        (2, "A1", 25, "high"),
+        (3, "A2", 25, "high"),
+        (4, "A0", 25, "medium"),
+        (5, "A4", 9, "high"),
     ]
-    assert [r["change"] for r in rows] == [pytest.approx(0.3), None, None]
-    assert [r["thin_history"] for r in rows] == [False, False, True]
-    assert rows[2]["usual_gap"] is None
+    assert [r["change"] for r in rows] == [None, pytest.approx(0.3), None, None, None]
+    assert [r["thin_history"] for r in rows] == [False, False, False, True, False]
+    assert rows[3]["usual_gap"] is None
+
+
+def test_what_is_at_stake_is_published_with_its_interval_and_what_it_rests_on() -> None:
+    learned = ValueAtStake(
+        margin_share=1.0,
+        sizes=(50.0,),
+        stayed=(0.0, 0.9, 0.8, 0.9, 0.8),
+        defected=(0.0, 0.4, 0.2, 0.4, 0.2),
+        low=(0.0, 0.3, 0.5, 0.3, 0.5),
+        high=(0.0, 0.6, 0.75, 0.6, 0.75),
+        snapshots=("2023-12-01",),
+        outcome_end="2024-12-01",
+    )
+    names = ("account_id", "value_at_stake", "value_at_stake_low", "value_at_stake_high")
+    both = scores(["x", "y"], [100, 40], [0.5, 0.5], learned).select([*names, "value_basis"])
+    assert [tuple(row.values()) for row in both.to_pylist()] == [
+        ("A0", pytest.approx(60), pytest.approx(50), pytest.approx(75), "margin"),
+        ("A1", pytest.approx(20), pytest.approx(12), pytest.approx(24), "margin"),
+    ]
+    (one,) = scores(["x"], [100], [0.5]).select([*names, "value_basis"]).to_pylist()
+    assert tuple(one.values()) == ("A0", 100, None, None, "last year's margin")
 
 
 def test_tier_a_brings_the_first_four_fifths_of_the_value() -> None:

@@ -1,0 +1,58 @@
+"""What accounts traded, between the engine and `models.value_at_stake`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from features.expressions import DAYS_PER_YEAR, age
+from features.order_history import first_order, traded
+from features.values import Value
+from models.value_at_stake import Past, Traded, Years
+
+_LAST_YEAR, _YEAR_BEFORE = "traded_last_year_", "traded_year_before_"
+_AGE = "traded_since_days"
+
+
+def past_trade() -> dict[str, Value]:
+    """What value at stake asks of an account's past, under names that no feature has."""
+    windows = {
+        _LAST_YEAR: traded(DAYS_PER_YEAR),
+        _YEAR_BEFORE: traded(2 * DAYS_PER_YEAR, DAYS_PER_YEAR),
+    }
+    values: Mapping[str, Value] = {
+        prefix + name: value for prefix, parts in windows.items() for name, value in parts.items()
+    }
+    return {**values, _AGE: age(first_order)}
+
+
+def past_of(frame: pd.DataFrame) -> Past:
+    """The columns of `past_trade` as arrays."""
+    return Past(
+        _traded(frame, _LAST_YEAR),
+        _traded(frame, _YEAR_BEFORE),
+        frame[_AGE].to_numpy(dtype=np.float64),
+    )
+
+
+def years_of(frame: pd.DataFrame) -> Years:
+    """Past, label and next year of accounts as arrays; NaN where the year is not known."""
+    return Years(
+        account=frame["account_id"].to_numpy(dtype=object),
+        as_of=frame["as_of"].to_numpy(dtype="datetime64[D]"),
+        defected=frame["defected"].to_numpy(dtype=np.int8),
+        past=past_of(frame),
+        next_year=_traded(frame),
+        complete=frame["year_complete"].to_numpy(dtype="datetime64[D]"),
+    )
+
+
+def _traded(frame: pd.DataFrame, prefix: str = "") -> Traded:
+    return Traded(
+        *(
+            frame[prefix + name].to_numpy(dtype=np.float64)
+            for name in ("recorded_margin", "amount_with_margin", "amount_without_margin")
+        )
+    )

@@ -1,0 +1,125 @@
+"""Laws of value at stake, on generated years."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.value_at_stake import Past, Traded, Years, fit
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def times(traded: Traded, factor: float) -> Traded:
+    return Traded(
+        traded.recorded_margin * factor,
+        traded.amount_with_margin * factor,
+        traded.amount_without_margin * factor,
+    )
+
+
+def in_currency(years: Years, factor: float) -> Years:
+    """The same years in a currency of which one unit of ours is worth `factor`."""
+    past = Past(
+        times(years.past.last_year, factor),
+        times(years.past.year_before, factor),
+        years.past.age_days,
+    )
+    return replace(years, past=past, next_year=times(years.next_year, factor))
+
+
+def market(seed: int, accounts: int = 150, snapshots: int = 3) -> Years:
+    """Accounts of all sizes, a few at a loss, some new; some lines and years are not known."""
+    random = np.random.default_rng(seed)
+    n = accounts * snapshots
+    size = np.repeat(random.lognormal(7, 1.5, accounts), snapshots)
+    defected = random.random(n) < 0.3
+    loss = np.repeat(random.random(accounts) < 0.05, snapshots)
+
+    def traded(level: np.ndarray) -> Traded:
+        amount = size * level * random.lognormal(0, 0.5, n)
+        records = random.random(n) < 0.8
+        margin = amount * np.where(loss, -0.1, 0.3)
+        return Traded(
+            np.where(records, margin, 0.0),
+            np.where(records, amount, 0.0),
+            np.where(records, 0.0, amount),
+        )
+
+    ones = np.ones(n)
+    following = traded(np.where(defected, random.random(n) < 0.3, 1.0))
+    unknown = np.where(random.random(n) < 0.2, np.nan, 1.0)
+    return Years(
+        account=np.repeat([f"A{i}" for i in range(accounts)], snapshots).astype(object),
+        as_of=np.tile(np.datetime64("2024-01-01") + 31 * np.arange(snapshots), accounts),
+        defected=defected.astype(np.int8),
+        past=Past(traded(ones), traded(ones), random.integers(0, 1000, n).astype(float)),
+        next_year=times(following, unknown),
+        complete=np.full(n, np.datetime64("2025-06-01")),
+    )
+
+
+def reordered(years: Years, order: np.ndarray) -> Years:
+    return Years(
+        years.account[order],
+        years.as_of[order],
+        years.defected[order],
+        years.past.rows(order),
+        years.next_year.rows(order),
+        years.complete[order],
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.sampled_from([0.01, 1 / 3, 7.0, 160.0]))
+def test_another_currency_scales_value_at_stake(seed: int, factor: float) -> None:
+    here = market(seed)
+    there = in_currency(here, factor)
+    ours, theirs = fit(here).at_stake(here.past), fit(there).at_stake(there.past)
+    for one, other in zip(ours, theirs, strict=True):
+        assert other == pytest.approx(one * factor, rel=1e-9)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_the_order_of_rows_does_not_matter(seed: int) -> None:
+    years = market(seed)
+    order = np.random.default_rng(seed).permutation(len(years.account))
+    turned = reordered(years, order)
+    straight, other = fit(years).at_stake(years.past), fit(turned).at_stake(turned.past)
+    for one, two in zip(straight, other, strict=True):
+        assert two == pytest.approx(one[order], rel=1e-9)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_every_account_gets_a_number_between_its_ends_that_is_negative_only_at_a_loss(
+    seed: int,
+) -> None:
+    years = market(seed)
+    found = fit(years)
+    value, low, high = found.at_stake(years.past)
+    assert np.isfinite([value, low, high]).all()
+    assert (low <= high).all()
+    gains = years.past.rate(found.margin_share) > 0
+    assert (value[gains] >= 0).all() and gains.mean() > 0.5
+    alone = found.at_stake(years.past.rows(np.arange(5)))
+    assert alone.value == pytest.approx(value[:5])  # an account's value needs no other account
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_what_is_learned_brings_the_total_of_each_class(seed: int) -> None:
+    """Over the profitable accounts, expectations and outcomes of a class have nearly one sum."""
+    years = market(seed, accounts=600)
+    found = fit(years)
+    stays, defects = found.expected(years.past)
+    worth = years.next_year.worth(found.margin_share)
+    rows = ~np.isnan(worth) & (years.past.rate(found.margin_share) > 0)
+    for gone, expected in ((0, stays), (1, defects)):
+        part = rows & (years.defected == gone)
+        assert expected[part].sum() == pytest.approx(worth[part].sum(), rel=0.1)
