@@ -11,7 +11,8 @@ snapshots at or before t. Then
 
 So each row is turned once into a half-open range of snapshot numbers, whatever the number of
 snapshots, and no later query looks at a stamp again. Snapshots are midnights, hence `index`
-depends on the day of a stamp alone and is looked up in a small calendar.
+depends on the day of a stamp alone and is looked up in a small calendar. A single snapshot, as in
+scoring, needs no looking up: rows that it does not see are left out, and a day is compared with it.
 """
 
 from __future__ import annotations
@@ -172,8 +173,14 @@ def seen(dated: str, carried: Iterable[str], calendar: Calendar) -> str:
     has account_id, `carried`, occurred_day, `enters` and `stays` (the first snapshot at which the
     row is gone, always after `enters`).
     """
-    stays = f"COALESCE(until.reached_0, {calendar.snapshots})"
     names = "".join(f", dated.{column}" for column in carried)
+    if calendar.snapshots == 1:
+        # `dated` has left out what the only snapshot does not see: nothing to look up.
+        return (
+            f"SELECT dated.account_id{names}, dated.occurred_day, 0 AS enters, 1 AS stays "
+            f"FROM ({dated}) AS dated"
+        )
+    stays = f"COALESCE(until.reached_0, {calendar.snapshots})"
     return (
         f"SELECT dated.account_id{names}, dated.occurred_day, since.reached_0 AS enters, "
         f"{stays} AS stays FROM ({dated}) AS dated "
@@ -190,6 +197,13 @@ def placed(rows: str, columns: Iterable[str], indexes: Iterable[str], calendar: 
     rows: SQL with the columns and occurred_day; the answer has both, and the indexes.
     """
     names = "".join(f", placed.{column}" for column in columns)
+    if calendar.snapshots == 1:
+        days = {reached(w): calendar.day_before_first(w) for w in (0, *calendar.windows)}
+        listed = "".join(
+            f", CASE WHEN placed.occurred_day >= {days[index]} THEN 1 ELSE 0 END AS {index}"
+            for index in indexes
+        )
+        return f"SELECT placed.occurred_day{names}{listed} FROM ({rows}) AS placed"
     listed = "".join(f", occurred.{column}" for column in indexes)
     return (
         f"SELECT placed.occurred_day{names}{listed} FROM ({rows}) AS placed "
@@ -199,6 +213,10 @@ def placed(rows: str, columns: Iterable[str], indexes: Iterable[str], calendar: 
 
 def alike(day_column: str, calendar: Calendar) -> tuple[str, str]:
     """SQL: the first day that leads to the same snapshots as another, and the join to find it."""
+    if calendar.snapshots == 1:
+        firsts = [calendar.day_before_first(window) for window in (0, *calendar.windows)]
+        bands = " ".join(f"WHEN {day_column} >= {first} THEN {first}" for first in firsts)
+        return f"CASE {bands} ELSE {calendar.first_day} END", ""
     join = f"JOIN calendar AS alike ON alike.day = {_clipped(day_column, calendar)} "
     return "alike.first_alike", join
 

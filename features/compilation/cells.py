@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from features.compilation.scans import Scan, Scans
-from features.compilation.scope import Scope, Step
+from features.compilation.scope import Scope, Step, numbered
 from features.populations import Population, Rows
 from features.values import Aggregate, First, Last, Total
 from features.visibility import alike
@@ -100,9 +100,16 @@ def _of_scan(
         cells[population] = Cells(table, entries, first, last, measures)
     listed = "".join(f", {text} AS {name}" for name, text in sums.items())
     day, lookup = ("occurred_day", "") if by_day else alike("occurred_day", scope.calendar)
-    added = (
-        f"SELECT account, {day} AS occurred_day, enters, stays{listed} FROM {scan.name} {lookup}"
-        f"GROUP BY account, {day}, enters, stays"
-    )
-    placed = scope.placed(added, ("account", "enters", "stays", *sums))
-    return Step(table, placed), cells
+
+    def added(account: str) -> str:
+        return (
+            f"SELECT {account}, {day} AS occurred_day, enters, stays{listed} FROM {scan.name} "
+            f"{lookup}GROUP BY {account}, {day}, enters, stays"
+        )
+
+    def placed(rows: str) -> str:
+        return scope.placed(rows, ("account", "enters", "stays", *sums))
+
+    # There are far fewer cells than rows: their accounts are numbered sooner.
+    by_name = numbered(added("account_id"), ("occurred_day", "enters", "stays", *sums))
+    return Step(table, placed(added("account")), by_name=placed(by_name)), cells

@@ -19,6 +19,9 @@ def distinct(
     rows: SQL, placed rows with the column `key`. Between the two steps there is one row per
     account, with a column per aggregate and snapshot.
     """
+    if scope.calendar.snapshots == 1:
+        yield _at_the_only_snapshot(scope, name, rows, key, aggregates)
+        return
     bits, counts = [], []
     for aggregate in aggregates:
         seen, column = range_within(aggregate.within, aggregate.ago), scope.names[aggregate]
@@ -37,6 +40,32 @@ def distinct(
     )
     answers = {scope.names[a]: f"{scope.names[a]}_at_{{number}}" for a in aggregates}
     yield Step(name, scope.unpivoted(f"counts_{name}", answers), tuple(aggregates))
+
+
+def _at_the_only_snapshot(
+    scope: Scope, name: str, rows: str, key: str, aggregates: Sequence[Aggregate]
+) -> Step:
+    """The one step where a bit is all there is: a key's latest day tells which windows hold it."""
+    columns, counts = {"latest": "MAX(occurred_day)"}, []
+    for aggregate in aggregates:
+        column = scope.names[aggregate]
+        if aggregate.ago:
+            seen = range_within(aggregate.within, aggregate.ago)
+            columns[column] = f"MAX(CASE WHEN {seen.begins} < {seen.ends} THEN 1 ELSE 0 END)"
+            counted = column
+        elif aggregate.within is None:
+            counted = "1"
+        else:
+            first_day = scope.calendar.day_before_first(aggregate.within)
+            counted = f"CASE WHEN latest >= {first_day} THEN 1 ELSE 0 END"
+        counts.append(f"CAST(SUM({counted}) AS INTEGER) AS {column}")
+    listed = ", ".join(f"{text} AS {column}" for column, text in columns.items())
+    return Step(
+        name,
+        f"SELECT account, 0 AS number, {', '.join(counts)} FROM (SELECT account, {key}, {listed} "
+        f"FROM {rows} GROUP BY account, {key}) AS of_key GROUP BY account",
+        tuple(aggregates),
+    )
 
 
 def _bit(number: str, chunk: int) -> str:

@@ -170,7 +170,9 @@ def _tables(
         cells |= dict.fromkeys(((rows, True), (rows, False)), of_derived(rows.name))
     for came in (rows for rows in all_rows if isinstance(rows, Arrivals)):
         yield from arrivals(
-            scope, came.name, scans.placed_rows(came.of, None, {}, key=came.key, timed=True)
+            scope,
+            came.name,
+            scans.placed_rows(came.of, None, {}, (reached(0),), key=came.key, timed=True),
         )
         cells |= dict.fromkeys(((came, True), (came, False)), of_derived(came.name))
 

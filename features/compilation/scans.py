@@ -2,16 +2,17 @@
 
 Populations of one table whose rows come and go by the same stamps share a scan, whatever their
 conditions. Those who need all history and those who look back a limited time have scans of their
-own, so that a few columns are read of old rows and many of young ones. Accounts and keys become
-numbers, which are fast to group by and to sort.
+own, so that a few columns are read of old rows and many of young ones. Accounts become numbers, and
+so do keys that several ask for: they are fast to group by and to sort.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from features.compilation.scope import ACCOUNT_NUMBERS, Scope, Step
+from features.compilation.scope import Scope, Step, numbered
 from features.populations import Population
 from features.visibility import dated, seen
 
@@ -30,6 +31,7 @@ class Scan:
         self._conditions: dict[str, str] = {}
         self._columns: dict[str, str] = {}
         self._keys: dict[str, str] = {}
+        self._readers: Counter[str] = Counter()
 
     def occurred_s(self) -> str:
         """The column with the second at which a row occurred."""
@@ -45,41 +47,49 @@ class Scan:
         return self._columns.setdefault(_guarded(population, text), f"column_{len(self._columns)}")
 
     def key(self, population: Population, text: str) -> str:
-        """The column with the number of a key; numbers are in the order of the keys."""
-        return self._keys.setdefault(_guarded(population, text), f"key_{len(self._keys)}")
+        """The column with a key for one reader, or its number if several ask: in the same order."""
+        name = self._keys.setdefault(_guarded(population, text), f"key_{len(self._keys)}")
+        self._readers[name] += 1
+        return name
 
     def steps(self) -> Iterator[Step]:
         """The steps that make the table."""
-        calendar = self._scope.calendar
+        plain, numbers, joins = ["occurred_day", "enters", "stays", *self._plain()], "", ""
+        for key in self._keys.values():
+            if self._readers[key] == 1:  # numbers would take longer to look up than they save
+                plain.append(key)
+                continue
+            table = f"{key}_of_{self.name}"
+            yield Step(
+                table,
+                f"SELECT {key}, CAST(ROW_NUMBER() OVER (ORDER BY {key}) AS INTEGER) AS number "
+                f"FROM (SELECT DISTINCT {key} FROM ({self._dated()}) AS event "
+                f"WHERE {key} IS NOT NULL) AS every_key",
+            )
+            numbers += f", {table}.number AS {key}"
+            joins += f" LEFT JOIN {table} ON {table}.{key} = named.{key}"
+        yield Step(self.name, numbered(self.by_name(), plain, numbers, joins))
+
+    def by_name(self) -> str:
+        """SQL: the rows of the table with account_id, and keys by name too."""
+        return seen(self._dated(), (*self._plain(), *self._keys.values()), self._scope.calendar)
+
+    def _plain(self) -> tuple[str, ...]:
+        timed = ("occurred_s",) if self._timed else ()
+        return (*timed, *self._conditions.values(), *self._columns.values())
+
+    def _dated(self) -> str:
         # Asking whether a row is one of several kinds costs more than it saves.
         some = next(iter(self._conditions)) if len(self._conditions) == 1 else "TRUE"
-        flags = {name: f"({where})" for where, name in self._conditions.items()}
-        values = {name: text for text, name in self._columns.items()}
-        keys = {name: text for text, name in self._keys.items()}
-        rows = dated(
+        carried = {name: f"({where})" for where, name in self._conditions.items()}
+        carried |= {name: text for text, name in (self._columns | self._keys).items()}
+        return dated(
             self._of.where_also(some),
-            flags | values | keys,
-            calendar,
+            carried,
+            self._scope.calendar,
             reach=self.reach,
             merged=self._scope.merged,
         )
-        numbers = f"{ACCOUNT_NUMBERS}.account"
-        joins = f"JOIN {ACCOUNT_NUMBERS} ON {ACCOUNT_NUMBERS}.account_id = named.account_id"
-        for name in keys:
-            table = f"{name}_of_{self.name}"
-            yield Step(
-                table,
-                f"SELECT {name}, CAST(ROW_NUMBER() OVER (ORDER BY {name}) AS INTEGER) AS number "
-                f"FROM (SELECT DISTINCT {name} FROM ({rows}) AS event "
-                f"WHERE {name} IS NOT NULL) AS every_key",
-            )
-            numbers += f", {table}.number AS {name}"
-            joins += f" LEFT JOIN {table} ON {table}.{name} = named.{name}"
-        timed = ("occurred_s",) if self._timed else ()
-        plain = ("occurred_day", "enters", "stays", *timed, *flags, *values)
-        visible = seen(rows, (*timed, *flags, *values, *keys), calendar)
-        listed = "".join(f", named.{column}" for column in plain)
-        yield Step(self.name, f"SELECT {numbers}{listed} FROM ({visible}) AS named {joins}")
 
 
 def _guarded(population: Population, text: str) -> str:
@@ -116,8 +126,8 @@ class Scans:
     ) -> str:
         """SQL: a population's rows with account, occurred_day, enters, stays and `columns`.
 
-        columns: expressions by the name that they get. key: an expression, whose number becomes
-        the column `key`; rows without one are left out. timed: whether with occurred_s.
+        columns: expressions by the name that they get. key: an expression, which or whose number
+        becomes the column `key`; rows without one are left out. timed: whether with occurred_s.
         """
         scan = self.of(population, reach)
         listed = {name: scan.column(population, text) for name, text in columns.items()}
@@ -165,7 +175,8 @@ class Scans:
                 yield made
                 continue
             (place,) = places
-            inside = f"FROM ({made.sql}) AS {scan.name} "
             reader = readers[place]
-            readers[place] = replace(reader, sql=reader.sql.replace(reading, inside))
+            rows = scan.by_name() if reader.by_name else made.sql
+            sql = (reader.by_name or reader.sql).replace(reading, f"FROM ({rows}) AS {scan.name} ")
+            readers[place] = replace(reader, sql=sql, by_name="")
         yield from readers

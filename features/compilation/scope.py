@@ -18,11 +18,13 @@ class Step:
 
     answers: the aggregates that the table answers, each in the column that the scope names, one
     row per account and snapshot number. A table without answers serves later steps only.
+    by_name: the same query where the scan that it reads has names in place of account numbers.
     """
 
     name: str
     sql: str
     answers: tuple[Aggregate, ...] = ()
+    by_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,18 @@ class Scope:
             )
 
         return " UNION ALL ".join(at(number) for number in range(self.calendar.snapshots))
+
+
+def numbered(rows: str, columns: Iterable[str], also: str = "", joins: str = "") -> str:
+    """SQL: rows with account_id and `columns`, the account's number in place of its name.
+
+    also, joins: SQL for more columns, each after a comma, and for the joins to get them.
+    """
+    listed = "".join(f", named.{column}" for column in columns)
+    return (
+        f"SELECT {ACCOUNT_NUMBERS}.account{also}{listed} FROM ({rows}) AS named "
+        f"JOIN {ACCOUNT_NUMBERS} ON {ACCOUNT_NUMBERS}.account_id = named.account_id{joins}"
+    )
 
 
 def at_snapshots(begins: str, ends: str) -> str:

@@ -79,12 +79,13 @@ def share_of(engine: Engine, share: float) -> float:
     return share / 20 if is_spark(engine) else share
 
 
+@pytest.mark.parametrize("most", [6, 1], ids=["several snapshots", "one snapshot"])
 @pytest.mark.parametrize("family", UNDER_TEST)
-def test_features(family: str, engine: Engine, other: Engine) -> None:
+def test_features(family: str, most: int, engine: Engine, other: Engine) -> None:
     values = values_of(UNDER_TEST[family])
 
     @law(share=share_of(other, 0.5))
-    @given(batches(tables_of(UNDER_TEST[family])))
+    @given(batches(tables_of(UNDER_TEST[family]), most=most))
     @telling
     def agree(batch: Batch) -> None:
         world, accounts = side_by_side(batch)

@@ -1,4 +1,7 @@
-"""The engine's feature table is the one that the reference computes, row by row."""
+"""The engine's feature table is the one that the reference computes, row by row.
+
+The plan of a single snapshot, as in scoring, differs from that of several: both are judged.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,15 @@ from features.values import Value, compares_accounts
 from pipeline.engines import Engine
 
 
+@pytest.mark.parametrize("most", [6, 1], ids=["several snapshots", "one snapshot"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_engine_agrees_with_the_reference(family: str, engine: Engine) -> None:
+def test_engine_agrees_with_the_reference(family: str, most: int, engine: Engine) -> None:
     definition = FAMILIES[family]
 
     @law()
-    @given(batches(tables_of(definition)), st.sampled_from([DEFAULT_WINDOWS, (1, 182, 400)]))
+    @given(
+        batches(tables_of(definition), most=most), st.sampled_from([DEFAULT_WINDOWS, (1, 182, 400)])
+    )
     @telling
     def agrees(batch: Batch, windows: tuple[int, ...]) -> None:
         answers = {}

@@ -24,9 +24,9 @@ Times = st.SearchStrategy[datetime]
 
 
 @st.composite
-def snapshots(draw: st.DrawFn) -> tuple[date, ...]:
-    """One to six snapshots: monthly, weekly or irregular."""
-    count = draw(st.integers(1, 6))
+def snapshots(draw: st.DrawFn, most: int = 6) -> tuple[date, ...]:
+    """One to `most` snapshots: monthly, weekly or irregular."""
+    count = draw(st.integers(1, most))
     first = draw(st.sampled_from([date(2023, 3, 1), date(2023, 12, 31), date(2024, 2, 1)]))
     months = [date(first.year + n // 12, n % 12 + 1, 1) for n in range(2, 2 + count)]
     weeks = [first + n * 7 * DAY for n in range(count)]
@@ -367,9 +367,11 @@ def _newest(table: str, rows: list[Row]) -> list[Row]:
 
 
 @st.composite
-def batches(draw: st.DrawFn, tables: frozenset[str], size: int = WORLDS_PER_BATCH) -> Batch:
-    """About `size` worlds and the snapshots to look at them from."""
-    as_ofs = draw(snapshots())
+def batches(
+    draw: st.DrawFn, tables: frozenset[str], size: int = WORLDS_PER_BATCH, most: int = 6
+) -> Batch:
+    """About `size` worlds and the snapshots to look at them from, `most` of them."""
+    as_ofs = draw(snapshots(most))
     merging = draw(st.booleans())
     one = worlds(tables, as_ofs, merging=merging)
     return Batch(as_ofs, draw(st.lists(one, min_size=size - 2, max_size=size + 2)))
