@@ -27,6 +27,8 @@ def test_train_prints_the_model_beside_its_baselines(project) -> None:
     assert "gain over logistic (95 %)" in done.stdout
     assert "Leakage report: passed" in done.stdout
     assert "Value at stake: next year's margin if an account stays less if it def" in done.stdout
+    assert "Other horizons, out of time: 30 days: AUC 0." in done.stdout
+    assert "Label audit: " in done.stdout and "order again" in done.stdout
     assert "Registered as version 1 of small, alias challenger" in done.stdout
     assert "Dropped, because the label is not complete yet: 2025-10-01" in done.stdout
 
@@ -46,11 +48,17 @@ def test_score_publishes_a_ranked_list(trained) -> None:
     assert scores["risk"].between(0, 1).all()
     assert scores["account_id"].is_unique
     assert (scores["days_silent"] <= 180).all()
+    assert scores["risk_90"].tolist() == scores["risk"].tolist()
+    assert (scores["risk_30"] >= scores["risk_90"]).all()
+    assert (scores["risk_90"] >= scores["risk_180"]).all()
+    assert scores["risk_30"].mean() > scores["risk_90"].mean() > scores["risk_180"].mean()
     listed = (folder / "call_list.csv").read_bytes()
     assert listed.startswith(b"\xef\xbb\xbfrank,account_id")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["value_at_stake"]["basis"] == "margin"
     assert manifest["value_at_stake"]["outcome_end"] <= "2026-01-01"
+    assert manifest["horizons_left_out"] == {}
+    assert not {"risk_30", "risk_90", "risk_180"} & {*manifest["columns_without_data"]}
     for files in manifest["inputs"]["sources"].values():
         for file in files:
             content = Path(file["path"]).read_bytes()
@@ -305,6 +313,9 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
     assert {"config.yaml", "feature_catalogue.md", "lineage.json", "booster_1.txt"} <= artifacts
     assert {"leakage_report.json", "leakage_report.md", "evaluation.csv"} <= artifacts
     assert {"leakage_report.json", "leakage_report.md", "value_at_stake.json"} <= artifacts
+    assert {"leakage_report.json", "leakage_report.md"} <= artifacts
+    assert {"label_audit.json", "label_audit.md", "horizons.json"} <= artifacts
+    assert {"horizon_30.txt", "horizon_180.txt"} <= artifacts
     assert tags["leakage"] == "passed"
     assert "Leakage report: passed" in tags["mlflow.note.content"]
     orders = Path(load_config(trained.config).sources["orders"].path).read_bytes()

@@ -244,11 +244,25 @@ def test_each_definition_has_its_horizon(tmp_path):
     assert label("{definition: partial, horizon_days: 365}") == ("partial", 365)
 
 
+def test_inactivity_is_published_over_three_horizons_others_over_their_own(tmp_path):
+    def horizons(written: str) -> tuple[int, ...]:
+        text = SMALLEST + f"label: {written}\n"
+        return load_config(write(tmp_path, text)).label.horizons_days
+
+    assert horizons("{}") == (30, 90, 180)
+    assert horizons("{horizons_days: [180]}") == (180,)
+    assert horizons("{horizons_days: []}") == ()
+    assert horizons("{definition: partial}") == horizons("{definition: own_cadence}") == ()
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
         ("{definition: own_cadence, horizon_days: 90}", "is 180 for own_cadence"),
         ("{definition: partial, horizon_days: 366}", "is at most 365 for partial"),
+        ("{definition: partial, horizons_days: [30]}", "belongs to inactivity"),
+        ("{horizons_days: [30, 60]}", "should be 30, 90 or 180"),
+        ("{horizons_days: [90, 30]}", "in increasing order"),
         ("{partial_share: 1.0}", "should be less than 1"),
         ("{definition: silence}", "should be 'inactivity', 'own_cadence' or 'partial'"),
     ],
