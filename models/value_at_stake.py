@@ -31,8 +31,8 @@ FORMAT = 1
 YEAR_BEFORE_COUNTS = 0.5
 """What the year before last counts for in the rate, the last year counting 1."""
 
-FEWEST_DAYS = 30
-"""A rate is taken over no fewer days: an account that has just come has one order, not twelve."""
+FEWEST_DAYS = 90
+"""A rate is taken over no fewer days: one order in the first week is not one a week."""
 
 SIZES = 5
 """Classes of size, by quantiles of the rate."""
@@ -44,7 +44,7 @@ PRIOR_ROWS = 20
 """Rows of the class's common ratio that are counted into each group's own."""
 
 FEWEST_ACCOUNTS = 20
-"""Of either class, below which nothing is learned."""
+"""Of either class, below which nothing is learned; nor, of those at a loss, about them."""
 
 REPETITIONS = 500
 
@@ -218,7 +218,8 @@ class ValueAtStake:
 def fit(years: Years, seed: int = 0) -> ValueAtStake:
     """Learn from the rows whose next year is known.
 
-    Nothing is learned from fewer than 20 accounts that stayed or 20 that defected.
+    Nothing is learned from fewer than 20 accounts that stayed or 20 that defected; nor, of those at
+    a loss, about them: at stake with them is then nothing.
     """
     margin_share = years.past.last_year.margin_share()
     worth = years.next_year.worth(margin_share)
@@ -227,12 +228,18 @@ def fit(years: Years, seed: int = 0) -> ValueAtStake:
     defected = np.asarray(years.defected)[known] == 1
     account = years.account[known]
     gains = rate > 0
-    fewest = min(len(set(account[gains & part])) for part in (defected, ~defected))
-    if fewest < FEWEST_ACCOUNTS:
+
+    def too_few(some: BoolArray) -> bool:
+        classes = (defected, ~defected)
+        return min(len(set(account[some & part])) for part in classes) < FEWEST_ACCOUNTS
+
+    if too_few(gains):
         return ValueAtStake(margin_share)
     sizes = tuple(np.quantile(rate[gains], np.linspace(0, 1, SIZES + 1)[1:-1]).tolist())
     group = _groups(rate, years.past.age_days[known], sizes)
     sums = _account_sums(account_codes(account), defected, group, worth[known], rate)
+    if too_few(~gains):
+        sums[..., 0] = 0  # a few rates near zero would give ratios of any size
     stayed, left = _ratios(sums.sum(axis=0))
     random = np.random.default_rng(seed)
     accounts = len(sums)

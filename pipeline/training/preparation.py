@@ -67,7 +67,7 @@ def prepare(
     ((first_order,),) = engine.rows("SELECT CAST(MIN(occurred_at) AS DATE) FROM orders")
     year = next_year(config.label.reporting_lag_days)
     # What a year is worth is learned where the data hold the year before and the year after.
-    since = first_order + timedelta(days=year.horizon_days)
+    since = (first_order or wanted[0]) + timedelta(days=year.horizon_days)
     years = [day for day in year.split(mature, complete_until)[0] if day >= since]
     steps.begin(f"Building features and labels at {len(mature)} snapshots")
     labelled = [(label, label.maturity.split(wanted, complete_until)[0]) for label in labels]

@@ -79,8 +79,8 @@ def value_line(value: ValueAtStake) -> str:
             f"Value at stake: {value.basis}, without an interval; no snapshot yet has a complete "
             "year before and after it with enough accounts that stayed and that defected"
         )
-    days = value.snapshots
+    days = " to ".join(dict.fromkeys((value.snapshots[0], value.snapshots[-1])))
     return (
         f"Value at stake: next year's {value.basis} if an account stays less if it defects, "
-        f"learned from {counted(len(days), 'snapshot')}, {days[0]} to {days[-1]}"
+        f"learned from {counted(len(value.snapshots), 'snapshot')}, {days}"
     )

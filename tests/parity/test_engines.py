@@ -23,7 +23,7 @@ from pipeline.engines import Engine
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 from pipeline.tables.departures import make_departures_table
 from pipeline.tables.label_definitions import inactivity, own_cadence, partial
-from pipeline.tables.labels import make_labels
+from pipeline.tables.labels import make_labels, make_next_year, next_year
 from pipeline.tables.values_table import make_values_table
 
 MONTHS = tuple(date(2022 + n // 12, n % 12 + 1, 1) for n in range(25))
@@ -123,6 +123,9 @@ def test_cohorts_and_labels(engine: Engine, other: Engine) -> None:
         for label in (inactivity(90, 14), own_cadence(180, 14), partial(90, 14, 0.3)):
             make_labels(engine, label.name, "seen", as_ofs, label)
             columns[label.name] = "account_id, as_of, label_complete, watched_days, defected"
+        make_next_year(engine, "years", "seen", as_ofs, next_year(14))
+        amounts = "recorded_margin, amount_with_margin, amount_without_margin"
+        columns["years"] = f"account_id, as_of, year_complete, {amounts}"
         ordered = "ORDER BY as_of, account_id"
         return [engine.rows(f"SELECT {c} FROM {t} {ordered}") for t, c in columns.items()]
 

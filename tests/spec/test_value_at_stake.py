@@ -62,8 +62,8 @@ def test_it_is_revenue_where_no_line_records_a_margin() -> None:
         (365, 0, 365, 365),
         (730, 365, 730, (730 + 365 / 2) / 1.5),  # the year before counts half
         (730, 365, 2000, (730 + 365 / 2) / 1.5),
-        (100, 0, 73, 500),  # a fifth of a year
-        (100, 0, 2, 365 / 30 * 100),  # two days are taken for thirty
+        (100, 0, 146, 250),  # two fifths of a year
+        (100, 0, 2, 365 / 90 * 100),  # two days are taken for ninety
         (-60, 30, 730, (-60 + 15) / 1.5),
     ],
 )
@@ -97,9 +97,18 @@ def test_the_ratios_are_sums_over_sums_of_alike_accounts() -> None:
         assert 0 < low < value < high
     # Nobody was new, and nobody kept at a loss: the former are taken as all, of the latter nothing
     # is known.
-    new = found.expected(past(10.0, age=73))
-    assert new == (pytest.approx([50 * 185 / 200]), pytest.approx([50 * 32 / 200]))
+    new = found.expected(past(10.0, age=146))
+    assert new == (pytest.approx([25 * 185 / 200]), pytest.approx([25 * 32 / 200]))
     assert found.expected(past(-10.0)) == ([0], [0])
+
+
+def test_a_few_accounts_at_a_loss_teach_nothing_about_others() -> None:
+    """Rates near zero stand below any ratio; twenty of each class are needed."""
+    profit = [(f"A{n}", n % 2, 100.0 + n, 50.0) for n in range(100)]
+    for pairs, stays in ((19, 0.0), (20, -100.0)):
+        loss = [(f"B{n}", n % 2, -1.0, -2.0) for n in range(2 * pairs)]
+        expected, _ = fit(years(profit + loss)).expected(past(-100.0))
+        assert expected == pytest.approx([stays])
 
 
 def test_a_row_whose_year_is_not_known_teaches_nothing() -> None:
