@@ -11,7 +11,7 @@ import numpy as np
 
 from models import measures
 from models.dataset import Dataset
-from models.horizons import HorizonModel, fit_horizon
+from models.horizons import HorizonModel, fit_horizon, in_order
 from models.out_of_time import OutOfTime, predictable, rolling
 from models.settings import ModelSettings
 from pipeline.tables.training_table import TrainingTable
@@ -25,19 +25,23 @@ MEASURED_ON = 3  # the last of them
 
 @dataclass(frozen=True)
 class HorizonReport:
-    """One further horizon, out of time, on the last snapshots predicted.
+    """One further horizon, out of time, on the last snapshots that the main one predicted too.
 
-    auc, calibration_error: means over them; None where one has a single class. calibrated: how many
-    of them had a calibrator by then; elsewhere the uncalibrated risk is measured.
+    calibrated: how many of them had a calibrator by then; elsewhere the uncalibrated risk is
+    measured. The rest are means over them, None without any or where one has a single class: auc
+    and calibration_error of the risk as published, pulled to the main one; own_calibration_error
+    before that; pulled: the share of rows that were moved.
     """
 
     days: int
     snapshots: tuple[date, ...]
     calibrated: int
-    base_rate: float
-    mean_risk: float
+    base_rate: float | None
+    mean_risk: float | None
     auc: float | None
     calibration_error: float | None
+    own_calibration_error: float | None
+    pulled: float | None
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,16 @@ class Horizons:
 
 def fit_horizons(
     table: TrainingTable,
+    main: OutOfTime,
+    main_days: int,
     settings: ModelSettings,
     comparable_from: date,
     progress: Callable[[int], None],
 ) -> Horizons:
-    """Fit every further horizon that has history enough; progress is told its days before."""
+    """Fit every further horizon that has history enough; progress is told its days before.
+
+    main: the predictions of the main horizon, which has `main_days`.
+    """
     models, reports, left_out = [], [], {}
     for days in table.published:
         progress(days)
@@ -90,7 +99,7 @@ def fit_horizons(
         only = spread(snapshots, CALIBRATED_ON)
         out_of_time = rolling(dataset, (), settings, {}, comparable_from=comparable_from, only=only)
         models.append(fit_horizon(days, dataset, out_of_time, settings, comparable_from))
-        reports.append(_report(days, out_of_time, only[-MEASURED_ON:]))
+        reports.append(_report(days, out_of_time, main_days, main))
     return Horizons(tuple(models), tuple(reports), left_out)
 
 
@@ -101,23 +110,33 @@ def _lack(dataset: Dataset, days: int) -> str:
     return f"{mature} with labels of {days} days are too few to predict one from earlier ones"
 
 
-def _report(days: int, out_of_time: OutOfTime, snapshots: Sequence[date]) -> HorizonReport:
-    parts = [out_of_time.at(day) for day in snapshots]
-    risks = [published_risk(part) for part in parts]
-    mixed = all(len(np.unique(part.label)) == 2 for part in parts)
+def _report(days: int, out_of_time: OutOfTime, main_days: int, main: OutOfTime) -> HorizonReport:
+    also = {split.snapshot for split in main.splits}
+    both = [split.snapshot for split in out_of_time.splits if split.snapshot in also]
+    measured = both[-MEASURED_ON:]
+    parts = [out_of_time.at(day) for day in measured]
+    own = [published_risk(part) for part in parts]
+    pulled = [
+        in_order(main_days, {main_days: published_risk(main.at(day)), days: risk})[days]
+        for day, risk in zip(measured, own, strict=True)
+    ]
+    labels = [part.label for part in parts]
+    mixed = all(len(np.unique(label)) == 2 for label in labels)
 
-    def mean(measure: Callable[..., float]) -> float:
-        pairs = zip(parts, risks, strict=True)
-        return float(np.mean([measure(part.label, risk) for part, risk in pairs]))
+    def mean(measure: Callable[..., float], *columns: Sequence[Any]) -> float | None:
+        found = [measure(*values) for values in zip(*columns, strict=True)]
+        return float(np.mean(found)) if found else None
 
     return HorizonReport(
         days=days,
-        snapshots=tuple(snapshots),
+        snapshots=tuple(measured),
         calibrated=sum(part.splits[0].calibrator is not None for part in parts),
-        base_rate=mean(lambda label, risk: label.mean()),
-        mean_risk=mean(lambda label, risk: risk.mean()),
-        auc=mean(measures.auc) if mixed else None,
-        calibration_error=mean(measures.calibration_error) if mixed else None,
+        base_rate=mean(np.mean, labels),
+        mean_risk=mean(np.mean, pulled),
+        auc=mean(measures.auc, labels, pulled) if mixed else None,
+        calibration_error=mean(measures.calibration_error, labels, pulled) if mixed else None,
+        own_calibration_error=mean(measures.calibration_error, labels, own) if mixed else None,
+        pulled=mean(lambda one, other: float(np.mean(one != other)), own, pulled),
     )
 
 

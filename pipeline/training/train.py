@@ -71,6 +71,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     evaluation = _evaluated(config, dataset, out_of_time, tests)
     horizons = fit_horizons(
         prepared.table,
+        out_of_time,
+        config.label.horizon_days,
         settings,
         comparable,
         lambda days: steps.begin(f"Fitting: the horizon of {days} days"),

@@ -169,8 +169,11 @@ def table(**labels: Dataset) -> TrainingTable:
 def test_a_training_says_which_horizons_it_could_not_learn_and_why() -> None:
     alike = market(30)
     alike = alike.rows(alike.label == 1)
+    main = rolling(market(90), [], SETTINGS, {})
     found = fit_horizons(
         table(over_30=market(30), over_60=alike, over_180=market(180, 3), over_365=market(365, 0)),
+        main,
+        90,
         SETTINGS,
         date(2020, 1, 1),
         lambda days: None,
@@ -185,6 +188,9 @@ def test_a_training_says_which_horizons_it_could_not_learn_and_why() -> None:
     assert report.snapshots[-1] == date(2020, 10, 1)
     assert report.calibrated == len(report.snapshots) == 3
     assert report.auc is not None and report.auc > 0.7
+    # Measured as published: what the main risk pulls up is counted, and the rest is as it was.
+    assert report.pulled is not None and 0 < report.pulled < 0.5
+    assert report.calibration_error != report.own_calibration_error
     assert json.loads(json.dumps(found.to_json()))["left_out"]["60"].startswith("all accounts")
     assert found.lines()[0].startswith("Other horizons, out of time: 30 days: AUC 0.")
     assert found.lines()[1] == "risk_60 stays empty: all accounts are alike over 60 days"
