@@ -16,13 +16,16 @@ REASON =
 ACCOUNTS ?= 2000
 MONTHS ?= 30
 N = 1000
+TRIALS = 30
+SECONDS_MOST ?=
 FAMILIES ?=
 BENCH_LINES = 2000000,20000000
 PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what
 # is in them, so that no value is ever read as a command.
-GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNTS MONTHS N FAMILIES BENCH_LINES
+GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNTS MONTHS N TRIALS SECONDS_MOST \
+	FAMILIES BENCH_LINES
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -31,8 +34,8 @@ DEFECTION := $(BIN)/defection
 READY := .venv/.ready
 SPARK := .venv/.spark
 
-.PHONY: help setup setup-spark demo retail validate features table train promote score ui test \
-	test-all check bench laws docs clean
+.PHONY: help setup setup-spark demo retail validate features table train backtest tune promote \
+	score ui test test-all check bench laws docs clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -94,6 +97,13 @@ table: $(READY) ## write the training table (OUT=... for its place, ONLY=...)
 
 train: $(READY) ## train, back-test, register a challenger (UNTIL=YYYY-MM-DD: as of then)
 	@$(DEFECTION) train --config "$$CONFIG" $${UNTIL:+--until "$$UNTIL"}
+
+backtest: $(READY) ## the long comparison: families, calibrations, labels, horizons
+	@$(DEFECTION) backtest --config "$$CONFIG"
+
+tune: $(READY) ## search for better settings of the model (TRIALS=..., SECONDS_MOST=...)
+	@$(DEFECTION) tune --config "$$CONFIG" --trials "$$TRIALS" \
+		$${SECONDS_MOST:+--seconds "$$SECONDS_MOST"}
 
 promote: $(READY) ## make a version the champion (VERSION=... BY=... REASON=...)
 	@$(DEFECTION) promote --config "$$CONFIG" --version "$$VERSION" --by "$$BY" --reason "$$REASON"

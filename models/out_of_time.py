@@ -206,6 +206,12 @@ def predictable(dataset: Dataset, settings: ModelSettings) -> list[date]:
     return [day for day in dataset.snapshots() if _lacks(dataset, day, settings) is None]
 
 
+def testable(dataset: Dataset, settings: ModelSettings) -> list[date]:
+    """Return the predictable snapshots at which some defected and some stayed."""
+    rates = dataset.rates()
+    return [day for day in predictable(dataset, settings) if 0 < rates[day] < 1]
+
+
 def require_known_labels(rows: Dataset, snapshot: date) -> date:
     """Return the latest date at which a label of `rows` became complete.
 

@@ -22,6 +22,7 @@ from pipeline.training.evaluation import (
     Key,
     gain_over,
 )
+from pipeline.training.reporting import value_line
 from pipeline.training.trained import Trained
 
 _MEASURES = {
@@ -52,7 +53,7 @@ _WATCH = """\
 - The share of defectors beside the mean risk, once horizons are over.
 - How the features are distributed beside the snapshots learned from, above all days of silence.
 - Late rows: a source that falls behind makes everybody look silent.
-- The worst tier and the worst test snapshot below, before the mean."""
+- The worst tier and the worst test snapshot above, before the mean."""
 
 
 def model_card(config: Config, trained: Trained) -> str:
@@ -180,7 +181,7 @@ def _figures(config: Config, trained: Trained) -> Iterator[str]:
         f"{terms.contact_cost:,.0f} and offers {terms.incentive_share:.0%} of the value. Ranked by "
         f"risk x value the same calls earn {loss:,.0f}. These are assumptions, not measured."
     )
-    for line in trained.horizons.lines():
+    for line in (*trained.horizons.lines(), value_line(trained.value)):
         yield ""
         yield f"{line}."
 

@@ -20,6 +20,7 @@ import numpy as np
 from models import search
 from models.bootstrap import Interval
 from models.dataset import Dataset
+from models.out_of_time import testable
 from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.console import Steps
@@ -115,16 +116,7 @@ def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tu
 
 def _snapshots(development: Dataset, settings: ModelSettings, first_test: date) -> list[date]:
     """The latest development snapshots with enough history and both classes."""
-    found = []
-    for day in development.snapshots():
-        at = development.as_of == np.datetime64(day, "D")
-        known = development.label_complete <= np.datetime64(day, "D")
-        enough = len(np.unique(development.as_of[known])) >= settings.minimum_snapshots
-        both = (
-            len(np.unique(development.label[at])) == 2 == len(np.unique(development.label[known]))
-        )
-        if enough and both:
-            found.append(day)
+    found = testable(development, settings)
     if len(found) < FEWEST_SNAPSHOTS:
         raise DataError(
             f"There is too little history to tune on: {len(found)} snapshots before the first test "

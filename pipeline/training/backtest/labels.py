@@ -13,7 +13,7 @@ from models import measures
 from models.auc_gain import auc_gain
 from models.bootstrap import Interval
 from models.dataset import Dataset
-from models.out_of_time import OutOfTime, predictable, rolling
+from models.out_of_time import OutOfTime, rolling, testable
 from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.config.form import OWN_CADENCE_DAYS
@@ -119,11 +119,7 @@ def label_records(
         if isinstance(rows, str):
             without[label.says] = rows
         else:
-            snapshots = [
-                day
-                for day in predictable(rows, settings)
-                if len(np.unique(rows.label[rows.as_of == np.datetime64(day, "D")])) == 2
-            ]
+            snapshots = testable(rows, settings)
             if not snapshots:
                 without[label.says] = "no snapshot has history enough and both outcomes"
             else:
