@@ -311,14 +311,8 @@ def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
     plots = {"roc", "precision_recall", "calibration", "gain", "importance", "backtest"}
     assert {f"{plot}.png" for plot in plots} <= artifacts
     assert {"config.yaml", "feature_catalogue.md", "lineage.json", "booster_1.txt"} <= artifacts
-    assert {
-        "leakage_report.json",
-        "leakage_report.md",
-        "evaluation.csv",
-        "model_card.md",
-    } <= artifacts
     assert {"leakage_report.json", "leakage_report.md", "value_at_stake.json"} <= artifacts
-    assert {"leakage_report.json", "leakage_report.md"} <= artifacts
+    assert {"evaluation.csv", "model_card.md"} <= artifacts
     assert {"label_audit.json", "label_audit.md", "horizons.json"} <= artifacts
     assert {"horizon_30.txt", "horizon_180.txt"} <= artifacts
     assert tags["leakage"] == "passed"
