@@ -2,13 +2,12 @@
 
 Populations of one table whose rows come and go by the same stamps share a scan, whatever their
 conditions. Those who need all history and those who look back a limited time have scans of their
-own, so that a few columns are read of old rows and many of young ones. Accounts become numbers, and
-so do keys that several ask for: they are fast to group by and to sort.
+own, so that a few columns are read of old rows and many of young ones. Accounts and keys become
+numbers, which are fast to group by and to sort.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -31,7 +30,6 @@ class Scan:
         self._conditions: dict[str, str] = {}
         self._columns: dict[str, str] = {}
         self._keys: dict[str, str] = {}
-        self._readers: Counter[str] = Counter()
 
     def occurred_s(self) -> str:
         """The column with the second at which a row occurred."""
@@ -47,18 +45,13 @@ class Scan:
         return self._columns.setdefault(_guarded(population, text), f"column_{len(self._columns)}")
 
     def key(self, population: Population, text: str) -> str:
-        """The column with a key for one reader, or its number if several ask: in the same order."""
-        name = self._keys.setdefault(_guarded(population, text), f"key_{len(self._keys)}")
-        self._readers[name] += 1
-        return name
+        """The column with the number of a key; numbers are in the order of the keys."""
+        return self._keys.setdefault(_guarded(population, text), f"key_{len(self._keys)}")
 
     def steps(self) -> Iterator[Step]:
         """The steps that make the table."""
-        plain, numbers, joins = ["occurred_day", "enters", "stays", *self._plain()], "", ""
+        numbers, joins = "", ""
         for key in self._keys.values():
-            if self._readers[key] == 1:  # numbers would take longer to look up than they save
-                plain.append(key)
-                continue
             table = f"{key}_of_{self.name}"
             yield Step(
                 table,
@@ -68,6 +61,7 @@ class Scan:
             )
             numbers += f", {table}.number AS {key}"
             joins += f" LEFT JOIN {table} ON {table}.{key} = named.{key}"
+        plain = ("occurred_day", "enters", "stays", *self._plain())
         yield Step(self.name, numbered(self.by_name(), plain, numbers, joins))
 
     def by_name(self) -> str:
@@ -126,8 +120,8 @@ class Scans:
     ) -> str:
         """SQL: a population's rows with account, occurred_day, enters, stays and `columns`.
 
-        columns: expressions by the name that they get. key: an expression, which or whose number
-        becomes the column `key`; rows without one are left out. timed: whether with occurred_s.
+        columns: expressions by the name that they get. key: an expression, whose number becomes
+        the column `key`; rows without one are left out. timed: whether with occurred_s.
         """
         scan = self.of(population, reach)
         listed = {name: scan.column(population, text) for name, text in columns.items()}
