@@ -18,11 +18,13 @@ def within_snapshots(features: FloatArray, as_of: DateArray) -> FloatArray:
     features: (n, p); as_of: (n,). A rank is (place - 0.5) / known values, between 0 and 1; equal
     values share the mean of their places. NaN stays NaN.
     """
-    if not features.size:
-        return features.copy()
-    grouped = pd.DataFrame(features).groupby(as_of, sort=False)
-    places, known = grouped.rank(), grouped.transform("count")
-    return np.asarray((places - 0.5) / known, dtype=np.float64)
+    ranks = np.empty_like(features)
+    for day in np.unique(as_of):
+        here = as_of == day
+        values = features[here]
+        known = np.maximum((~np.isnan(values)).sum(axis=0), 1)
+        ranks[here] = (pd.DataFrame(values).rank().to_numpy() - 0.5) / known
+    return ranks
 
 
 def ranked(dataset: Dataset) -> Dataset:

@@ -23,7 +23,7 @@ from models.calibration_choice import Calibrator, Known, calibrator_from, choose
 from models.dataset import Dataset, FloatArray, latest_day
 from models.ensemble import averaged, base_rate, learnable
 from models.errors import DamagedModel, FeatureMismatch
-from models.gradient_boosting import Booster, fit
+from models.gradient_boosting import Booster, fit_each
 from models.horizons import HorizonModel, in_order
 from models.out_of_time import OutOfTime
 from models.ranks import of_one_snapshot, ranked
@@ -201,7 +201,7 @@ def fit_final(
     rates = dataset.rates(comparable_from)
     known = Known(told.label, told.raw, told.as_of, told.label_complete, rates)
     return RiskModel(
-        booster_texts=tuple(fit(ranked(part), settings) for part in lessons),
+        booster_texts=fit_each(map(ranked, lessons), settings),
         base_rates=tuple(base_rate(part) for part in lessons),
         calibrator=fit_ways(known)[way],
         names=dataset.names,
