@@ -123,7 +123,8 @@ def bg_nbd_silence(*, order_days: str, tenure: str, recency: str, horizon_days: 
     Over these features: order days and days since the first order, over all history, and days
     since the last order. Fitted, without labels, on all accounts that the training rows and the
     snapshot know, each as last seen. One that has left the cohort has been silent since, and
-    without those the model would find that nobody ever drops out. Rows without an order known
+    without those the model would find that nobody ever drops out; what it ordered after its last
+    training row and before it left is missed. Rows without an order known
     are not fitted on, and score NaN.
     """
 

@@ -210,7 +210,7 @@ def fit_final(
             [latest_day(part.label_complete) for part in lessons]
             + [horizon.label_end for horizon in horizons]
         ),
-        metadata=dict(metadata or {}),
+        metadata={**(metadata or {}), "calibration_way": way},
         threads=settings.threads,
         horizon_days=horizon_days,
         horizons=tuple(horizons),
@@ -256,7 +256,7 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
                 for name, entry in horizons.items()
             ),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DamagedModel(
             f"{folder / MODEL_FILE} cannot be read as a model ({error!r}). Retrain the model."
         ) from error

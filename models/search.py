@@ -52,7 +52,8 @@ def candidate(settings: ModelSettings, number: int) -> ModelSettings:
     """
     if number == 0:
         return settings
-    (drawn,) = ParameterSampler(SPACE, n_iter=1, random_state=settings.seed * 100_003 + number)
+    state = (settings.seed * 100_003 + number) % 2**32
+    (drawn,) = ParameterSampler(SPACE, n_iter=1, random_state=state)
     rounded: dict[str, Any] = {
         name: round(value) if name in _WHOLE else float(f"{value:.3g}")
         for name, value in drawn.items()

@@ -46,6 +46,9 @@ PRIOR_ROWS = 20
 FEWEST_ACCOUNTS = 20
 """Of either class, below which nothing is learned; nor, of those at a loss, about them."""
 
+LEAST_RECORDED = 0.1
+"""Share of what was traded for which a margin must be recorded."""
+
 REPETITIONS = 500
 
 
@@ -62,9 +65,16 @@ class Traded:
     amount_without_margin: FloatArray
 
     def margin_share(self) -> float | None:
-        """Return recorded margin over the amount that it was made on; None without any."""
+        """Return recorded margin over the amount that it was made on.
+
+        None where it is recorded for less than a tenth of what was traded, or is no gain: a few
+        lines would decide the margin of all.
+        """
         amount = float(np.nansum(self.amount_with_margin))
-        return float(np.nansum(self.recorded_margin)) / amount if amount > 0 else None
+        margin = float(np.nansum(self.recorded_margin))
+        others = float(np.nansum(np.abs(self.amount_without_margin)))
+        enough = amount > 0 and amount >= LEAST_RECORDED * (amount + others)
+        return margin / amount if enough and margin > 0 else None
 
     def worth(self, margin_share: float | None) -> FloatArray:
         """Return the margin, (n,); the revenue where `margin_share` is None.
@@ -237,8 +247,10 @@ def fit(years: Years, seed: int = 0) -> ValueAtStake:
         return ValueAtStake(margin_share)
     sizes = tuple(np.quantile(rate[gains], np.linspace(0, 1, SIZES + 1)[1:-1]).tolist())
     group = _groups(rate, years.past.age_days[known], sizes)
-    sums = _account_sums(account_codes(account), defected, group, worth[known], rate)
-    if too_few(~gains):
+    # What those bring who have returned everything is no multiple of their rate.
+    moved = np.where(rate == 0, 0.0, worth[known])
+    sums = _account_sums(account_codes(account), defected, group, moved, rate)
+    if too_few(rate < 0):
         sums[..., 0] = 0  # a few rates near zero would give ratios of any size
     stayed, left = _ratios(sums.sum(axis=0))
     random = np.random.default_rng(seed)
@@ -310,4 +322,7 @@ def _ratios(sums: FloatArray) -> FloatArray:
         common[:, 0] = 0
         prior = PRIOR_ROWS * rate / rows
         ratio = (worth + common * prior) / (rate + prior)
-    return np.where(np.isfinite(ratio), ratio, common)
+    ratio = np.where(np.isfinite(ratio), ratio, common)
+    # A loss is not expected to grow, nor to turn into a larger gain.
+    ratio[:, 0] = np.clip(ratio[:, 0], -1, 1)
+    return ratio

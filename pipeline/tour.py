@@ -56,19 +56,17 @@ def summary(
     """Ten lines: how good the model is beside the baselines, where the list lies, what next."""
     evaluation = registered.trained.evaluation
     tests = evaluation.tests
-    auc, error = (
-        {scorer: evaluation.value(measure, scorer) for scorer in (MODEL, BG_NBD, RIVAL)}
-        for measure in ("auc", "calibration_error")
-    )
+    auc = {scorer: f"{evaluation.value('auc', scorer):.4f}" for scorer in evaluation.scorers}
+    error = {name: evaluation.value("calibration_error", name) for name in (MODEL, RIVAL)}
+    textbook = f"BG/NBD {auc[BG_NBD]}; " if BG_NBD in auc else ""
     gain = evaluation.of(gain_over(RIVAL))
     market = "a simulated market, not real customers" if simulated else name
     folder = short(publication.folder)
     return [
         f"Summary: {market}",
         f"  measured     out of time on {len(tests)} snapshots, {tests[0]} to {tests[-1]}",
-        f"  AUC          {auc[MODEL]:.4f}; BG/NBD {auc[BG_NBD]:.4f}; "
-        f"logistic on recency, frequency, spend {auc[RIVAL]:.4f}; "
-        f"recency {evaluation.value('auc', 'recency'):.4f}",
+        f"  AUC          {auc[MODEL]}; {textbook}"
+        f"logistic on recency, frequency, spend {auc[RIVAL]}; recency {auc['recency']}",
         f"  gain         {gain.value:+.4f} over the logistic, 95 % interval {gain.low:+.4f} "
         f"to {gain.high:+.4f}",
         f"  calibration  {error[MODEL]:.3f} off on average; logistic {error[RIVAL]:.3f}",

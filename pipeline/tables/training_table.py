@@ -207,7 +207,7 @@ def label_frame(engine: Engine, label: Label, mature: Sequence[date]) -> pd.Data
 def _refuse_no_cadence(label: Label, labels: pd.DataFrame) -> None:
     """Where every account is watched for the longest, its own cadence decides nothing."""
     longest = label.maturity.horizon_days
-    if label.name == "own_cadence" and not (labels["watched_days"] < longest).any():
+    if label.name == "own_cadence" and len(labels) and not (labels["watched_days"] < longest).any():
         raise DataError(
             f"`label.definition: own_cadence` finds no cadence: of {len(labels):,} rows none has a "
             f"usual gap below {longest / GAPS:.0f} days between the order days of the last year, "

@@ -33,7 +33,7 @@ def model_settings(config: Config) -> ModelSettings:
 def baselines(config: Config, horizon_days: int) -> dict[str, Recipe]:
     """The rules that a sales manager has anyway, and the textbook's, for a horizon."""
     window = max(config.features.windows_days)
-    return {
+    rules: dict[str, Recipe] = {
         "recency": recency_rule("days_since_last_order"),
         "silence": silence_rule(recency="days_since_last_order", usual_gap="usual_order_gap"),
         RIVAL: rfm_logistic(
@@ -41,13 +41,15 @@ def baselines(config: Config, horizon_days: int) -> dict[str, Recipe]:
             frequency=f"orders_count_{window}d",
             spend=f"spend_{window}d",
         ),
-        BG_NBD: bg_nbd_silence(
+    }
+    if config.label.definition == "inactivity":  # it speaks of no other label
+        rules[BG_NBD] = bg_nbd_silence(
             order_days="order_days_ever",
             tenure="days_since_first_order",
             recency="days_since_last_order",
             horizon_days=horizon_days,
-        ),
-    }
+        )
+    return rules
 
 
 def refuse_one_class(dataset: Dataset) -> None:

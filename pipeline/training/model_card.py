@@ -5,6 +5,7 @@ After Mitchell et al., "Model Cards for Model Reporting", 2019.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -130,7 +131,7 @@ def _model(trained: Trained) -> Iterator[str]:
     yield (
         f"LightGBM, the mean of {len(model.booster_texts)} learners on ranks within the snapshot; "
         f"{len(model.names)} features: {listed}. Calibrated on rolling out-of-time predictions "
-        f"({model.calibrator.method}). The ten that gain most:"
+        f"(way: {model.metadata['calibration_way']}). The ten that gain most:"
     )
     yield ""
     yield ", ".join(f"`{name}`" for name in list(model.importance())[:10])
@@ -161,7 +162,7 @@ def _figures(config: Config, trained: Trained) -> Iterator[str]:
     yield ""
     yield f"Gain in AUC on the same draws of accounts: {gains}."
     yield ""
-    yield "| tier | accounts | defected | AUC (95 %) | calibration error |"
+    yield "| tier | accounts | defected | AUC (95 %) | calibration error (95 %) |"
     yield "|---|---|---|---|---|"
     for tier in (ALL, *TIERS):
         accounts = evaluation.of("accounts", COHORT, tier=tier).value
@@ -169,8 +170,7 @@ def _figures(config: Config, trained: Trained) -> Iterator[str]:
         auc = evaluation.figures.get(Key("mean", tier, "auc", MODEL))
         error = evaluation.figures.get(Key("mean", tier, "calibration_error", MODEL))
         yield (
-            f"| {tier} | {accounts:,.0f} | {rate:.1%} | {_between(auc, 3)} "
-            f"| {'' if error is None else f'{error.value:.3f}'} |"
+            f"| {tier} | {accounts:,.0f} | {rate:.1%} | {_between(auc, 3)} | {_between(error, 3)} |"
         )
     terms = config.scoring.profit
     loss = evaluation.value("profit", EXPECTED_LOSS)
@@ -193,7 +193,7 @@ def _cell(evaluation: Evaluation, measure: str, scorer: str, digits: int) -> str
 
 
 def _between(found: Interval | None, digits: int, sign: str = "") -> str:
-    if found is None:
-        return ""
+    if found is None or math.isnan(found.value):
+        return "cannot be said"  # nobody of the tier defected, or everybody
     value, low, high = (f"{number:{sign},.{digits}f}" for number in found)
     return f"{value} ({low} to {high})"

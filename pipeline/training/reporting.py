@@ -65,7 +65,7 @@ def metrics(evaluation: Evaluation) -> dict[str, float | None]:
             continue
         group = key.snapshot if whole else f"{key.snapshot}/tier_{key.tier}"
         name = f"{group}/{key.measure}" + ("" if own else f"_{key.scorer}")
-        known = math.isfinite(figure.value) or (whole and chief)
+        known = math.isfinite(figure.value) or (own and whole and chief)
         found[name] = figure.value if known else None
         if own and whole and math.isfinite(figure.low):
             found |= {f"{name}_low": figure.low, f"{name}_high": figure.high}

@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from pipeline.output_files import writing
 from pipeline.tracking.runs import Tracking, open_tracking
 from pipeline.training.choices import model_settings, refuse_one_class, test_snapshots
 from pipeline.training.preparation import open_engine, prepare
+from pipeline.version import released_version
 
 DEVELOPMENT_SNAPSHOTS = 6
 """The latest ones before the tests; more would cost time and tell of a market long gone."""
@@ -105,8 +106,8 @@ def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tu
     steps.begin("Comparing the best with the config's own")
     best = max(done, key=lambda trial: (trial.score.auc, -trial.number))
     own, chosen = (
-        search.predicted(development, shorter, search.candidate(settings, number), snapshots)
-        for number in (0, best.number)
+        search.predicted(development, shorter, ModelSettings(**trial.settings), snapshots)
+        for trial in (done[0], best)
     )
     gain = search.gain(chosen, own.raw)
     tuned = Tuned(tuple(done), tuple(snapshots), gain, resumed, journal)
@@ -147,7 +148,10 @@ def _digest(
 ) -> str:
     """Tells apart searches whose trials cannot be compared."""
     found = hashlib.sha256()
-    found.update(repr((settings, sorted(search.SPACE), snapshots, development.names)).encode())
+    space = [(name, law.dist.name, law.args, law.kwds) for name, law in search.SPACE.items()]
+    alike = replace(settings, threads=1, jobs=1)  # of the machine, not of the search
+    told = (released_version(), alike, space, snapshots, development.names)
+    found.update(repr(told).encode())
     for part in (*shorter, development):
         for values in (part.features, part.label, part.as_of, part.label_complete):
             found.update(np.ascontiguousarray(values).tobytes())

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -107,6 +108,7 @@ def test_a_trial_is_known_by_its_number() -> None:
     assert len(set(drawn)) == len(drawn)
     assert {each.leaves for each in drawn} == set(range(3, 32))
     assert all((each.seed, each.jobs) == (3, 1) for each in drawn)
+    assert search.candidate(replace(SETTINGS, seed=2**31 - 1), 1) != SETTINGS  # any seed will do
 
 
 @pytest.mark.parametrize(("first_test", "rows"), [("2020-06-01", 2), ("2020-05-31", 1)])

@@ -543,7 +543,7 @@ def test_saved_and_loaded_it_predicts_the_same(
     expected = model.risk(dataset.features, NAMES)
     assert loaded.risk(dataset.features, NAMES).tolist() == expected.tolist()
     assert loaded.label_end == date(2020, 10, 1)
-    assert loaded.metadata == {"label": "inactivity"}
+    assert loaded.metadata == {"label": "inactivity", "calibration_way": "season weighed"}
     assert loaded.calibrator == model.calibrator
     (tmp_path / "again").mkdir()
     assert loaded.save(tmp_path / "again") == hashes

@@ -111,6 +111,27 @@ def test_a_few_accounts_at_a_loss_teach_nothing_about_others() -> None:
         assert expected == pytest.approx([stays])
 
 
+def test_who_has_returned_everything_teaches_nothing_about_losses() -> None:
+    """Sixty such accounts come back with 1,000 each; a ratio to their rates has no bound."""
+    profit = [(f"A{n}", n % 2, 100.0 + n, 50.0) for n in range(400)]
+    nothing = [(f"B{n}", n % 2, 0.0, 1000.0) for n in range(60)]
+    loss = [(f"C{n}", n % 2, -20.0, 10.0) for n in range(4)]
+    found = fit(years(profit + nothing + loss))
+    assert found.expected(past(-500.0)) == ([0], [0])
+    more = [(f"C{n}", n % 2, -1.0, 90.0) for n in range(60)]
+    found = fit(years(profit + nothing + more))
+    assert found.expected(past(-500.0)) == ([500], [500])  # a gain no larger than the loss
+
+
+def test_a_few_lines_do_not_decide_the_margin_of_all() -> None:
+    few = Traded(np.array([5.0, 0.0]), np.array([20.0, 0.0]), np.array([0.0, 500.0]))
+    assert few.margin_share() is None
+    enough = Traded(np.array([15.0, 0.0]), np.array([60.0, 0.0]), np.array([0.0, 500.0]))
+    assert enough.margin_share() == 0.25
+    at_a_loss = Traded(np.array([-50.0]), np.array([20.0]), np.array([0.0]))
+    assert at_a_loss.margin_share() is None
+
+
 def test_a_row_whose_year_is_not_known_teaches_nothing() -> None:
     rows = [(f"A{n}", n % 2, 100.0 + n, 50.0 * (n % 2 == 0)) for n in range(100)]
     young = [(f"B{n}", n % 2, 5000.0, np.nan) for n in range(100)]
