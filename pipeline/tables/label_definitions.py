@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from features.expressions import DAYS_PER_YEAR, SECONDS_PER_DAY
-from features.order_history import first_order, order_lines, usual_gap
-from features.populations import Population
+from features.order_history import first_order, order_lines, traded_lines, usual_gap
 from features.values import Count, First, Total, Value
 from pipeline.config.form import LabelConfig
 from pipeline.tables.snapshots import Maturity
@@ -20,9 +19,6 @@ GAPS = 3  # silence of so many usual gaps is defection by `own_cadence`
 SHORTEST_DAYS = 30  # but not of fewer days
 
 _AS_OF = "CAST(EPOCH(CAST(wanted.as_of AS TIMESTAMP)) AS DOUBLE)"
-
-# Orders and returns together: what the account has bought and kept.
-net_lines = Population("net_lines", "orders")
 
 
 @dataclass(frozen=True)
@@ -109,7 +105,7 @@ def partial(horizon_days: int, reporting_lag_days: int, share: float) -> Label:
 
     def net(begin: int, end: int) -> Total:
         """Cents between two days, counted from the date at which they are asked."""
-        return Total(net_lines, -begin, -end, measure="amount_cents")
+        return Total(traded_lines, -begin, -end, measure="amount_cents")
 
     complete = horizon + lag
     began = f"{_AS_OF} - {(year + horizon) * SECONDS_PER_DAY}"

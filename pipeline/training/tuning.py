@@ -65,7 +65,7 @@ class Tuned:
     @property
     def best(self) -> Trial:
         """The trial with the highest mean AUC, the earliest of equals."""
-        return max(self.trials, key=lambda trial: (trial.score.auc, -trial.number))
+        return _best(self.trials)
 
 
 def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tuned:
@@ -104,15 +104,18 @@ def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tu
             _append(journal, done[-1])
             steps.advance()
     steps.begin("Comparing the best with the config's own")
-    best = max(done, key=lambda trial: (trial.score.auc, -trial.number))
     own, chosen = (
         search.predicted(development, shorter, ModelSettings(**trial.settings), snapshots)
-        for trial in (done[0], best)
+        for trial in (done[0], _best(done))
     )
     gain = search.gain(chosen, own.raw)
     tuned = Tuned(tuple(done), tuple(snapshots), gain, resumed, journal)
     _record(tracking, config, tuned)
     return tuned
+
+
+def _best(trials: Sequence[Trial]) -> Trial:
+    return max(trials, key=lambda trial: (trial.score.auc, -trial.number))
 
 
 def _snapshots(development: Dataset, settings: ModelSettings, first_test: date) -> list[date]:
