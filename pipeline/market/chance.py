@@ -23,6 +23,7 @@ class Whose(IntEnum):
     REGION = 4
     CATALOGUE = 5
     DESK = 6
+    OUTLOOK = 7
 
 
 def stream(seed: int, whose: Whose, number: int = 0) -> np.random.Generator:

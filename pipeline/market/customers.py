@@ -23,7 +23,7 @@ SEASON_SWING = (0.12, 0.45, 0.30, 0.35, 0.15)  # by segment; 0.3: from 70 % to 1
 
 SLOTS = 6  # positions at an account through which it can deal with us
 ASSORTMENT = 32  # products that an account buys at most
-QUIET_SPELLS_PER_YEAR = 0.16
+QUIET_A_WEEK = 0.16 / 52  # the chance that a quiet spell begins
 LEAVING_PER_YEAR = 0.19  # accounts that must be replaced to keep the market's size
 
 # Draws an account; more than are used, so that a new trait leaves the others as they are.
@@ -180,12 +180,13 @@ def _name(number: int) -> str:
     return f"{_FIRST[first]}{_LAST[last]} {_TRADE[trade]}{again} {_FORM[form]}"
 
 
-def quiet_spells(streams: Streams, weeks: int) -> Flags:
-    """Weeks in which an account buys nothing for reasons of its own, and comes back.
+def quiet_until(begins: Flags, u: Floats) -> Ints:
+    """The week in which the quiet spells that have begun by a week are over, 0 before the first.
 
-    A plant that is rebuilt, a project that waits, a full store: (accounts, weeks).
+    In a quiet spell an account buys nothing for reasons of its own, and comes back: a plant that
+    is rebuilt, a project that waits, a full store. begins: weeks in which one begins, u: uniform
+    draws of how long it lasts; the last axis is the week.
     """
-    begins = streams.uniform(weeks) < QUIET_SPELLS_PER_YEAR / 52
-    lasts = 4 + np.floor(20 * streams.uniform(weeks) ** 1.5)
-    until = np.where(begins, np.arange(weeks) + lasts, 0)
-    return np.arange(weeks) < np.maximum.accumulate(until, axis=1)
+    lasts = 4 + np.floor(20 * u**1.5)
+    until = np.where(begins, np.arange(begins.shape[-1]) + lasts, 0).astype(np.int64)
+    return np.maximum.accumulate(until, axis=-1)

@@ -59,6 +59,7 @@ TRUTH = pa.schema(
     {
         "account_id": TEXT, "month": pa.date32(), "trading": pa.bool_(),
         "bond": pa.float64(), "commitment": pa.float64(),
+        "silent_30": pa.float64(), "silent_90": pa.float64(), "silent_180": pa.float64(),
         "left_on": pa.date32(), "left_because": TEXT,
     }
 )  # fmt: skip

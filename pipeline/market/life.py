@@ -16,7 +16,8 @@ from pipeline.market.arrays import Flags, Floats, Ints
 from pipeline.market.calendar import NEVER, Calendar
 from pipeline.market.chance import Streams, side_by_side
 from pipeline.market.contacts import Contacts
-from pipeline.market.customers import Customers, quiet_spells
+from pipeline.market.customers import QUIET_A_WEEK, Customers, quiet_until
+from pipeline.market.outlook import HORIZONS_DAYS, WEEKS_AHEAD, Moment, Now, Outlook
 from pipeline.market.service import Service
 from pipeline.market.supplier import Seats
 
@@ -30,6 +31,8 @@ class Lives:
     bond, commitment: the hidden state at the beginning of the week. left: first week without the
     account, the number of weeks where it stays. because: a `Cause`, -1 where it stays.
     placed: when, in weeks since the origin, `NEVER` where no order. commitment_then: when placed.
+    silent: the chance of no order within each of `HORIZONS_DAYS` from the beginning of each month,
+    (accounts, months, horizons); 1 for who has left, NaN before the first order.
     """
 
     bond: Floats
@@ -38,6 +41,7 @@ class Lives:
     because: Ints
     placed: Floats
     commitment_then: Floats
+    silent: Floats
     service: Service
 
     def trading(self, customers: Customers) -> Flags:
@@ -54,17 +58,20 @@ def live(
     seat_of: Ints,
     late_share: Floats,
     slowness: Floats,
+    outlook: Outlook,
     streams: Streams,
     calendar: Calendar,
 ) -> Lives:
     """Runs all weeks. late_share and slowness are (accounts, weeks)."""
     accounts, weeks = len(customers), calendar.weeks
-    rate = _usual_rate(customers, streams, calendar)
+    content_rate = _content_rate(customers, calendar)
+    no_orders_until = quiet_until(streams.uniform(weeks) < QUIET_A_WEEK, streams.uniform(weeks))
+    rate = np.where(np.arange(weeks) < no_orders_until, 0, content_rate[:, :weeks])
     most = 8 + np.ceil(HIGHEST_RATE * weeks * 7 / customers.gap_days).astype(np.int64)
     service = Service(customers, most, streams, weeks)
     clock_strikes = _clock_strikes(customers, most, streams)
     waver = wear.ORDINARY_NOISE * streams.normal(weeks)
-    offers = _offers(streams, weeks)
+    offers = wear.offers(streams, weeks)
     leaves = streams.uniform(weeks)
     outside = streams.uniform(weeks) < wear.OUTSIDE_PER_YEAR / 52
     which_outside = wear.Cause.CLOSURE + np.floor(3 * streams.uniform(1)[:, 0]).astype(np.int64)
@@ -87,6 +94,8 @@ def live(
     next_order = np.zeros(accounts, dtype=np.int64)
     placed = np.full((accounts, int(most.max()) + 1), NEVER)
     commitment_then = np.zeros_like(placed)
+    moments = Moment.of_months(calendar)
+    silent = np.full((accounts, len(moments), len(HORIZONS_DAYS)), np.nan)
 
     for week in range(weeks):
         bonds[:, week], commitments[:, week] = bond, commitment
@@ -100,19 +109,30 @@ def live(
         here &= ~leaving
 
         reached = clock + np.where(here, rate[:, week] * wear.willing(commitment), 0)
-        striking = np.flatnonzero(clock_strikes[np.arange(accounts), next_order] <= reached)
-        while striking.size:
-            order = next_order[striking]
-            strike = clock_strikes[striking, order]
-            at = week + (strike - clock[striking]) / (reached - clock)[striking]
-            placed[striking, order] = at
-            commitment_then[striking, order] = commitment[striking]
-            service.place(
-                striking, order, at, bond[striking],
-                late_share[striking, week], slowness[striking, week],
-            )  # fmt: skip
-            next_order[striking] += 1
-            striking = striking[clock_strikes[striking, next_order[striking]] <= reached[striking]]
+        for moment in (*(moment for moment in moments if moment.week == week), None):
+            now = clock + (moment.at - week) * (reached - clock) if moment else reached
+            due = np.flatnonzero(clock_strikes[np.arange(accounts), next_order] <= now)
+            while due.size:
+                order = next_order[due]
+                at = week + (clock_strikes[due, order] - clock[due]) / (reached - clock)[due]
+                placed[due, order] = at
+                commitment_then[due, order] = commitment[due]
+                service.place(due, order, at, bond[due], late_share[due, week], slowness[due, week])
+                next_order[due] += 1
+                due = due[clock_strikes[due, next_order[due]] <= now[due]]
+            if moment is None:
+                continue
+            rows = np.flatnonzero(here & (next_order > 0))
+            state = Now(
+                bond[rows],
+                commitment[rows],
+                now[rows] - clock_strikes[rows, next_order[rows] - 1],
+                no_orders_until[rows, week],
+                service.wear_ahead(week, WEEKS_AHEAD)[rows],
+                content_rate[rows, week : week + WEEKS_AHEAD],
+            )
+            silent[left <= week, moment.month] = 1
+            silent[rows, moment.month] = outlook.silent(moment, rows, state)
         clock = reached
 
         blows = np.stack(
@@ -133,18 +153,21 @@ def live(
         commitment = commitment + wear.FOLLOWS_A_WEEK * (bond - commitment)
 
     return Lives(
-        bonds, commitments, left, because, placed[:, :-1], commitment_then[:, :-1], service
+        bonds, commitments, left, because, placed[:, :-1], commitment_then[:, :-1], silent, service
     )
 
 
-def _usual_rate(customers: Customers, streams: Streams, calendar: Calendar) -> Floats:
-    """Orders a week of an account that is content, (accounts, weeks): rhythm, season, quiet."""
-    middle = np.arange(calendar.weeks) * 7 + 3
+def _content_rate(customers: Customers, calendar: Calendar) -> Floats:
+    """Orders a week of an account that is content: its rhythm in its season.
+
+    (accounts, weeks + WEEKS_AHEAD): the outlook reaches beyond the end.
+    """
+    middle = np.arange(calendar.weeks + WEEKS_AHEAD) * 7 + 3
     day_of_year = (middle + calendar.origin.timetuple().tm_yday) % 365.25
     turn = 2 * np.pi * (day_of_year - customers.season_peak[:, None]) / 365.25
     season = 1 + customers.season_swing[:, None] * np.cos(turn)
     rate: Floats = 7 / customers.gap_days[:, None] * season
-    return np.where(quiet_spells(streams, calendar.weeks), 0, rate)
+    return rate
 
 
 def _clock_strikes(customers: Customers, most: Ints, streams: Streams) -> Floats:
@@ -158,10 +181,3 @@ def _clock_strikes(customers: Customers, most: Ints, streams: Streams) -> Floats
     strikes = np.cumsum(gaps, axis=1)
     strikes[np.arange(strikes.shape[1]) >= most[:, None]] = NEVER
     return np.pad(strikes, ((0, 0), (0, 1)), constant_values=NEVER)
-
-
-def _offers(streams: Streams, weeks: int) -> Floats:
-    """The strength of competitors' offers, (accounts, weeks), 0 where there is none."""
-    comes = streams.uniform(weeks) < wear.OFFERS_PER_YEAR / 52
-    strength = -wear.OFFER * np.log1p(-streams.uniform(weeks))
-    return np.where(comes, strength, 0)

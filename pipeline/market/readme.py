@@ -23,7 +23,7 @@ The same program with the same numbers makes the same files, byte by byte.
 | complaints.parquet | {complaints} | a complaint; a second version where it was solved twice |
 | accounts.parquet | {account_rows} | a version of an account, from `known_at` until the next |
 | reps.parquet | {reps} | a version of a representative, from `known_at` until the next |
-| truth.parquet | {truth} | an account in a month: hidden state, whether, when and why it left |
+| truth.parquet | {truth} | an account in a month: hidden state, chance of silence, its leaving |
 
 Times are UTC, money is in euros, `known_at` is when the supplier's systems learned of the row.
 

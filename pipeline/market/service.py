@@ -86,6 +86,12 @@ class Service:
                 rows[spoken], order[spoken], noticed[spoken], u[spoken], z[spoken], slowness[spoken]
             )
 
+    def wear_ahead(self, week: int, weeks: int) -> Floats:
+        """What the orders placed so far take from the bond from a week on, (accounts, weeks)."""
+        schedules = (self.from_complaints, self.from_unspoken, self.from_deliveries)
+        wear: Floats = np.sum([schedule.ahead(week, weeks) for schedule in schedules], axis=0)
+        return wear
+
     def _complain(
         self, rows: Ints, order: Ints, opened: Floats, u: Floats, z: Floats, slowness: Floats
     ) -> None:

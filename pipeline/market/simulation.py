@@ -20,6 +20,7 @@ from pipeline.market.customers import Customers
 from pipeline.market.files import Files
 from pipeline.market.life import live
 from pipeline.market.orders import order_lines
+from pipeline.market.outlook import Outlook
 from pipeline.market.people import account_rows, rep_rows
 from pipeline.market.readme import readme
 from pipeline.market.supplier import ACCOUNTS_PER_SEAT, SEATS_PER_TEAM, Seats
@@ -94,6 +95,7 @@ def _block(
         seat_of,
         late_share[customers.region],
         supplier.desk_slowness(seed, teams, weeks)[team_of],
+        Outlook(numbers, seed, customers, contacts, field, seat_of),
         streams,
         calendar,
     )

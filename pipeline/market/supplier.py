@@ -18,6 +18,7 @@ SEATS_PER_TEAM = 5
 REGIONS = ("north", "east", "south", "west", "centre", "export")
 
 LEAVING_PER_YEAR = 0.28
+SETTLING_WEEKS = 8  # nobody leaves earlier
 VACANT_WEEKS = (3, 14)
 GETTING_TO_KNOW_WEEKS = 20  # until a successor knows the portfolio as well as the predecessor did
 
@@ -59,7 +60,7 @@ class Seats:
             rng = stream(seed, whose, number)
             begin, person, known_for = 0, 1, GETTING_TO_KNOW_WEEKS
             while begin < weeks:
-                left = begin + 8 + int(rng.exponential(52 / LEAVING_PER_YEAR))
+                left = begin + SETTLING_WEEKS + int(rng.exponential(52 / LEAVING_PER_YEAR))
                 here = slice(begin, min(left, weeks))
                 age = known_for + np.arange(here.stop - begin)
                 serving[row, here] = len(stays)

@@ -10,6 +10,7 @@ from pipeline.market.calendar import NO_STAMP, Calendar
 from pipeline.market.customers import Customers
 from pipeline.market.files import TRUTH, days, floats, labels, table
 from pipeline.market.life import Lives
+from pipeline.market.outlook import HORIZONS_DAYS
 from pipeline.market.wear import Cause
 
 CAUSES = tuple(cause.name.lower() for cause in Cause)
@@ -31,6 +32,10 @@ def truth_rows(customers: Customers, lives: Lives, calendar: Calendar) -> pa.Tab
         trading=pa.array(trading),
         bond=floats(np.where(trading, lives.bond[account, week], np.nan)),
         commitment=floats(np.where(trading, lives.commitment[account, week], np.nan)),
+        **{
+            f"silent_{days_ahead}": floats(lives.silent[account, month, horizon])
+            for horizon, days_ahead in enumerate(HORIZONS_DAYS)
+        },
         left_on=days(np.where(stays, NO_STAMP, calendar.epoch_day(left * 7))),
         left_because=labels(CAUSES, lives.because[account]),
     )

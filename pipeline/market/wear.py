@@ -12,6 +12,7 @@ from enum import IntEnum
 import numpy as np
 
 from pipeline.market.arrays import Floats, Ints, rises
+from pipeline.market.chance import Streams
 
 WEEKS_AFTER_THE_END = 60  # wear that is scheduled beyond the last week goes nowhere
 
@@ -95,6 +96,20 @@ def leaving_hazard(commitment: Floats) -> Floats:
 OUTSIDE_PER_YEAR = 0.056  # accounts that leave for reasons of their own, however good the bond
 
 
+def leaves_for_good(commitment: Floats) -> Floats:
+    """The chance to leave within a week, for whatever reason."""
+    stays = (1 - leaving_hazard(commitment)) * (1 - OUTSIDE_PER_YEAR / 52)
+    chance: Floats = 1 - stays
+    return chance
+
+
+def offers(streams: Streams, *shape: int) -> Floats:
+    """The strength of competitors' offers, 0 where there is none; the last axis is the week."""
+    comes = streams.uniform(*shape) < OFFERS_PER_YEAR / 52
+    strength = -OFFER * np.log1p(-streams.uniform(*shape))
+    return np.where(comes, strength, 0)
+
+
 class Schedule:
     """Wear that is to come: (accounts, weeks), either at once or lasting for some weeks."""
 
@@ -121,6 +136,13 @@ class Schedule:
         """The wear of a week; weeks must be taken one after the other."""
         self._running += self._change[:, week]
         wear: Floats = self._once[:, week] + np.maximum(self._running, 0)
+        return wear
+
+    def ahead(self, week: int, weeks: int) -> Floats:
+        """The wear of the weeks from the next one to take, as scheduled so far."""
+        stretch = slice(week, week + weeks)
+        running = self._running[:, None] + np.cumsum(self._change[:, stretch], axis=1)
+        wear: Floats = self._once[:, stretch] + np.maximum(running, 0)
         return wear
 
     def _week(self, moment: Floats) -> Ints:

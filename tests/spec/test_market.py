@@ -17,6 +17,7 @@ from pipeline.errors import CannotWrite, UsageError
 from pipeline.market import simulate
 from pipeline.market.calendar import Calendar, months_before
 from pipeline.market.files import FILES, TABLES, labels
+from pipeline.market.outlook import HORIZONS_DAYS
 from pipeline.market.wear import Cause
 
 END = pd.Timestamp("2026-01-01", tz="UTC")
@@ -285,6 +286,62 @@ def test_complaints_lie_longer_where_accounts_leave_because_of_them(
     left_so = first.account_id.map(because) == "complaints"
     stayed = ~first.account_id.isin(exits.account_id)
     assert overdue[left_so].mean() > overdue[stayed].mean() + 0.15
+
+
+@pytest.mark.parametrize("days", HORIZONS_DAYS)
+def test_what_is_likely_comes_true_as_often_as_it_says(
+    market: dict[str, pd.DataFrame], sales: pd.DataFrame, days: int
+) -> None:
+    told = silence(market["truth"], sales, days)
+    assert len(told) > 20_000
+    # Neighbouring months share most of their days, so the draws are fewer than the rows.
+    repeats = max(1.0, days / 30)
+    for _, part in [("all", told), *told.groupby(pd.qcut(told.chance.rank(method="first"), 5))]:
+        expected, variance = part.chance.sum(), (part.chance * (1 - part.chance)).sum()
+        assert abs(part.came_true.sum() - expected) < 4 * np.sqrt(variance * repeats)
+
+
+def test_longer_silence_is_never_likelier(market: dict[str, pd.DataFrame]) -> None:
+    truth = market["truth"]
+    told = truth.dropna(subset=["silent_30", "silent_90", "silent_180"])
+    assert len(told) > 0.9 * len(truth)
+    assert (told.silent_30 >= told.silent_90).all()
+    assert (told.silent_90 >= told.silent_180).all()
+    gone = truth[pd.to_datetime(truth.left_on) <= pd.to_datetime(truth.month)]
+    assert len(gone) > 1000
+    assert (gone[["silent_30", "silent_90", "silent_180"]] == 1).all(axis=None)
+
+
+def test_nothing_is_said_before_the_first_order(
+    market: dict[str, pd.DataFrame], sales: pd.DataFrame
+) -> None:
+    new = market["accounts"].drop_duplicates("account_id")
+    new = new[pd.to_datetime(new.opened_on, utc=True) >= START + 30 * DAY]
+    first = sales.groupby("account_id").occurred_at.min()
+    truth = market["truth"][market["truth"].account_id.isin(new.account_id)]
+    waiting = truth[
+        truth.trading
+        & (
+            pd.to_datetime(truth.month, utc=True)
+            < truth.account_id.map(first).fillna(END) - 3 * DAY
+        )
+    ]
+    assert len(waiting) > 50
+    assert waiting.silent_90.isna().all()
+
+
+def silence(truth: pd.DataFrame, sales: pd.DataFrame, days: int) -> pd.DataFrame:
+    """chance, came_true: of no order in so many days from the beginning of a month."""
+    horizon = pd.Timedelta(days=days)
+    told = truth.assign(at=pd.to_datetime(truth.month, utc=True).astype(sales.occurred_at.dtype))
+    told = told[told.trading & told[f"silent_{days}"].notna() & (told["at"] + horizon <= END)]
+    orders = sales[["account_id", "occurred_at"]].drop_duplicates().sort_values("occurred_at")
+    told = pd.merge_asof(
+        told.sort_values("at"), orders, left_on="at", right_on="occurred_at",
+        by="account_id", direction="forward",
+    )  # fmt: skip
+    came_true = ~(told.occurred_at < told["at"] + horizon)
+    return pd.DataFrame({"chance": told[f"silent_{days}"], "came_true": came_true})
 
 
 def kept_up(rows: pd.DataFrame, exits: pd.DataFrame, weeks: tuple[int, int]) -> float:
