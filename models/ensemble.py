@@ -25,10 +25,9 @@ def shorter_horizons(horizon_days: int) -> tuple[int, ...]:
     return tuple(sorted({horizon_days // 3, 2 * horizon_days // 3} - {0, horizon_days}))
 
 
-def learnable(trainings: Sequence[Dataset]) -> list[Dataset]:
-    """Return the last, the main one, and before it those others that have both classes."""
-    *others, main = trainings
-    return [*(part for part in others if len(np.unique(part.label)) == 2), main]
+def learnable(trainings: Sequence[Dataset]) -> list[bool]:
+    """Return which are learned from: the last, the main one, and others that have both classes."""
+    return [*(len(np.unique(part.label)) == 2 for part in trainings[:-1]), True]
 
 
 def base_rate(training: Dataset) -> float:

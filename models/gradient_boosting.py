@@ -59,7 +59,7 @@ def fit(dataset: Dataset, settings: ModelSettings) -> str:
         "seed": settings.seed,
         "num_threads": settings.threads,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "verbose": -1,
     }
     rows = lightgbm.Dataset(

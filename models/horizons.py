@@ -14,7 +14,7 @@ import numpy as np
 
 from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Dataset, FloatArray, latest_day
-from models.gradient_boosting import fit
+from models.gradient_boosting import fit_each
 from models.out_of_time import OutOfTime
 from models.ranks import ranked
 from models.settings import ModelSettings
@@ -34,29 +34,31 @@ class HorizonModel:
     label_end: date
 
 
-def fit_horizon(
-    days: int,
-    dataset: Dataset,
-    out_of_time: OutOfTime,
+def fit_horizons(
+    lessons: Mapping[int, tuple[Dataset, OutOfTime]],
     settings: ModelSettings,
     comparable_from: date | None = None,
-) -> HorizonModel:
-    """Fit on all rows; the calibrator on all out-of-time predictions of the same labels.
+) -> list[HorizonModel]:
+    """Fit each on all rows; its calibrator on all out-of-time predictions of the same labels.
 
-    comparable_from: see `models.out_of_time.rolling`.
+    lessons: by days. comparable_from: see `models.out_of_time.rolling`.
     """
-    return HorizonModel(
-        days=days,
-        booster_text=fit(ranked(dataset), settings),
-        calibrator=fit_calibrator(
-            out_of_time.label,
-            out_of_time.raw,
-            out_of_time.as_of,
-            out_of_time.label_complete,
-            dataset.rates(comparable_from),
-        ),
-        label_end=latest_day(dataset.label_complete),
-    )
+    texts = fit_each((ranked(dataset) for dataset, _ in lessons.values()), settings)
+    return [
+        HorizonModel(
+            days=days,
+            booster_text=text,
+            calibrator=fit_calibrator(
+                out_of_time.label,
+                out_of_time.raw,
+                out_of_time.as_of,
+                out_of_time.label_complete,
+                dataset.rates(comparable_from),
+            ),
+            label_end=latest_day(dataset.label_complete),
+        )
+        for text, (days, (dataset, out_of_time)) in zip(texts, lessons.items(), strict=True)
+    ]
 
 
 def in_order(main_days: int, risks: Mapping[int, FloatArray]) -> dict[int, FloatArray]:

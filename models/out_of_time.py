@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from models.calibration_choice import WAYS, Calibrator, Known, choose, fit_ways
 from models.dataset import BoolArray, Dataset, DateArray, FloatArray, latest_day
 from models.ensemble import averaged, base_rate, learnable
 from models.errors import LeakageFound, TooLittleHistory
-from models.ranks import ranked
+from models.ranks import ranked_together
 from models.recipe import Recipe
 from models.settings import ModelSettings
 
@@ -57,8 +58,10 @@ class OutOfTime:
 
     account, as_of, label_complete, label: as in `Dataset`, (n,). raw: uncalibrated probability.
     risk: calibrated, NaN at snapshots that had no calibrator yet. ways: the same by each way to
-    calibrate, risk being that of the way chosen. baselines: each baseline's score (n,), on the very
-    same rows and learned from the very same rows. splits: one a snapshot, earliest first.
+    calibrate, risk being that of the way chosen. learners: what each learner says by itself, the
+    main one last, NaN where it had only one class to learn from; see `models.ensemble`. baselines:
+    each baseline's score (n,), on the very same rows and learned from the very same rows. splits:
+    one a snapshot, earliest first.
     """
 
     account: NDArray[Any]
@@ -68,6 +71,7 @@ class OutOfTime:
     raw: FloatArray
     risk: FloatArray
     ways: Mapping[str, FloatArray]
+    learners: tuple[FloatArray, ...]
     baselines: Mapping[str, FloatArray]
     splits: tuple[Split, ...]
 
@@ -86,6 +90,7 @@ class OutOfTime:
             raw=self.raw[mask],
             risk=self.risk[mask],
             ways={name: risks[mask] for name, risks in self.ways.items()},
+            learners=tuple(raw[mask] for raw in self.learners),
             baselines={name: scores[mask] for name, scores in self.baselines.items()},
             splits=tuple(split for split in self.splits if split.snapshot in snapshots),
         )
@@ -101,6 +106,7 @@ def rolling(
     progress: Progress | None = None,
     model: Recipe | None = None,
     only: Collection[date] | None = None,
+    told: Mapping[date, FloatArray] | None = None,
 ) -> OutOfTime:
     """Predict every snapshot that has enough history, each model being fitted once.
 
@@ -112,44 +118,52 @@ def rolling(
     the main ones; see `models.ensemble`. comparable_from: the first snapshot whose cohort is like
     those of later years; an earlier one lacks those who ordered only before the data begin.
     only: predict no other snapshots than these; calibrators see no others' predictions then.
+    told: what the main learner has been found to say at some snapshots, (n,) each, by account:
+    it learns from the very same rows wherever it is asked, so it is not fitted again.
 
     Raises TooLittleHistory when a test snapshot is not in the dataset or has too little history.
     """
     model = gradient_boosting.recipe(settings) if model is None else model
     dataset = dataset.rows(dataset.order())
-    lessons = [ranked(part.rows(part.order())) for part in (*shorter, dataset)]
+    lessons = ranked_together([part.rows(part.order()) for part in (*shorter, dataset)])
     snapshots = [day for day in predictable(dataset, settings) if only is None or day in only]
     _require_tests(dataset, tests, settings)
 
     raw = np.full(len(dataset), np.nan)
     risk = np.full(len(dataset), np.nan)
     ways = {way: np.full(len(dataset), np.nan) for way in WAYS}
+    learners = [np.full(len(dataset), np.nan) for _ in lessons]
     scores = {name: np.full(len(dataset), np.nan) for name in baselines}
     splits: list[Split] = []
     # Processes, because LightGBM crashes when threads use it at once; the answers come in order.
     fits = Parallel(n_jobs=settings.jobs, return_as="generator")(
-        delayed(_predicted)(dataset, lessons, snapshot, model, baselines) for snapshot in snapshots
+        delayed(_predicted)(dataset, lessons, day, model, baselines, (told or {}).get(day))
+        for day in snapshots
     )
-    for fitted, (snapshot, (own, others)) in enumerate(zip(snapshots, fits, strict=True), start=1):
+    for fitted, (snapshot, (own, each, others)) in enumerate(
+        zip(snapshots, fits, strict=True), start=1
+    ):
         now = dataset.as_of == np.datetime64(snapshot, "D")
         known = _known(dataset, snapshot)
         training = dataset.rows(known)
         raw[now] = own
+        for learner, predictions in zip(learners, each, strict=True):
+            learner[now] = predictions
         for name, predictions in others.items():
             scores[name][now] = predictions
         past = known & ~np.isnan(raw)
         calibrator, way = None, ""
         if past.any():
-            told = dataset.rows(past)
-            require_known_labels(told, snapshot)
+            seen = dataset.rows(past)
+            require_known_labels(seen, snapshot)
             rates = training.rates(comparable_from)
             calibrators = fit_ways(
-                Known(told.label, raw[past], told.as_of, told.label_complete, rates)
+                Known(seen.label, raw[past], seen.as_of, seen.label_complete, rates)
             )
             for name, other in calibrators.items():
                 ways[name][now] = other.apply(raw[now], snapshot)
             record = {name: risks[past] for name, risks in ways.items()}
-            way = choose(told.label, told.as_of, told.label_complete, record)
+            way = choose(seen.label, seen.as_of, seen.label_complete, record)
             calibrator, risk[now] = calibrators[way], ways[way][now]
         splits.append(
             Split(
@@ -176,6 +190,7 @@ def rolling(
         raw=raw[predicted],
         risk=risk[predicted],
         ways={name: risks[predicted] for name, risks in ways.items()},
+        learners=tuple(learner[predicted] for learner in learners),
         baselines={name: values[predicted] for name, values in scores.items()},
         splits=tuple(splits),
     )
@@ -187,18 +202,25 @@ def _predicted(
     snapshot: date,
     model: Recipe,
     baselines: Mapping[str, Recipe],
-) -> tuple[FloatArray, dict[str, FloatArray]]:
-    """The model's and the baselines' scores of a snapshot, learnt from labels known by then.
+    told: FloatArray | None,
+) -> tuple[FloatArray, list[FloatArray], dict[str, FloatArray]]:
+    """The model's, its learners' and the baselines' scores of a snapshot, by labels known then.
 
-    lessons: what the model learns from, ranked, the main horizon last.
+    lessons: what the model learns from, ranked, the main horizon last. told: see `rolling`.
     """
     training, *trainings = (part.rows(_known(part, snapshot)) for part in (dataset, *lessons))
     for part in (training, *trainings):
         require_known_labels(part, snapshot)
     others = {name: rule(training, dataset.cohort(snapshot)) for name, rule in baselines.items()}
+    cohort = lessons[-1].cohort(snapshot)
     taught = learnable(trainings)
-    own = [model(part, lessons[-1].cohort(snapshot)) for part in taught]
-    return averaged(own, [base_rate(part) for part in taught]), others
+    each = [
+        model(part, cohort) if learns else np.full(len(cohort), np.nan)
+        for part, learns in zip(trainings[:-1], taught, strict=False)
+    ]
+    each.append(model(trainings[-1], cohort) if told is None else told)
+    rates = [base_rate(part) for part in compress(trainings, taught)]
+    return averaged(list(compress(each, taught)), rates), each, others
 
 
 def predictable(dataset: Dataset, settings: ModelSettings) -> list[date]:

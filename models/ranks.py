@@ -6,6 +6,8 @@ does not. So what is learned at one snapshot holds at the next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -30,6 +32,28 @@ def within_snapshots(features: FloatArray, as_of: DateArray) -> FloatArray:
 def ranked(dataset: Dataset) -> Dataset:
     """Return the same rows with ranks in place of values."""
     return dataset.with_features(within_snapshots(dataset.features, dataset.as_of))
+
+
+def ranked_together(parts: Sequence[Dataset]) -> list[Dataset]:
+    """Return each with ranks in place of values; what several of them hold is ranked once.
+
+    parts: each by as_of, then account. At the snapshots that two of them have, they have the same
+    accounts with the same features, or each is ranked by itself.
+    """
+    longest = max(parts, key=len)
+    ranks = ranked(longest)
+    return [_like(part, longest, ranks) for part in parts]
+
+
+def _like(part: Dataset, other: Dataset, ranks: Dataset) -> Dataset:
+    """The part with what was ranked of another that holds its rows, else ranked by itself."""
+    if part is other:
+        return ranks
+    here = np.isin(other.as_of, np.unique(part.as_of))
+    same = int(here.sum()) == len(part) and np.array_equal(other.account[here], part.account)
+    if same and np.array_equal(other.features[here], part.features, equal_nan=True):
+        return part.with_features(ranks.features[here])
+    return ranked(part)
 
 
 def of_one_snapshot(features: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from models.errors import DamagedModel, FeatureMismatch
 from models.gradient_boosting import Booster, fit_each
 from models.horizons import HorizonModel, in_order
 from models.out_of_time import OutOfTime
-from models.ranks import of_one_snapshot, ranked
+from models.ranks import of_one_snapshot, ranked_together
 from models.settings import ModelSettings
 
 MODEL_FILE = "model.json"
@@ -195,13 +196,14 @@ def fit_final(
     shorter, comparable_from: see `models.out_of_time.rolling`. horizon_days, horizons: see
     `RiskModel`.
     """
-    lessons = learnable([*shorter, dataset])
+    parts = [part.rows(part.order()) for part in (*shorter, dataset)]
+    lessons = list(compress(parts, learnable(parts)))
     told = out_of_time
     way = choose(told.label, told.as_of, told.label_complete, told.ways)
     rates = dataset.rates(comparable_from)
     known = Known(told.label, told.raw, told.as_of, told.label_complete, rates)
     return RiskModel(
-        booster_texts=fit_each(map(ranked, lessons), settings),
+        booster_texts=fit_each(ranked_together(lessons), settings),
         base_rates=tuple(base_rate(part) for part in lessons),
         calibrator=fit_ways(known)[way],
         names=dataset.names,

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from models import measures
-from models.dataset import Dataset
-from models.horizons import HorizonModel, fit_horizon, in_order
+from models.dataset import Dataset, FloatArray
+from models.horizons import HorizonModel, in_order
+from models.horizons import fit_horizons as fit_each_horizon
 from models.out_of_time import OutOfTime, predictable, rolling
 from models.settings import ModelSettings
 from pipeline.tables.training_table import TrainingTable
@@ -85,7 +86,8 @@ def fit_horizons(
 
     main: the predictions of the main horizon, which has `main_days`.
     """
-    models, reports, left_out = [], [], {}
+    lessons: dict[int, tuple[Dataset, OutOfTime]] = {}
+    left_out = {}
     for days in table.published:
         progress(days)
         if not len(table.labels[days]):
@@ -97,10 +99,28 @@ def fit_horizons(
             left_out[days] = _lack(dataset, days)
             continue
         only = spread(snapshots, CALIBRATED_ON)
-        out_of_time = rolling(dataset, (), settings, {}, comparable_from=comparable_from, only=only)
-        models.append(fit_horizon(days, dataset, out_of_time, settings, comparable_from))
-        reports.append(_report(days, out_of_time, main_days, main))
+        lessons[days] = (
+            dataset,
+            rolling(
+                dataset,
+                (),
+                settings,
+                {},
+                comparable_from=comparable_from,
+                only=only,
+                told=said_by(main, table.shorter.index(days)) if days in table.shorter else None,
+            ),
+        )
+    models = fit_each_horizon(lessons, settings, comparable_from)
+    reports = [_report(days, found, main_days, main) for days, (_, found) in lessons.items()]
     return Horizons(tuple(models), tuple(reports), left_out)
+
+
+def said_by(main: OutOfTime, learner: int) -> dict[date, FloatArray]:
+    """What a learner of the main model, which learned this very horizon, said at each snapshot."""
+    parts = {split.snapshot: main.at(split.snapshot) for split in main.splits}
+    said = {day: part.learners[learner] for day, part in parts.items()}
+    return {day: raw for day, raw in said.items() if not np.isnan(raw).any()}
 
 
 def _lack(dataset: Dataset, days: int) -> str:

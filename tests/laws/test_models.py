@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from random import Random
 
@@ -21,7 +22,7 @@ from models.horizons import in_order
 from models.lead_time import first_listed, lead_days
 from models.out_of_time import rolling
 from models.profit import CallTerms, call_profit
-from models.ranks import of_one_snapshot, within_snapshots
+from models.ranks import of_one_snapshot, ranked, ranked_together, within_snapshots
 from models.settings import ModelSettings
 
 SETTINGS = ModelSettings(
@@ -412,6 +413,18 @@ def test_ranks_do_not_depend_on_level_scale_order_or_other_snapshots(
     assert np.array_equal(of_one_snapshot(values[:20]), found[:20], equal_nan=True)
 
 
+def test_parts_of_the_same_table_are_ranked_as_each_by_itself() -> None:
+    dataset = market(3, accounts=60)
+    dataset = dataset.rows(dataset.order())
+    fewer = dataset.rows(dataset.as_of > dataset.as_of.min())
+    others = replace(fewer, features=fewer.features[:, ::-1].copy())
+    for part, found in zip(
+        (fewer, dataset, others), ranked_together([fewer, dataset, others]), strict=True
+    ):
+        assert np.array_equal(found.features, ranked(part).features, equal_nan=True)
+        assert found.label.tolist() == part.label.tolist()
+
+
 def test_labels_of_shorter_horizons_are_used_from_when_they_are_known() -> None:
     dataset = market(3, accounts=60)
     short = Dataset(
@@ -434,6 +447,9 @@ def test_labels_of_shorter_horizons_are_used_from_when_they_are_known() -> None:
         assert (one.label_complete <= now).all()
         assert (main.label_complete <= now).all()
         assert len(one) == int((short.label_complete <= now).sum()) > len(main)
+        shorter, own = found.at(split.snapshot).learners
+        assert shorter == pytest.approx(one.label.mean())
+        assert own == pytest.approx(main.label.mean())
         # Each learner says "as many as I have seen": together that is the main one's rate.
         assert found.at(split.snapshot).raw == pytest.approx(main.label.mean())
 

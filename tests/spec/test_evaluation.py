@@ -46,6 +46,7 @@ def back_test(model: np.ndarray, **baselines: np.ndarray) -> OutOfTime:
         raw=np.tile(model, 3),
         risk=np.tile(model, 3),
         ways={},
+        learners=(np.tile(model, 3),),
         baselines={name: np.tile(score, 3) for name, score in baselines.items()},
         splits=tuple(splits),
     )

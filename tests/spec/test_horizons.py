@@ -13,13 +13,15 @@ import pytest
 from features.definition import Feature, Selection
 from features.order_history import days_silent
 from models import risk_model
-from models.dataset import Dataset
+from models.dataset import Cohort, Dataset, FloatArray
 from models.errors import DamagedModel
-from models.horizons import fit_horizon, in_order
+from models.gradient_boosting import recipe
+from models.horizons import fit_horizons as fit_each_horizon
+from models.horizons import in_order
 from models.out_of_time import predictable, rolling
 from models.settings import ModelSettings
 from pipeline.tables.training_table import TrainingTable
-from pipeline.training.horizons import fit_horizons
+from pipeline.training.horizons import fit_horizons, said_by
 
 SETTINGS = ModelSettings(
     trees=20,
@@ -56,14 +58,32 @@ def market(days: int, snapshots: int = SNAPSHOTS) -> Dataset:
     return every.rows(np.isin(as_of, np.unique(as_of)[:snapshots]))
 
 
+def test_what_a_learner_has_said_is_not_learned_again() -> None:
+    main, over_30 = market(90), market(30)
+    main_found = rolling(main, [], SETTINGS, {}, [over_30])
+    fitted = rolling(over_30, [], SETTINGS, {})
+    asked: list[date] = []
+
+    def watching(training: Dataset, cohort: Cohort) -> FloatArray:
+        asked.append(cohort.as_of)
+        return recipe(SETTINGS)(training, cohort)
+
+    told = said_by(main_found, 0)
+    found = rolling(over_30, [], SETTINGS, {}, told=told, model=watching)
+    # 30 days are enough to learn from earlier than 90 are: only there is anything learned.
+    assert asked == [split.snapshot for split in fitted.splits][: len(asked)] == [date(2020, 4, 1)]
+    assert len(asked) + len(told) == len(fitted.splits)
+    assert found.raw.tolist() == fitted.raw.tolist()
+    assert found.risk.tolist() == pytest.approx(fitted.risk.tolist(), nan_ok=True)
+
+
 @pytest.fixture(scope="module")
 def model() -> risk_model.RiskModel:
     """Of 90 days, with 30 and 180 beside."""
     main = market(90)
-    further = [
-        fit_horizon(days, part, rolling(part, (), SETTINGS, {}), SETTINGS)
-        for days, part in ((30, market(30)), (180, market(180, snapshots=9)))
-    ]
+    parts = {30: market(30), 180: market(180, snapshots=9)}
+    lessons = {days: (part, rolling(part, (), SETTINGS, {})) for days, part in parts.items()}
+    further = fit_each_horizon(lessons, SETTINGS)
     found = rolling(main, [], SETTINGS, {})
     return risk_model.fit_final(main, found, SETTINGS, horizon_days=90, horizons=further)
 
