@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from models.dataset import account_codes
@@ -34,17 +35,23 @@ def bootstrapped(
     account: NDArray[Any],
     repetitions: int = 1000,
     seed: int = 0,
+    jobs: int = 1,
 ) -> dict[Key, FloatArray]:
     """Return each statistic of the rows as they are, and then of each draw: (1 + repetitions,).
 
     statistics: from weights (r, n), how often each row counts, to named arrays (r,). account (n,).
+    jobs: how many threads draw; the answer is the same.
     """
     codes = account_codes(np.asarray(account))
     once = statistics(np.ones((1, len(codes))))
     found: dict[Key, list[FloatArray]] = {key: [values] for key, values in once.items()}
     at_once = max(1, _AT_ONCE // max(1, len(codes)))
-    for draws in _draws(int(codes.max(initial=-1)) + 1, repetitions, at_once, seed):
-        for key, values in statistics(draws[:, codes]).items():
+    every = _draws(int(codes.max(initial=-1)) + 1, repetitions, at_once, seed)
+    measured = Parallel(n_jobs=jobs, require="sharedmem", return_as="generator")(
+        delayed(lambda draws: statistics(draws[:, codes]))(draws) for draws in every
+    )
+    for one in measured:
+        for key, values in one.items():
             found[key].append(values)
     return {key: np.concatenate(parts) for key, parts in found.items()}
 

@@ -122,10 +122,11 @@ def evaluate(
     capacity: int,
     terms: CallTerms,
     repetitions: int = 1000,
+    jobs: int = 1,
 ) -> Evaluation:
     """Measure the model and the baselines at each test snapshot, in each tier, and on average.
 
-    capacity: accounts that can be called per snapshot. A gain over a baseline is positive where the
+    capacity: accounts that can be called per snapshot. jobs: draws taken at once. A gain over a baseline is positive where the
     model is better; both have seen the same draws of accounts.
     """
     risk = published_risk(out_of_time)
@@ -136,7 +137,7 @@ def evaluate(
     def statistics(weight: Floats) -> dict[Key, Floats]:
         return dict(figure for cell in cells for figure in cell.figures(weight, capacity))
 
-    figures = bootstrapped(statistics, out_of_time.at(*tests).account, repetitions)
+    figures = bootstrapped(statistics, out_of_time.at(*tests).account, repetitions, jobs=jobs)
     figures |= _means(figures, tests)
     figures |= _gains(figures)
     without_interval = {

@@ -108,4 +108,11 @@ def _evaluated(
     terms = config.scoring.profit.model_dump()
     window, value_days = max(config.features.windows_days), terms.pop("value_days")
     facts = Facts.of(dataset, out_of_time, window, value_days)
-    return evaluate(out_of_time, facts, tests, config.scoring.call_capacity, CallTerms(**terms))
+    return evaluate(
+        out_of_time,
+        facts,
+        tests,
+        config.scoring.call_capacity,
+        CallTerms(**terms),
+        jobs=model_settings(config).jobs,
+    )
