@@ -111,7 +111,7 @@ def run_features(
 
 def run_train(config: Config, until: date | None) -> Registered:
     """Train and register a challenger; print what was measured."""
-    from pipeline.training.reporting import table, value_line
+    from pipeline.training.reporting import chance_line, table, value_line
     from pipeline.training.train import train
 
     with console.steps() as steps:
@@ -126,6 +126,7 @@ def run_train(config: Config, until: date | None) -> Registered:
     )
     for line in table(trained.evaluation):
         console.say(line)
+    console.say(chance_line(trained.evaluation))
     for line in (*trained.horizons.lines(), trained.labels.line()):
         console.say(line)
     console.say(trained.leakage.line())

@@ -18,6 +18,7 @@ import pandas as pd
 
 from models import measures
 from models.bootstrap import Interval, bootstrapped, interval, recentred
+from models.calibration_limit import calibration_limit
 from models.dataset import Dataset, DateArray
 from models.lead_time import first_listed, lead_days, lead_time
 from models.out_of_time import OutOfTime
@@ -126,8 +127,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure the model and the baselines at each test snapshot, in each tier, and on average.
 
-    capacity: accounts that can be called per snapshot. jobs: draws taken at once. A gain over a baseline is positive where the
-    model is better; both have seen the same draws of accounts.
+    capacity: accounts that can be called per snapshot. jobs: draws taken at once. A gain over a
+    baseline is positive where the model is better; both have seen the same draws of accounts.
     """
     risk = published_risk(out_of_time)
     scorers = {MODEL: risk, **out_of_time.baselines}
@@ -282,6 +283,7 @@ def _once(
             found |= {f"brier_{name}": value for name, value in parts.items()}
             found["log_loss"] = measures.log_loss(label, score[now])
             found["mean_risk"] = measures.mean(score[now])
+            found["calibration_error_limit"] = calibration_limit(score[now])
         if number > 0:
             earlier = np.datetime64(out_of_time.splits[number - 1].snapshot, "D")
             before = out_of_time.as_of == earlier

@@ -23,7 +23,7 @@ from pipeline.training.evaluation import (
     Key,
     gain_over,
 )
-from pipeline.training.reporting import value_line
+from pipeline.training.reporting import chance_line, value_line
 from pipeline.training.trained import Trained
 
 _MEASURES = {
@@ -161,6 +161,8 @@ def _figures(config: Config, trained: Trained) -> Iterator[str]:
     )
     yield ""
     yield f"Gain in AUC on the same draws of accounts: {gains}."
+    yield ""
+    yield f"{chance_line(evaluation)}."
     yield ""
     yield "| tier | accounts | defected | AUC (95 %) | calibration error (95 %) |"
     yield "|---|---|---|---|---|"

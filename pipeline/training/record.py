@@ -25,7 +25,7 @@ from pipeline.training.evaluation import (
 from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.model_card import model_card
 from pipeline.training.preparation import Prepared
-from pipeline.training.reporting import metrics, said, table, value_line
+from pipeline.training.reporting import chance_line, metrics, said, table, value_line
 from pipeline.training.trained import Trained
 from pipeline.version import code_version
 
@@ -165,7 +165,7 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
     )
     run.metrics(metrics(evaluation))
     run.text("evaluation.csv", evaluation.frame().to_csv(index=False, float_format="%.8g"))
-    run.text("evaluation.txt", "\n".join(table(evaluation)) + "\n")
+    run.text("evaluation.txt", "\n".join([*table(evaluation), chance_line(evaluation)]) + "\n")
     for name, figure in _plots(config, trained).items():
         run.figure(f"plots/{name}.png", figure)
 

@@ -46,6 +46,15 @@ def table(evaluation: Evaluation) -> list[str]:
     return lines
 
 
+def chance_line(evaluation: Evaluation) -> str:
+    """How large a calibration error need not worry anybody; see `models.calibration_limit`."""
+    limits = (evaluation.value("calibration_error_limit", MODEL, day) for day in evaluation.tests)
+    return (
+        "By chance alone a perfect model's calibration error stays below "
+        f"{', '.join(f'{limit:.3f}' for limit in limits)} (99 in 100)"
+    )
+
+
 def said(gain: Interval) -> str:
     """A gain with its interval, on a line of text."""
     return f"{gain.value:+.4f} ({gain.low:+.3f} to {gain.high:+.3f})"

@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from models import measures
 from models.bootstrap import Interval, bootstrapped, interval, recentred
+from models.calibration_limit import calibration_limit
 
 Measure = Callable[..., Any]
 
@@ -264,3 +265,23 @@ def test_copies_of_an_account_do_not_narrow_the_interval() -> None:
     assert clustered == pytest.approx(once, abs=1e-12)
     width = once.high - once.low
     assert (by_row.high - by_row.low) == pytest.approx(width / math.sqrt(5), rel=0.25)
+
+
+def test_chance_alone_gives_a_calibration_error() -> None:
+    # Ten bins of 100 rows at 0.5: each bin's gap is half-normal with sd 0.05, so their mean has
+    # mean 0.0399 and sd 0.0095.
+    assert calibration_limit(np.full(1000, 0.5)) == pytest.approx(0.0399 + 2.4 * 0.0095, abs=0.004)
+    risk = np.linspace(0.05, 0.95, 1000)
+    limit = calibration_limit(risk)
+    random = np.random.default_rng(1)
+    labels = [random.random(1000) < risk for _ in range(400)]
+    beyond = np.mean([measures.calibration_error(label, risk) > limit for label in labels])
+    assert 0 <= beyond < 0.03
+    moved = np.mean([measures.calibration_error(label, risk + 0.05) > limit for label in labels])
+    assert moved > 0.5
+
+
+def test_what_cannot_be_said_of_chance_is_nan() -> None:
+    assert np.isnan(calibration_limit(np.array([])))
+    assert np.isnan(calibration_limit(np.array([0.5, np.nan])))
+    assert calibration_limit(np.array([0.5])) == 0.5

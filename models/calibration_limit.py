@@ -1,0 +1,30 @@
+"""How large a calibration error chance alone may give to risks that mean exactly what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.measures import BINS, FloatArray
+
+QUANTILE = 0.99
+DRAWS = 1000
+
+
+def calibration_limit(risk: FloatArray, seed: int = 0) -> float:
+    """Return the 99th percentile of the calibration error of a perfectly calibrated risk (n,).
+
+    Labels are drawn by the risks themselves, so the limit is of just as many rows with just these
+    risks. An error above it is more than chance (Broecker and Smith 2007, on reliability diagrams,
+    by consistency resampling). NaN without rows or with a missing risk.
+    """
+    risk = np.sort(np.asarray(risk, dtype=np.float64))
+    if not len(risk) or np.isnan(risk).any():
+        return float("nan")
+    starts = np.unique(len(risk) * np.arange(BINS) // BINS)
+    size = np.diff(np.append(starts, len(risk)))
+    random = np.random.default_rng(seed)
+    errors = np.empty(DRAWS)
+    for draw in range(DRAWS):
+        surprise = (random.random(len(risk)) < risk) - risk
+        errors[draw] = np.mean(np.abs(np.add.reduceat(surprise, starts)) / size)
+    return float(np.quantile(errors, QUANTILE))
