@@ -46,7 +46,8 @@ class Column:
     """One column as a source provides it.
 
     required: the source must have it and no row may leave it empty. unit: empty where there is
-    none. stored: whether the loaded table keeps it.
+    none. stored: whether the loaded table keeps it. allowed: the only texts that a row may hold;
+    empty where there is no such list.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Column:
     unit: str = ""
     required: bool = False
     stored: bool = True
+    allowed: tuple[str, ...] = ()
 
     @property
     def stored_name(self) -> str:
@@ -85,6 +87,8 @@ class Table:
     key: the columns that name a row across its versions; empty where rows have no name. It
     holds only when all of them are mapped. occurred: when the row's event happened; what
     `known_at` is taken as where it is missing. minimum_rows: fewer than these are refused.
+    by_hand: people write a row when there is something to say, so days without one are no sign of
+    a stale source; and no feature is made of what we did ourselves.
     """
 
     name: str
@@ -94,6 +98,7 @@ class Table:
     occurred: str | None = None
     stages: tuple[Stage, ...] = ()
     minimum_rows: int = 1
+    by_hand: bool = False
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError where there is none."""
@@ -109,8 +114,9 @@ class Table:
 
     @property
     def events(self) -> bool:
-        """Whether every row is something that happened at a time."""
-        return self.occurred is not None and self.column(self.occurred).required
+        """Whether every row is something that happened at a time, and the next is soon to come."""
+        dated = self.occurred is not None and self.column(self.occurred).required
+        return dated and not self.by_hand
 
     def key_of(self, mapped: frozenset[str]) -> tuple[str, ...]:
         """The key, given the columns that a source maps; empty where a part of it is missing."""
@@ -362,7 +368,60 @@ ACCOUNT_MERGES = Table(
     ),
 )
 
+CAUSES = (
+    "price",
+    "product",
+    "service",
+    "complaint",
+    "contact_left",
+    "rep_left",
+    "promise",
+    "customer_shrank",
+    "customer_sold",
+    "customer_integrated",
+    "unknown",
+)
+"""Why an account was leaving, as far as whoever spoke to it could tell."""
+
+OUTCOMES = Table(
+    name="outcomes",
+    grain="one action of ours on an account, and what came of it",
+    occurred="date",
+    minimum_rows=0,
+    by_hand=True,
+    columns=(
+        ACCOUNT_ID,
+        Column("as_of", TIME, "the snapshot of the list that it followed; empty: none", unit="day"),
+        Column(
+            "action",
+            TEXT,
+            "what was done: a play, a call, a visit",
+            "one play under several names is counted as several",
+            required=True,
+        ),
+        Column(
+            "date",
+            TIME,
+            "the day on which it was done",
+            "the day on which it was typed in, or planned",
+            "wall time",
+            required=True,
+        ),
+        Column("result", TEXT, "what came of it", "filled in when the account orders, else not"),
+        Column("by", TEXT, "who did it", "today's owner, not who called"),
+        Column(
+            "cause",
+            TEXT,
+            "why the account was leaving",
+            "price is what customers say first",
+            allowed=CAUSES,
+        ),
+        _known_at("a back-filled list stamps everything alike"),
+    ),
+)
+
 TABLES: dict[str, Table] = {
-    table.name: table for table in (ORDERS, TOUCHES, COMPLAINTS, ACCOUNTS, REPS, ACCOUNT_MERGES)
+    table.name: table
+    for table in (ORDERS, TOUCHES, COMPLAINTS, ACCOUNTS, REPS, ACCOUNT_MERGES, OUTCOMES)
 }
 """The canonical tables by name, in the order in which they are read."""

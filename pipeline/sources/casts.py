@@ -100,6 +100,17 @@ def empty(column: Column, unless: str = "FALSE") -> Check:
     )
 
 
+def not_allowed(column: Column) -> Check:
+    """The check that a row holds one of the few texts that the column may hold."""
+    return Check(
+        column.name,
+        f"{quoted(column.stored_name)} NOT IN ({', '.join(map(literal, column.allowed))})",
+        f"not one of {', '.join(column.allowed)}",
+        "such rows are set aside; correct the spelling, or leave it empty where nobody knows",
+        refuses=False,
+    )
+
+
 def _text(column: Column, raw: str, sql_type: str) -> Cast:
     if _is_text(sql_type):
         checks = [

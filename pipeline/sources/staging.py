@@ -13,7 +13,16 @@ from datetime import datetime
 from features.contract import UNDATED, Table
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine
-from pipeline.sources.casts import Check, Reading, cast, empty, in_range, raw_name, raw_value
+from pipeline.sources.casts import (
+    Check,
+    Reading,
+    cast,
+    empty,
+    in_range,
+    not_allowed,
+    raw_name,
+    raw_value,
+)
 from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
 from pipeline.sources.reading import Origin, Part
 from pipeline.wording import counted
@@ -172,6 +181,8 @@ class Staging:
             yield from cast(column, mapped.part.types[source], self._reading).checks
             if name == "known_at" or (name == table.occurred and column.required):
                 yield in_range(column)
+            if column.allowed:
+                yield not_allowed(column)
         if table.events and "deleted" in columns:
             stamps = [raw_name(c) for c in ("known_at", str(table.occurred)) if c in columns]
             undated = " AND ".join(f"{quoted(stamp)} IS NULL" for stamp in stamps) or "TRUE"
@@ -189,6 +200,10 @@ class Staging:
         if {"from_id", "into_id"} <= columns.keys():
             advice = "such rows are set aside; remove them"
             yield Check("into_id", "from_id = into_id", "merged into itself", advice, refuses=False)
+        if {"as_of", "date"} <= columns.keys():
+            what = "date before as_of, the list that it followed"
+            advice = "such rows are set aside; leave as_of empty where no list was followed"
+            yield Check("date", '"date" < as_of', what, advice, refuses=False)
         if self._complete_until is not None:
             last = [self._known_at(columns)]
             if table.events and table.occurred in columns:

@@ -110,7 +110,11 @@ def test_a_loaded_table_has_the_columns_and_types_of_the_contract(load, name):
         "flag": "1",
     }
     values = [
-        "y" if c.name == "into_id" else "0" if c.name == "deleted" else sample[c.kind]
+        "y"
+        if c.name == "into_id"
+        else "0"
+        if c.name == "deleted"
+        else (*c.allowed, sample[c.kind])[0]
         for c in table.columns
     ]
     text = ",".join(table.names) + "\n" + ",".join(values) + "\n"
