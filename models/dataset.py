@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 DateArray = NDArray[np.datetime64]
+
+NOBODY: BoolArray = np.zeros(0, dtype=np.bool_)
+"""Stands for a mask that is false for every row, however many there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,8 @@ class Dataset:
     as_of: datetime64[D] (n,), the snapshot.
     label_complete: datetime64[D] (n,), the first date at which the label is known, reporting lag
         included; later than as_of, and not depending on the label itself.
+    treated: bool (n,), whether something was done about the account before its label was complete,
+        which may have changed it; nobody where it is not given.
 
     Raises ValueError when shapes or types do not fit, a value is infinite, or a row occurs twice.
     """
@@ -59,9 +64,12 @@ class Dataset:
     account: NDArray[Any]
     as_of: DateArray
     label_complete: DateArray
+    treated: BoolArray = field(default_factory=lambda: NOBODY)
 
     def __post_init__(self) -> None:
         """Check what every later step relies on."""
+        if self.treated is NOBODY:
+            object.__setattr__(self, "treated", np.zeros(len(self.label), dtype=np.bool_))
         if self.features.ndim != 2 or self.features.dtype != np.float64:
             raise ValueError(
                 f"features must be a float64 matrix, not {self.features.dtype} "
@@ -73,14 +81,14 @@ class Dataset:
         bad = sorted({n for n in self.names if not n.isidentifier() or self.names.count(n) > 1})
         if bad:
             raise ValueError(f"feature names must be unique identifiers; not so: {bad[:5]}")
-        for field in ("label", "account", "as_of", "label_complete"):
-            shape = getattr(self, field).shape
+        for name in ("label", "account", "as_of", "label_complete", "treated"):
+            shape = getattr(self, name).shape
             if shape != (rows,):
-                raise ValueError(f"{field} has shape {shape}; features have {rows} rows")
-        for field in ("as_of", "label_complete"):
-            values = getattr(self, field)
+                raise ValueError(f"{name} has shape {shape}; features have {rows} rows")
+        for name in ("as_of", "label_complete"):
+            values = getattr(self, name)
             if values.dtype != np.dtype("datetime64[D]") or np.isnat(values).any():
-                raise ValueError(f"{field} must be datetime64[D] without NaT, not {values.dtype}")
+                raise ValueError(f"{name} must be datetime64[D] without NaT, not {values.dtype}")
         if self.label.dtype != np.int8 or not np.isin(self.label, (0, 1)).all():
             raise ValueError("label must be int8 and hold only 0 (stayed) and 1 (defected)")
         if np.isinf(self.features).any():
@@ -104,6 +112,10 @@ class Dataset:
     def rows(self, mask: BoolArray | IntArray) -> Dataset:
         """Return the rows that `mask` (boolean, or row numbers) selects, in that order."""
         return self._with_rows(lambda values: values[mask])
+
+    def taught(self, from_treated: bool) -> Dataset:
+        """Return the rows that may be learned from: all, or those that nobody acted on."""
+        return self if from_treated else self.rows(~self.treated)
 
     def with_features(self, features: FloatArray) -> Dataset:
         """Return the same rows with other features under the same names; (n, p), not infinite."""
@@ -145,8 +157,8 @@ class Dataset:
     def _with_rows(self, take: Callable[[Any], Any]) -> Dataset:
         """Rebuild from already checked rows; a subset of valid rows is valid."""
         part = object.__new__(Dataset)
-        for field in ("features", "label", "account", "as_of", "label_complete"):
-            object.__setattr__(part, field, take(getattr(self, field)))
+        for name in ("features", "label", "account", "as_of", "label_complete", "treated"):
+            object.__setattr__(part, name, take(getattr(self, name)))
         object.__setattr__(part, "names", self.names)
         return part
 

@@ -43,22 +43,26 @@ def fit_horizons(
 
     lessons: by days. comparable_from: see `models.out_of_time.rolling`.
     """
-    texts = fit_each((ranked(dataset) for dataset, _ in lessons.values()), settings)
-    return [
-        HorizonModel(
-            days=days,
-            booster_text=text,
-            calibrator=fit_calibrator(
-                out_of_time.label,
-                out_of_time.raw,
-                out_of_time.as_of,
-                out_of_time.label_complete,
-                dataset.rates(comparable_from),
-            ),
-            label_end=latest_day(dataset.label_complete),
+    lessons = {
+        days: (ranked(dataset).taught(settings.learn_from_treated), out_of_time)
+        for days, (dataset, out_of_time) in lessons.items()
+    }
+    texts = fit_each((lesson for lesson, _ in lessons.values()), settings)
+    models = []
+    for text, (days, (lesson, found)) in zip(texts, lessons.items(), strict=True):
+        told = found if settings.learn_from_treated else found.untreated()
+        rates = lesson.rates(comparable_from)
+        models.append(
+            HorizonModel(
+                days=days,
+                booster_text=text,
+                calibrator=fit_calibrator(
+                    told.label, told.raw, told.as_of, told.label_complete, rates
+                ),
+                label_end=latest_day(lesson.label_complete),
+            )
         )
-        for text, (days, (dataset, out_of_time)) in zip(texts, lessons.items(), strict=True)
-    ]
+    return models
 
 
 def in_order(main_days: int, risks: Mapping[int, FloatArray]) -> dict[int, FloatArray]:

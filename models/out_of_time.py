@@ -9,7 +9,7 @@ does the choice among several ways to calibrate.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import compress
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from models import gradient_boosting
 from models.calibration_choice import WAYS, Calibrator, Known, choose, fit_ways
-from models.dataset import BoolArray, Dataset, DateArray, FloatArray, latest_day
+from models.dataset import NOBODY, BoolArray, Dataset, DateArray, FloatArray, latest_day
 from models.ensemble import averaged, base_rate, learnable
 from models.errors import LeakageFound, TooLittleHistory
 from models.ranks import ranked_together
@@ -61,7 +61,7 @@ class OutOfTime:
     calibrate, risk being that of the way chosen. learners: what each learner says by itself, the
     main one last, NaN where it had only one class to learn from; see `models.ensemble`. baselines:
     each baseline's score (n,), on the very same rows and learned from the very same rows. splits:
-    one a snapshot, earliest first.
+    one a snapshot, earliest first. treated: as in `Dataset`.
     """
 
     account: NDArray[Any]
@@ -74,14 +74,29 @@ class OutOfTime:
     learners: tuple[FloatArray, ...]
     baselines: Mapping[str, FloatArray]
     splits: tuple[Split, ...]
+    treated: BoolArray = field(default_factory=lambda: NOBODY)
+
+    def __post_init__(self) -> None:
+        """Nobody was treated unless it is said."""
+        if self.treated is NOBODY:
+            object.__setattr__(self, "treated", np.zeros(len(self.label), dtype=np.bool_))
 
     def __len__(self) -> int:
         """Return the number of predicted rows."""
         return len(self.label)
 
+    def untreated(self) -> OutOfTime:
+        """Return the rows whose outcome nobody acted on, with all splits."""
+        return self._rows(~self.treated, self.splits)
+
     def at(self, *snapshots: date) -> OutOfTime:
         """Return the rows and splits of these snapshots."""
         mask = np.isin(self.as_of, np.array(snapshots, dtype="datetime64[D]"))
+        return self._rows(
+            mask, tuple(split for split in self.splits if split.snapshot in snapshots)
+        )
+
+    def _rows(self, mask: BoolArray, splits: tuple[Split, ...]) -> OutOfTime:
         return OutOfTime(
             account=self.account[mask],
             as_of=self.as_of[mask],
@@ -92,7 +107,8 @@ class OutOfTime:
             ways={name: risks[mask] for name, risks in self.ways.items()},
             learners=tuple(raw[mask] for raw in self.learners),
             baselines={name: scores[mask] for name, scores in self.baselines.items()},
-            splits=tuple(split for split in self.splits if split.snapshot in snapshots),
+            splits=splits,
+            treated=self.treated[mask],
         )
 
 
@@ -120,6 +136,8 @@ def rolling(
     only: predict no other snapshots than these; calibrators see no others' predictions then.
     told: what the main learner has been found to say at some snapshots, (n,) each, by account:
     it learns from the very same rows wherever it is asked, so it is not fitted again.
+    Accounts that were acted on are always predicted; by `settings.learn_from_treated` nothing is
+    learned or calibrated from them.
 
     Raises TooLittleHistory when a test snapshot is not in the dataset or has too little history.
     """
@@ -137,14 +155,16 @@ def rolling(
     splits: list[Split] = []
     # Processes, because LightGBM crashes when threads use it at once; the answers come in order.
     fits = Parallel(n_jobs=settings.jobs, return_as="generator")(
-        delayed(_predicted)(dataset, lessons, day, model, baselines, (told or {}).get(day))
+        delayed(_predicted)(
+            dataset, lessons, day, model, baselines, settings, (told or {}).get(day)
+        )
         for day in snapshots
     )
     for fitted, (snapshot, (own, each, others)) in enumerate(
         zip(snapshots, fits, strict=True), start=1
     ):
         now = dataset.as_of == np.datetime64(snapshot, "D")
-        known = _known(dataset, snapshot)
+        known = _known(dataset, snapshot, settings)
         training = dataset.rows(known)
         raw[now] = own
         for learner, predictions in zip(learners, each, strict=True):
@@ -193,6 +213,7 @@ def rolling(
         learners=tuple(learner[predicted] for learner in learners),
         baselines={name: values[predicted] for name, values in scores.items()},
         splits=tuple(splits),
+        treated=dataset.treated[predicted],
     )
 
 
@@ -202,13 +223,16 @@ def _predicted(
     snapshot: date,
     model: Recipe,
     baselines: Mapping[str, Recipe],
+    settings: ModelSettings,
     told: FloatArray | None,
 ) -> tuple[FloatArray, list[FloatArray], dict[str, FloatArray]]:
     """The model's, its learners' and the baselines' scores of a snapshot, by labels known then.
 
     lessons: what the model learns from, ranked, the main horizon last. told: see `rolling`.
     """
-    training, *trainings = (part.rows(_known(part, snapshot)) for part in (dataset, *lessons))
+    training, *trainings = (
+        part.rows(_known(part, snapshot, settings)) for part in (dataset, *lessons)
+    )
     for part in (training, *trainings):
         require_known_labels(part, snapshot)
     others = {name: rule(training, dataset.cohort(snapshot)) for name, rule in baselines.items()}
@@ -249,14 +273,15 @@ def require_known_labels(rows: Dataset, snapshot: date) -> date:
     return latest
 
 
-def _known(dataset: Dataset, snapshot: date) -> BoolArray:
-    """Return which rows had a complete label at `snapshot`."""
-    return np.asarray(dataset.label_complete <= np.datetime64(snapshot, "D"), dtype=np.bool_)
+def _known(dataset: Dataset, snapshot: date, settings: ModelSettings) -> BoolArray:
+    """Return which rows had a complete label at `snapshot`, of those that may be learned from."""
+    complete = np.asarray(dataset.label_complete <= np.datetime64(snapshot, "D"), dtype=np.bool_)
+    return complete if settings.learn_from_treated else complete & ~dataset.treated
 
 
 def _lacks(dataset: Dataset, snapshot: date, settings: ModelSettings) -> str | None:
     """Return what a model at `snapshot` would lack, or None when there is enough to learn from."""
-    known = _known(dataset, snapshot)
+    known = _known(dataset, snapshot, settings)
     complete = len(np.unique(dataset.as_of[known]))
     if complete < settings.minimum_snapshots:
         needed = settings.minimum_snapshots

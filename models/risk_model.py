@@ -196,14 +196,15 @@ def fit_final(
     shorter, comparable_from: see `models.out_of_time.rolling`. horizon_days, horizons: see
     `RiskModel`.
     """
-    parts = [part.rows(part.order()) for part in (*shorter, dataset)]
+    ranks = ranked_together([part.rows(part.order()) for part in (*shorter, dataset)])
+    parts = [part.taught(settings.learn_from_treated) for part in ranks]
     lessons = list(compress(parts, learnable(parts)))
-    told = out_of_time
+    told = out_of_time if settings.learn_from_treated else out_of_time.untreated()
     way = choose(told.label, told.as_of, told.label_complete, told.ways)
-    rates = dataset.rates(comparable_from)
+    rates = dataset.taught(settings.learn_from_treated).rates(comparable_from)
     known = Known(told.label, told.raw, told.as_of, told.label_complete, rates)
     return RiskModel(
-        booster_texts=fit_each(ranked_together(lessons), settings),
+        booster_texts=fit_each(lessons, settings),
         base_rates=tuple(base_rate(part) for part in lessons),
         calibrator=fit_ways(known)[way],
         names=dataset.names,

@@ -72,8 +72,11 @@ def predicted(
     settings: ModelSettings,
     snapshots: Sequence[date],
 ) -> OutOfTime:
-    """Predict development snapshots, each by a model that could have existed then."""
-    return rolling(development, snapshots, settings, {}, shorter, only=snapshots)
+    """Predict development snapshots, each by a model that could have existed then.
+
+    Accounts that were acted on are left out, as of every measure.
+    """
+    return rolling(development, snapshots, settings, {}, shorter, only=snapshots).untreated()
 
 
 def score(predictions: OutOfTime) -> Score:

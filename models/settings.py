@@ -23,6 +23,7 @@ class ModelSettings:
     threads: threads of one fit, at least 1.
     jobs: models fitted at once, at least 1. Jobs times threads should not exceed the cores.
     minimum_snapshots: snapshots with complete labels that a model needs to be fitted, at least 1.
+    learn_from_treated: whether outcomes of accounts that were acted on are learned from.
     """
 
     trees: int
@@ -36,6 +37,7 @@ class ModelSettings:
     threads: int
     jobs: int
     minimum_snapshots: int
+    learn_from_treated: bool
 
     def __post_init__(self) -> None:
         """Refuse values outside their range (ValueError names the setting)."""

@@ -19,7 +19,13 @@ from pipeline.wording import shortened, unknown
 
 EVENTS = {name: table for name, table in TABLES.items() if table.events}
 
-_BESIDE = ("account_id", "as_of", "label_complete", "defected")  # columns of the training table
+_BESIDE = (
+    "account_id",
+    "as_of",
+    "label_complete",
+    "defected",
+    "treated",
+)  # columns of the training table
 _NAME = re.compile(r"(?!shown_)[a-z][a-z0-9_]{0,62}")  # PostgreSQL cuts off what is longer
 _KEPT = {  # tables that rows of the same name would replace
     *TABLES,

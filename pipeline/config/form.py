@@ -202,11 +202,18 @@ class BacktestConfig(Section):
 
     test_snapshots: Days | None = Field(None, description="these snapshots")
     last: Count | None = Field(None, description="the last so many with a complete label")
+    treated: Literal["keep", "leave_out", "leave_out_everywhere"] = Field(
+        "leave_out",
+        description="accounts acted on within the horizon: measured; left out of what is measured; "
+        "learned from no more either",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _default(cls, written: Any) -> Any:
-        return {"last": 3} if written == {} else written
+        if not isinstance(written, dict) or {"test_snapshots", "last"} & written.keys():
+            return written
+        return {"last": 3, **written}
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:

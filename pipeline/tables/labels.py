@@ -14,23 +14,32 @@ from datetime import date, timedelta
 
 from features.expressions import DAYS_PER_YEAR
 from features.order_history import traded
-from features.values import Value
+from features.populations import Population
+from features.values import Count, Value
 from pipeline.engines import Engine, quoted
 from pipeline.tables.label_definitions import Label
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import IDENTITY, make_values_table
 
+ACTIONS = Population("actions", "outcomes", '"date"', ('"date"', "known_at"))
+"""What we did about accounts; not an event of theirs, and no feature reads it."""
+
 
 def make_labels(engine: Engine, into: str, rows: str, as_ofs: Sequence[date], label: Label) -> None:
-    """Create `into`: account_id, as_of, label_complete, watched_days, defected, a row per `rows`.
+    """Create `into`: account_id, as_of, label_complete, watched_days, defected, treated per `rows`.
 
     rows: a table (account_id, as_of), the cohort. watched_days: days from the snapshot over which
     the account was watched (DOUBLE). defected: 1 where it defected by the label's definition, as
-    known by `label_complete`; else 0.
+    known by `label_complete`; else 0. treated: 1 where an action of ours on the account within the
+    horizon was known by then, for that may have changed the outcome; else 0.
     """
     later, known = f"{into}_later", f"{into}_known"
-    days = label.maturity.horizon_days + label.maturity.reporting_lag_days
-    make_later_values(engine, later, rows, as_ofs, days, label.later)
+    lag = label.maturity.reporting_lag_days
+    days = label.maturity.horizon_days + lag
+    acted = engine.has_table(ACTIONS.table)
+    asked = {"action_count": Count(ACTIONS, days, lag)} if acted else {}
+    make_later_values(engine, later, rows, as_ofs, days, {**label.later, **asked})
+    treated = "COALESCE(later.action_count, 0) > 0" if acted else "FALSE"
     join = ""
     if label.known:
         make_values_table(engine, known, label.known, as_ofs, rows=rows)
@@ -42,7 +51,8 @@ def make_labels(engine: Engine, into: str, rows: str, as_ofs: Sequence[date], la
         into,
         f"SELECT wanted.account_id, wanted.as_of, CAST(wanted.as_of + {days} AS DATE) "
         f"AS label_complete, CAST({label.watched} AS DOUBLE) AS watched_days, "
-        f"CAST(CASE WHEN {label.defected} THEN 1 ELSE 0 END AS TINYINT) AS defected "
+        f"CAST(CASE WHEN {label.defected} THEN 1 ELSE 0 END AS TINYINT) AS defected, "
+        f"CAST(CASE WHEN {treated} THEN 1 ELSE 0 END AS TINYINT) AS treated "
         f"FROM {quoted(rows)} AS wanted JOIN {quoted(later)} AS later "
         f"ON later.account_id = wanted.account_id AND later.as_of = wanted.as_of{join}",
     )

@@ -12,7 +12,7 @@ import pandas as pd
 from features.definition import Selection, select
 from features.order_history import traded
 from features.values import Value
-from models.dataset import Dataset
+from models.dataset import NOBODY, Dataset
 from models.ensemble import shorter_horizons
 from models.value_at_stake import Years
 from pipeline.config import Config
@@ -36,13 +36,15 @@ Progress = Callable[[str], None]
 class TrainingTable:
     """Features and labels over many snapshots, in order of as_of, then account_id.
 
-    frame: account_id, as_of, a float64 column per feature, label_complete, defected (0 or 1).
+    frame: account_id, as_of, a float64 column per feature, label_complete, defected (0 or 1),
+    treated (0 or 1; see `pipeline.tables.labels`).
     selection: the features there are, and those that the sources cannot answer. features: `frame`
     without labels, also at snapshots that are mature for a shorter horizon only. labels, by further
-    horizons in days: account_id, as_of, label_complete, defected. shorter: those of them that the
-    model learns beside the main one. published: those whose risks are published beside it.
+    horizons in days: account_id, as_of, label_complete, defected, treated. shorter: those of them
+    that the model learns beside the main one. published: those whose risks are published beside it.
     trade: what the accounts of `frame` traded before and, where it is known, in the next year; see
-    `pipeline.tables.trade`. None where nobody asked.
+    `pipeline.tables.trade`. None where nobody asked. mark_treated: whether the datasets say who was
+    treated; else nobody is told apart.
     """
 
     frame: pd.DataFrame
@@ -52,6 +54,7 @@ class TrainingTable:
     shorter: tuple[int, ...] = ()
     published: tuple[int, ...] = ()
     trade: pd.DataFrame | None = None
+    mark_treated: bool = True
 
     def dataset(self) -> Dataset:
         """The same rows as plain arrays."""
@@ -66,7 +69,7 @@ class TrainingTable:
         return self.labelled(self.labels[days])
 
     def labelled(self, labels: pd.DataFrame) -> Dataset:
-        """The rows with other labels: account_id, as_of, label_complete, defected."""
+        """The rows with other labels: account_id, as_of, label_complete, defected, treated."""
         return self._dataset(self.features.merge(labels, on=list(KEYS), validate="one_to_one"))
 
     def years(self) -> Years:
@@ -77,6 +80,7 @@ class TrainingTable:
 
     def _dataset(self, frame: pd.DataFrame) -> Dataset:
         names = tuple(feature.name for feature in self.selection.features)
+        treated = frame["treated"].to_numpy(dtype=np.bool_)
         return Dataset(
             features=frame.loc[:, list(names)].to_numpy(dtype=np.float64),
             names=names,
@@ -84,6 +88,7 @@ class TrainingTable:
             account=frame["account_id"].to_numpy(dtype=object),
             as_of=frame["as_of"].to_numpy(dtype="datetime64[D]"),
             label_complete=frame["label_complete"].to_numpy(dtype="datetime64[D]"),
+            treated=treated if self.mark_treated else NOBODY,
         )
 
 
@@ -190,13 +195,14 @@ def training_table(
         _shorter(config),
         _published(config),
         _with_next_year(engine, past.merge(frame[[*KEYS, "defected"]]), year),
+        mark_treated=config.backtest.treated != "keep",
     )
 
 
 def label_frame(engine: Engine, label: Label, mature: Sequence[date]) -> pd.DataFrame:
-    """account_id, as_of, label_complete and defected of the cohort at the mature snapshots."""
+    """account_id, as_of, label_complete, defected, treated of the cohort at mature snapshots."""
     if not mature:
-        return pd.DataFrame({name: [] for name in (*KEYS, "label_complete", "defected")})
+        return pd.DataFrame({name: [] for name in (*KEYS, "label_complete", "defected", "treated")})
     make_labels(engine, "labels", "cohort", mature, label)
     found = engine.frame("SELECT * FROM labels")
     found = found[found["as_of"].isin(pd.to_datetime(list(mature)))]

@@ -27,7 +27,8 @@ def require_order_history(config: Config) -> None:
 
 def model_settings(config: Config) -> ModelSettings:
     """The config's choices about the model."""
-    return ModelSettings(**config.model.model_dump())
+    learn_from_treated = config.backtest.treated != "leave_out_everywhere"
+    return ModelSettings(**config.model.model_dump(), learn_from_treated=learn_from_treated)
 
 
 def baselines(config: Config, horizon_days: int) -> dict[str, Recipe]:
@@ -83,11 +84,14 @@ def test_snapshots(config: Config, dataset: Dataset) -> list[date]:
             "Choose `backtest.test_snapshots` among them."
         )
     for day in tests:
-        labels = dataset.label[dataset.as_of == np.datetime64(day, "D")]
+        here = dataset.as_of == np.datetime64(day, "D")
+        labels, treated = dataset.label[here & ~dataset.treated], dataset.treated[here].sum()
         if len(np.unique(labels)) < 2:
+            left_out = f"{treated:,} treated ones left out, " if treated else ""
+            keep = ", or `backtest.treated: keep`" if treated else ""
             raise DataError(
-                f"The test snapshot {day} cannot measure a model: of its {len(labels):,} accounts "
-                f"{int(labels.sum()):,} defected. Choose other test snapshots, a longer cohort or "
-                "another horizon."
+                f"The test snapshot {day} cannot measure a model: {left_out}of its {len(labels):,} "
+                f"accounts {int(labels.sum()):,} defected. Choose other test snapshots, a longer "
+                f"cohort or another horizon{keep}."
             )
     return tests

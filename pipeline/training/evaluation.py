@@ -34,6 +34,7 @@ BG_NBD = "bg_nbd"
 PROBABILITIES = (MODEL, RIVAL, BG_NBD)  # scorers whose score is a risk
 MEAN = "mean"  # over the test snapshots
 ALL = "all"  # tiers together
+TREATED = "treated"  # accounts that were acted on, and are left out of all other figures
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,6 +63,10 @@ class Facts:
     tier: npt.NDArray[np.object_]
     days_silent: Floats
     usual_gap: Floats
+
+    def rows(self, mask: npt.NDArray[np.bool_]) -> Facts:
+        """The facts of some rows."""
+        return Facts(**{field.name: getattr(self, field.name)[mask] for field in fields(self)})
 
     @classmethod
     def of(cls, dataset: Dataset, out_of_time: OutOfTime, window: int, value_days: int) -> Self:
@@ -128,8 +133,12 @@ def evaluate(
     """Measure the model and the baselines at each test snapshot, in each tier, and on average.
 
     capacity: accounts that can be called per snapshot. jobs: draws taken at once. A gain over a
-    baseline is positive where the model is better; both have seen the same draws of accounts.
+    baseline is positive where the model is better; both have seen the same draws of accounts. Rows
+    marked as treated are counted and left out: what was done about them may have changed their
+    outcome.
     """
+    treated = {test: int(out_of_time.at(test).treated.sum()) for test in tests}
+    facts, out_of_time = facts.rows(~out_of_time.treated), out_of_time.untreated()
     risk = published_risk(out_of_time)
     scorers = {MODEL: risk, **out_of_time.baselines}
     rankings = {**scorers, EXPECTED_LOSS: risk * facts.value}
@@ -145,6 +154,9 @@ def evaluate(
         key: np.array([value], dtype=np.float64)
         for test in tests
         for key, value in _once(out_of_time, facts, rankings, test, capacity)
+    } | {
+        Key(str(test), ALL, TREATED, COHORT): np.array([count], dtype=np.float64)
+        for test, count in treated.items()
     }
     figures |= without_interval | _means(without_interval, tests)
     for key in figures:

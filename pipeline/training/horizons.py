@@ -140,7 +140,10 @@ def _report(days: int, out_of_time: OutOfTime, main_days: int, main: OutOfTime) 
         in_order(main_days, {main_days: published_risk(main.at(day)), days: risk})[days]
         for day, risk in zip(measured, own, strict=True)
     ]
-    labels = [part.label for part in parts]
+    kept = [~part.treated for part in parts]
+    labels = [part.label[rows] for part, rows in zip(parts, kept, strict=True)]
+    own = [risk[rows] for risk, rows in zip(own, kept, strict=True)]
+    pulled = [risk[rows] for risk, rows in zip(pulled, kept, strict=True)]
     mixed = all(len(np.unique(label)) == 2 for label in labels)
 
     def mean(measure: Callable[..., float], *columns: Sequence[Any]) -> float | None:

@@ -23,7 +23,7 @@ from pipeline.training.evaluation import (
     Key,
     gain_over,
 )
-from pipeline.training.reporting import chance_line, value_line
+from pipeline.training.reporting import chance_line, treated_lines, value_line
 from pipeline.training.trained import Trained
 
 _MEASURES = {
@@ -45,8 +45,9 @@ _LIMITS = """\
 - Before a year of comparable history it knows no season, and its level may be off by as much as the
   season moves.
 - Exits that leave no trace beforehand (closures, takeovers) are beyond it, and beyond any model.
-- Accounts that were called because of an earlier list may have stayed because of it. Where many are
-  called, outcomes say less and less of what would have happened without.
+- Accounts that were called because of an earlier list may have stayed because of it. Those recorded
+  are left out of the figures (`backtest.treated`); where many are called, outcomes say less and less
+  of what would have happened without.
 - Figures are of the past, on accounts like those. A new assortment, prices or a merger may change
   what silence means."""
 
@@ -183,7 +184,8 @@ def _figures(config: Config, trained: Trained) -> Iterator[str]:
         f"{terms.contact_cost:,.0f} and offers {terms.incentive_share:.0%} of the value. Ranked by "
         f"risk x value the same calls earn {loss:,.0f}. These are assumptions, not measured."
     )
-    for line in (*trained.horizons.lines(), value_line(trained.value)):
+    further = (*trained.horizons.lines(), value_line(trained.value), *treated_lines(evaluation))
+    for line in further:
         yield ""
         yield f"{line}."
 

@@ -25,7 +25,14 @@ from pipeline.training.evaluation import (
 from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.model_card import model_card
 from pipeline.training.preparation import Prepared
-from pipeline.training.reporting import chance_line, metrics, said, table, value_line
+from pipeline.training.reporting import (
+    chance_line,
+    metrics,
+    said,
+    table,
+    treated_lines,
+    value_line,
+)
 from pipeline.training.trained import Trained
 from pipeline.version import code_version
 
@@ -102,6 +109,7 @@ def _headline(config: Config, trained: Trained) -> str:
         f"| test snapshot | accounts | defected | AUC {' | AUC '.join(names)} "
         f"| gain over {RIVAL} (95 %) |\n|{'---|' * (len(names) + 4)}\n"
         + rows
+        + "".join(f"\n\n{line}" for line in treated_lines(evaluation))
         + f"\n\n{trained.leakage.line()}\n\n{value_line(trained.value)}\n"
     )
 

@@ -6,7 +6,16 @@ import math
 
 from models.bootstrap import Interval
 from models.value_at_stake import ValueAtStake
-from pipeline.training.evaluation import ALL, COHORT, MEAN, MODEL, RIVAL, Evaluation, gain_over
+from pipeline.training.evaluation import (
+    ALL,
+    COHORT,
+    MEAN,
+    MODEL,
+    RIVAL,
+    TREATED,
+    Evaluation,
+    gain_over,
+)
 from pipeline.wording import counted
 
 CHIEF = (  # what a reviewer compares scorers and tiers by; the rest is for who looks closer
@@ -43,7 +52,19 @@ def table(evaluation: Evaluation) -> list[str]:
             + f"{evaluation.value('calibration_error', RIVAL, snapshot):>10.3f}"
             + f"{evaluation.value('calibration_error', MODEL, snapshot):>7.3f}"
         )
-    return lines
+    return lines + treated_lines(evaluation)
+
+
+def treated_lines(evaluation: Evaluation) -> list[str]:
+    """How many accounts are left out because they were acted on; nothing where none is."""
+    left_out = [evaluation.value(TREATED, COHORT, test) for test in evaluation.tests]
+    if not sum(left_out):
+        return []
+    rows = sum(left_out) + sum(evaluation.value("accounts", COHORT, t) for t in evaluation.tests)
+    return [
+        f"Left out: {sum(left_out):,.0f} of {rows:,.0f} rows of the test snapshots, of accounts "
+        "acted on within the horizon (`backtest.treated`)"
+    ]
 
 
 def chance_line(evaluation: Evaluation) -> str:

@@ -156,7 +156,7 @@ def _digest(
     told = (released_version(), alike, space, snapshots, development.names)
     found.update(repr(told).encode())
     for part in (*shorter, development):
-        for values in (part.features, part.label, part.as_of, part.label_complete):
+        for values in (part.features, part.label, part.as_of, part.label_complete, part.treated):
             found.update(np.ascontiguousarray(values).tobytes())
         found.update("\n".join(map(str, part.account)).encode())
     return found.hexdigest()[:16]

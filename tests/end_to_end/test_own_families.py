@@ -59,7 +59,10 @@ def test_a_training_table_of_one_family(own) -> None:
     done = own.defection("table", "--only", "order_timing")
     assert done.returncode == 0, done.stderr
     table = pq.read_table(own.folder / "out/training_table_order_timing.parquet")
-    assert table.column_names == ["account_id", "as_of", *COLUMNS, "label_complete", "defected"]
+    assert table.column_names == [
+        *("account_id", "as_of", *COLUMNS),
+        *("label_complete", "defected", "treated"),
+    ]
 
 
 def test_a_family_without_its_sources_is_refused(own, market) -> None:

@@ -98,6 +98,7 @@ SETTINGS = ModelSettings(
     threads=1,
     jobs=1,
     minimum_snapshots=2,
+    learn_from_treated=True,
 )
 
 

@@ -47,7 +47,7 @@ def test_engine_agrees_with_the_reference(definition: str, engine: Engine) -> No
             found = {
                 (account, as_of): (watched, defected)
                 for account, as_of, complete_on, watched, defected in engine.rows(
-                    "SELECT * FROM labels"
+                    "SELECT account_id, as_of, label_complete, watched_days, defected FROM labels"
                 )
                 if complete_on == as_of + timedelta(days=sum(times))
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -14,12 +15,13 @@ from pipeline.tables.tiers import tiers
 from pipeline.training.evaluation import (
     COHORT,
     EXPECTED_LOSS,
+    TREATED,
     Evaluation,
     Facts,
     evaluate,
     gain_over,
 )
-from pipeline.training.reporting import metrics, table
+from pipeline.training.reporting import metrics, table, treated_lines
 
 BEFORE, FIRST, SECOND = date(2025, 1, 1), date(2025, 2, 1), date(2025, 3, 1)
 ACCOUNTS = ["ada", "bo", "cy", "di", "eve", "flo"]
@@ -52,8 +54,8 @@ def back_test(model: np.ndarray, **baselines: np.ndarray) -> OutOfTime:
     )
 
 
-def evaluated(out_of_time: OutOfTime, capacity: int = 2) -> Evaluation:
-    facts = Facts(
+def facts() -> Facts:
+    return Facts(
         value=np.tile(VALUE, 3),
         tier=np.tile(TIER, 3),
         # All have been silent since Christmas, and order every 30 days: the rule's day is
@@ -61,7 +63,10 @@ def evaluated(out_of_time: OutOfTime, capacity: int = 2) -> Evaluation:
         days_silent=np.repeat([7.5, 38.5, 66.5], 6),
         usual_gap=np.full(18, 30.25),
     )
-    return evaluate(out_of_time, facts, [FIRST, SECOND], capacity, TERMS, repetitions=50)
+
+
+def evaluated(out_of_time: OutOfTime, capacity: int = 2) -> Evaluation:
+    return evaluate(out_of_time, facts(), [FIRST, SECOND], capacity, TERMS, repetitions=50)
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +182,38 @@ def test_tiers_begin_where_the_larger_accounts_reach_80_and_95_percent() -> None
     assert tiers(np.array([5.0, 80.0, 10.0, 5.0])).tolist() == ["B", "A", "B", "C"]
     assert tiers(np.array([0.0, 0.0])).tolist() == ["C", "C"]
     assert tiers(np.empty(0)).tolist() == []
+
+
+# di at the first test snapshot, bo at the second; the order of rows is that of `back_test`
+MARKED = np.zeros(18, dtype=np.bool_)
+MARKED[[6 + 3, 12 + 1]] = True
+
+
+def without(rows: OutOfTime, mask: np.ndarray) -> OutOfTime:
+    """The same back-test drawn without some rows."""
+    columns = ("account", "as_of", "label_complete", "label", "raw", "risk")
+    baselines = {name: score[~mask] for name, score in rows.baselines.items()}
+    kept = {name: getattr(rows, name)[~mask] for name in columns}
+    return OutOfTime(**kept, ways={}, baselines=baselines, splits=rows.splits)
+
+
+def test_exactly_the_treated_rows_are_left_out_of_what_is_measured() -> None:
+    everybody = back_test(RISK, recency=np.arange(6.0), logistic=1 - RISK)
+    tests = [FIRST, SECOND]
+    found = evaluate(replace(everybody, treated=MARKED), facts(), tests, 2, TERMS, repetitions=50)
+    drawn = evaluate(
+        without(everybody, MARKED), facts().rows(~MARKED), tests, 2, TERMS, repetitions=50
+    )
+    assert found.figures.keys() == drawn.figures.keys()
+    for key, figure in found.figures.items():
+        if key.measure != TREATED:
+            np.testing.assert_array_equal(figure, drawn.figures[key], err_msg=str(key))
+    assert [found.value("accounts", COHORT, test) for test in tests] == [5, 5]
+    assert [found.value(TREATED, COHORT, test) for test in tests] == [1, 1]
+    # At the first test snapshot di, who defected, is gone: ada alone is left to be found.
+    assert found.value("base_rate", COHORT, FIRST) == 1 / 5
+    assert treated_lines(found) == [
+        "Left out: 2 of 12 rows of the test snapshots, of accounts acted on within the horizon "
+        "(`backtest.treated`)"
+    ]
+    assert treated_lines(drawn) == []

@@ -35,6 +35,7 @@ SETTINGS = ModelSettings(
     threads=1,
     jobs=1,
     minimum_snapshots=2,
+    learn_from_treated=True,
 )
 NAMES = ("days_silent", "noise")
 ACCOUNTS, SNAPSHOTS = 150, 10
@@ -177,6 +178,7 @@ def table(**labels: Dataset) -> TrainingTable:
                     "account_id": part.account,
                     "as_of": part.as_of,
                     "label_complete": part.label_complete,
+                    "treated": part.treated,
                     "defected": part.label,
                 }
             )

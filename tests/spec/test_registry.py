@@ -73,6 +73,7 @@ def small_model() -> RiskModel:
         threads=1,
         jobs=1,
         minimum_snapshots=1,
+        learn_from_treated=True,
     )
     text = gradient_boosting.fit(data, settings)
     calibrator = LogitCalibrator(0.8, -0.3, "slope and intercept", Season({"2011-07-01": 0.6}, 0.5))

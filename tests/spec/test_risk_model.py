@@ -45,6 +45,7 @@ SETTINGS = ModelSettings(
     threads=1,
     jobs=1,
     minimum_snapshots=2,
+    learn_from_treated=True,
 )
 NAMES = ("days_silent", "orders_count_365d", "spend_365d", "noise")
 BASELINES = {
@@ -613,3 +614,45 @@ def test_the_calibrator_of_the_final_model_rests_on_all_predictions(
     assert logit(model.calibrator.apply(raw)) == pytest.approx(
         model.calibrator.slope * logit(raw) + model.calibrator.intercept
     )
+
+
+# --- accounts that were acted on -------------------------------------------------------------
+
+
+def rolled(rows: Dataset, settings: ModelSettings) -> OutOfTime:
+    return rolling(rows, [date(2020, 7, 1)], settings, BASELINES)
+
+
+@pytest.fixture(scope="module")
+def marked() -> Dataset:
+    """A market in which every fifth account is treated, at every snapshot."""
+    dataset = market()
+    return replace(dataset, treated=np.array([int(name[1:]) % 5 == 0 for name in dataset.account]))
+
+
+def test_treated_accounts_are_predicted_and_learned_from_as_the_others(marked: Dataset) -> None:
+    plain = rolled(market(), SETTINGS)
+    found = rolled(marked, SETTINGS)
+    np.testing.assert_array_equal(found.risk, plain.risk)
+    assert not plain.treated.any()
+    assert found.treated.mean() == pytest.approx(0.2)
+    kept = found.untreated()
+    assert len(kept) == 0.8 * len(found)
+    np.testing.assert_array_equal(kept.risk, found.risk[~found.treated])
+    assert kept.splits == found.splits
+
+
+def test_left_out_everywhere_nothing_is_learned_from_their_outcomes(marked: Dataset) -> None:
+    settings = replace(SETTINGS, learn_from_treated=False)
+    other = replace(marked, label=np.where(marked.treated, 1 - marked.label, marked.label))
+    learned = [rolled(rows, settings) for rows in (marked, other)]
+    np.testing.assert_array_equal(learned[0].risk, learned[1].risk)
+    for name in BASELINES:
+        np.testing.assert_array_equal(learned[0].baselines[name], learned[1].baselines[name])
+    pairs = zip((marked, other), learned, strict=True)
+    final = [risk_model.fit_final(rows, told, settings) for rows, told in pairs]
+    assert final[0].booster_texts == final[1].booster_texts
+    assert final[0].calibrator == final[1].calibrator
+    # and the law can fail: learned from, their outcomes change what is predicted
+    also = [rolled(rows, SETTINGS) for rows in (marked, other)]
+    assert not np.array_equal(also[0].risk, also[1].risk)

@@ -79,7 +79,7 @@ def ablation(
             {},
             [part.only(names) for part in shorter],
             only=tests,
-        )
+        ).untreated()
         steps.advance()
     return Ablation(
         tuple(

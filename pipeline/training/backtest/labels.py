@@ -130,7 +130,7 @@ def label_records(
                     settings,
                     {RIVAL: rules[RIVAL]},
                     comparable_from=comparable_from,
-                )
+                ).untreated()
                 records.append(_record(label, predictions, snapshots[-tests:]))
         steps.advance()
     return records, without

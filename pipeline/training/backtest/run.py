@@ -68,8 +68,8 @@ def backtest(config: Config, steps: Steps) -> BackTest:
     result = BackTest(
         tuple(tests),
         ablation.ablation(dataset, shorter, families, tests, settings, steps),
-        calibration.way_records(out_of_time, before),
-        calibration.way_records(out_of_time, tests),
+        calibration.way_records(out_of_time.untreated(), before),
+        calibration.way_records(out_of_time.untreated(), tests),
         records,
         without,
     )

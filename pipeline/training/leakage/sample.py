@@ -79,7 +79,8 @@ def make_copies(
     whole. until: the date before which poison becomes known. departures_inferred: `reps` follows
     from the touches; each copy's is inferred from the touches that were known at its moment.
     """
-    tables = [t for t in TABLES.values() if t == ACCOUNT_MERGES or engine.has_table(t.name)]
+    read = [table for table in TABLES.values() if not table.by_hand]  # no feature reads the others
+    tables = [table for table in read if table == ACCOUNT_MERGES or engine.has_table(table.name)]
     _take(engine, check, tables, accounts)
     if departures_inferred:
         touches = "SELECT rep_id, occurred_at, known_at, deleted FROM touches"
