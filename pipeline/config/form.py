@@ -254,6 +254,41 @@ class ProfitConfig(Section):
     value_days: Count = Field(365, description="days of an account's value that staying is worth")
 
 
+class KeyAccountConfig(Section):
+    """What makes a key account; see `pipeline.scoring.key_accounts`."""
+
+    profit_share: Share = Field(
+        0.5, description="of all profit; the accounts that together bring the first so much"
+    )
+    tenure_days: Whole = Field(365, description="since the first order, at least")
+    active_quarters: int = Field(
+        3, strict=True, ge=0, le=4, description="of the last four, with an order, at least"
+    )
+    growth: float = Field(
+        -0.2, strict=True, ge=-1, description="of the profit on the year before, at least"
+    )
+    bulk_order_share: Share = Field(
+        0.5, description="of the year's revenue; a single order of more is a one-off"
+    )
+    least_margin: ShareOrNone = Field(
+        0.5, description="of the usual margin on revenue; less is volume without profit"
+    )
+    margin_loss: ShareOrNone = Field(
+        0.3, description="of its margin a year before; whoever lost more got concessions"
+    )
+
+
+class EffortConfig(Section):
+    """What an account that may defect is worth doing, in words."""
+
+    A: str = Field("win back by all means", description="for tier A")
+    B: str = Field("strive", description="for tier B")
+    C: str = Field("when it costs little", description="for tier C")
+    without_profit: str = Field(
+        "let go", description="where the whole value at stake is less than a call costs"
+    )
+
+
 class ScoringConfig(Section):
     """When scores may be published, and how they are read."""
 
@@ -264,6 +299,8 @@ class ScoringConfig(Section):
     bands: dict[Name, ShareOrNone] = Field(
         {"high": 0.5, "medium": 0.25, "low": 0.0}, description="lowest risk of each"
     )
+    key_accounts: KeyAccountConfig = _defaults()
+    effort: EffortConfig = _defaults()
     profit: ProfitConfig = _defaults()
 
     @field_validator("bands")

@@ -161,7 +161,7 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         request.value,
         as_of=as_of,
         horizon_days=config.label.horizon_days,
-        bands=config.scoring.bands,
+        scoring=config.scoring,
         model_version=request.version,
         previous=_published_risk(request.previous),
         currency=sources.currency,

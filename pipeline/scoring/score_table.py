@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from features.expressions import DAYS_PER_YEAR
-from features.order_history import days_silent, order_days, order_lines, spend, usual_gap
+from features.order_history import days_silent, order_days, order_lines, usual_gap
 from features.values import Last, Value
 from models.value_at_stake import ValueAtStake
+from pipeline.config.form import ScoringConfig
+from pipeline.scoring.key_accounts import key_account_values, key_accounts
 from pipeline.tables.tiers import tiers
 from pipeline.tables.trade import past_of, past_trade
 
@@ -42,6 +43,8 @@ SCHEMA = pa.schema(
         ("expected_loss", pa.float64()),
         ("tier", pa.string()),
         ("key_account", pa.bool_()),
+        ("key_account_note", pa.string()),
+        ("effort", pa.string()),
         ("days_silent", pa.float64()),
         ("usual_gap", pa.float64()),
         ("last_order_at", pa.timestamp("s")),
@@ -58,8 +61,8 @@ def shown_values(last_touch: Last | None) -> dict[str, Value]:
         "shown_days_silent": days_silent,
         "shown_usual_gap": usual_gap,
         "shown_last_order_s": Last(order_lines),
-        "shown_value": spend(DAYS_PER_YEAR),
         "shown_order_days": order_days(None),
+        **key_account_values(),
         **past_trade(),
     }
     if last_touch is not None:
@@ -75,7 +78,7 @@ def score_table(
     *,
     as_of: date,
     horizon_days: int,
-    bands: Mapping[str, float],
+    scoring: ScoringConfig,
     model_version: int,
     previous: pd.Series,
     currency: str | None,
@@ -84,15 +87,17 @@ def score_table(
     """Put together the published columns and rank them by expected loss, then risk, then account.
 
     frame: account_id and `shown_values`, a row per account. risk: (n,), 0-1. value: what tells how
-    much is at stake. bands: lowest risk
-    of each band. previous: the risk last published, by account_id. people: name and owner_id by
-    account_id.
+    much is at stake. scoring: bands, key accounts and words of effort. previous: the risk last
+    published, by account_id. people: name and owner_id by account_id.
     """
     touched = frame.get("shown_last_touch_s", pd.Series(np.nan, index=frame.index))
     accounts = frame["account_id"]
     before = accounts.map(previous).astype("float64")
-    stake = value.at_stake(past_of(frame))
-    ordered = sorted(bands.items(), key=lambda band: -band[1])
+    past = past_of(frame)
+    stake = value.at_stake(past)
+    tier = tiers(past.last_year.worth(value.margin_share))
+    key, note = key_accounts(frame, value.margin_share, scoring.key_accounts)
+    ordered = sorted(scoring.bands.items(), key=lambda band: -band[1])
     columns: dict[str, object] = {
         "account_id": accounts,
         "name": accounts.map(people["name"]),
@@ -100,7 +105,7 @@ def score_table(
         "as_of": as_of,
         "horizon_days": horizon_days,
         "risk": risk,
-        # A horizon that the model does not have, and key accounts, are unknown, not zero.
+        # A horizon that the model does not have is unknown, not zero.
         **{f"risk_{days}": by_horizon.get(days, np.nan) for days in (30, 90, 180)},
         "risk_band": np.select(
             [risk >= least for _, least in ordered], [name for name, _ in ordered], ordered[-1][0]
@@ -113,8 +118,14 @@ def score_table(
         "value_basis": value.basis,
         "currency": currency,
         "expected_loss": risk * stake.value,
-        "key_account": None,
-        "tier": tiers(frame["shown_value"].to_numpy(dtype=np.float64)),
+        "tier": tier,
+        "key_account": key,
+        "key_account_note": note,
+        "effort": np.where(
+            stake.value <= scoring.profit.contact_cost,
+            scoring.effort.without_profit,
+            pd.Series(tier).map(scoring.effort.model_dump()),
+        ),
         "days_silent": frame["shown_days_silent"],
         "usual_gap": frame["shown_usual_gap"],
         "last_order_at": pd.to_datetime(frame["shown_last_order_s"], unit="s"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.expressions import DAYS_PER_YEAR, age
@@ -35,6 +36,22 @@ def past_of(frame: pd.DataFrame) -> Past:
         _traded(frame, _YEAR_BEFORE),
         frame[_AGE].to_numpy(dtype=np.float64),
     )
+
+
+def worth_by_snapshot(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """The last year's margin of each row, (n,); the revenue at a snapshot that records too few.
+
+    frame: as_of and the columns of `past_trade`. A line without a margin has the share that the
+    others of its snapshot have.
+    """
+    last_year = past_of(frame).last_year
+    worth = np.empty(len(frame))
+    as_of = frame["as_of"].to_numpy()
+    for snapshot in np.unique(as_of):
+        now = as_of == snapshot
+        part = last_year.rows(now)
+        worth[now] = part.worth(part.margin_share())
+    return worth
 
 
 def years_of(frame: pd.DataFrame) -> Years:

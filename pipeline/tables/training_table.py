@@ -12,7 +12,7 @@ import pandas as pd
 from features.definition import Selection, select
 from features.order_history import traded
 from features.values import Value
-from models.dataset import NOBODY, Dataset
+from models.dataset import NOBODY, Dataset, FloatArray
 from models.ensemble import shorter_horizons
 from models.value_at_stake import Years
 from pipeline.config import Config
@@ -23,7 +23,7 @@ from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 from pipeline.tables.label_definitions import GAPS, Label, inactivity, label_of
 from pipeline.tables.labels import make_labels, make_next_year
 from pipeline.tables.snapshots import Maturity
-from pipeline.tables.trade import past_trade, years_of
+from pipeline.tables.trade import past_trade, worth_by_snapshot, years_of
 from pipeline.tables.values_table import make_values_table
 from pipeline.wording import listed
 
@@ -77,6 +77,12 @@ class TrainingTable:
         if self.trade is None:
             raise ValueError("this table was built without trade")
         return years_of(self.trade)
+
+    def last_year(self) -> FloatArray:
+        """What each row of `frame` brought in the year before its snapshot: margin, or revenue."""
+        if self.trade is None:
+            raise ValueError("this table was built without trade")
+        return worth_by_snapshot(self.trade)
 
     def _dataset(self, frame: pd.DataFrame) -> Dataset:
         names = tuple(feature.name for feature in self.selection.features)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.expressions import DAYS_PER_YEAR
 from models import measures
 from models.bootstrap import Interval, bootstrapped, interval, recentred
 from models.calibration_limit import calibration_limit
@@ -55,8 +56,9 @@ class Key(NamedTuple):
 class Facts:
     """What is known, at the snapshot, of the account of each out-of-time row; (n,) each.
 
-    value: a year's margin or revenue. tier: A, B or C by `pipeline.tables.tiers`. days_silent: days
-    since the last order. usual_gap: median days between order days, NaN without two of them.
+    value: margin, or revenue where none is recorded. tier: A, B or C by `pipeline.tables.tiers`.
+    days_silent: days since the last order. usual_gap: median days between order days, NaN without
+    two of them.
     """
 
     value: Floats
@@ -69,23 +71,21 @@ class Facts:
         return Facts(**{field.name: getattr(self, field.name)[mask] for field in fields(self)})
 
     @classmethod
-    def of(cls, dataset: Dataset, out_of_time: OutOfTime, window: int, value_days: int) -> Self:
+    def of(cls, dataset: Dataset, out_of_time: OutOfTime, worth: Floats, value_days: int) -> Self:
         """Take them from the training table.
 
-        window: days of the features by which accounts are valued, by their recorded margin, else
-        by their revenue; value_days: of how many days the value is wanted.
+        worth: (n,), what each row of the dataset brought in the last year; value_days: of how many
+        days the value is wanted.
         """
-        rows = dataset.rows(dataset.order())
-        rows = rows.rows(np.isin(rows.as_of, np.unique(out_of_time.as_of)))
-        spend = rows.column(f"spend_{window}d")
-        margin = f"margin_{window}d"
-        value = np.nan_to_num(rows.column(margin), nan=0.0) if margin in rows.names else spend
+        order = dataset.order()
+        order = order[np.isin(dataset.as_of[order], np.unique(out_of_time.as_of))]
+        rows, worth = dataset.rows(order), worth[order]
         tier = np.empty(len(rows), dtype=object)
         for snapshot in np.unique(rows.as_of):
             now = rows.as_of == snapshot
-            tier[now] = tiers(spend[now])
+            tier[now] = tiers(worth[now])
         return cls(
-            value=value * value_days / window,
+            value=worth * value_days / DAYS_PER_YEAR,
             tier=tier,
             days_silent=rows.column("days_since_last_order"),
             usual_gap=rows.column("usual_order_gap"),

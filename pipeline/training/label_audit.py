@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from features.expressions import DAYS_PER_YEAR, SECONDS_PER_DAY
-from features.order_history import order_lines, spend
+from features.order_history import order_lines
 from features.values import First
 from pipeline.config.form import LabelConfig
 from pipeline.engines import Engine
@@ -20,6 +20,7 @@ from pipeline.tables.label_definitions import DEFINITIONS, Label, label_of
 from pipeline.tables.labels import make_labels, make_later_values
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.tiers import TIERS, tiers
+from pipeline.tables.trade import past_trade, worth_by_snapshot
 from pipeline.tables.values_table import make_values_table
 
 RETURN_DAYS = (30, 90, 180, 365)
@@ -157,12 +158,12 @@ def _keyed(engine: Engine, table: str, columns: str, as_ofs: Sequence[date]) -> 
 
 
 def _tier_of(engine: Engine, as_ofs: Sequence[date]) -> pd.Series:
-    """The tier of each row, by the value of the last 365 days among the rows of its snapshot."""
-    value = {"value_cents": spend(DAYS_PER_YEAR)}
-    make_values_table(engine, "audited_value", value, as_ofs, rows=_ROWS)
-    values = _keyed(engine, "audited_value", "value_cents", as_ofs)["value_cents"]
+    """The tier of each row among those of its snapshot, by the last year's margin or revenue."""
+    make_values_table(engine, "audited_value", past_trade(), as_ofs, rows=_ROWS)
+    past = _keyed(engine, "audited_value", ", ".join(past_trade()), as_ofs)
     engine.drop("audited_value")
-    return values.groupby(level="as_of").transform(lambda value: tiers(value.to_numpy()))
+    worth = pd.Series(worth_by_snapshot(past.reset_index("as_of")), index=past.index)
+    return worth.groupby(level="as_of").transform(lambda value: tiers(value.to_numpy()))
 
 
 def _groups(labels: pd.DataFrame, tier: pd.Series) -> Iterator[Group]:

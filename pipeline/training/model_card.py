@@ -46,8 +46,8 @@ _LIMITS = """\
   season moves.
 - Exits that leave no trace beforehand (closures, takeovers) are beyond it, and beyond any model.
 - Accounts that were called because of an earlier list may have stayed because of it. Those recorded
-  are left out of the figures (`backtest.treated`); where many are called, outcomes say less and less
-  of what would have happened without.
+  are left out of the figures (`backtest.treated`); where many are called, outcomes say less and
+  less of what would have happened without.
 - Figures are of the past, on accounts like those. A new assortment, prices or a merger may change
   what silence means."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from models.dataset import Dataset
+from models.dataset import Dataset, FloatArray
 from models.out_of_time import OutOfTime, rolling
 from models.profit import CallTerms
 from models.risk_model import fit_final
@@ -68,7 +68,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         progress=fitted,
     )
     steps.begin("Measuring")
-    evaluation = _evaluated(config, dataset, out_of_time, tests)
+    worth = prepared.table.last_year()
+    evaluation = _evaluated(config, dataset, out_of_time, tests, worth)
     horizons = fit_horizons(
         prepared.table,
         out_of_time,
@@ -102,12 +103,15 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
 
 
 def _evaluated(
-    config: Config, dataset: Dataset, out_of_time: OutOfTime, tests: list[date]
+    config: Config,
+    dataset: Dataset,
+    out_of_time: OutOfTime,
+    tests: list[date],
+    worth: FloatArray,
 ) -> Evaluation:
-    """Measure the back-test, with the assumptions of the config."""
+    """Measure the back-test, with the assumptions of the config; worth: of each row."""
     terms = config.scoring.profit.model_dump()
-    window, value_days = max(config.features.windows_days), terms.pop("value_days")
-    facts = Facts.of(dataset, out_of_time, window, value_days)
+    facts = Facts.of(dataset, out_of_time, worth, terms.pop("value_days"))
     return evaluate(
         out_of_time,
         facts,

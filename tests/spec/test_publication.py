@@ -18,9 +18,11 @@ import pandas as pd
 import pytest
 
 from models.value_at_stake import ValueAtStake
+from pipeline.config.form import ScoringConfig
 from pipeline.errors import CannotWrite, TryAgain
 from pipeline.locks import exclusive
 from pipeline.scoring.call_list import write_call_list
+from pipeline.scoring.key_accounts import key_account_values
 from pipeline.scoring.publication import newest_before, publish
 from pipeline.scoring.score_table import score_table
 from pipeline.tables.trade import past_trade
@@ -126,8 +128,8 @@ def scores(
             "shown_days_silent": 10.4,
             "shown_usual_gap": [np.nan, *[7.0] * (len(names) - 1)],
             "shown_last_order_s": datetime(2024, 12, 20).timestamp(),
-            "shown_value": value,
             "shown_order_days": [2.0, *[5.0] * (len(names) - 1)],
+            **dict.fromkeys(key_account_values(), 0.0),
             **last_year,
         }
     )
@@ -139,7 +141,7 @@ def scores(
         rule,
         as_of=D,
         horizon_days=90,
-        bands={"high": 0.5, "medium": 0.25, "low": 0.0},
+        scoring=ScoringConfig(),
         model_version=1,
         previous=pd.Series({"A1": 0.2}),
         currency="EUR",
