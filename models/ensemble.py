@@ -47,3 +47,19 @@ def averaged(predictions: Sequence[FloatArray], rates: Sequence[float]) -> Float
         for predicted, rate in zip(predictions, rates, strict=True)
     ]
     return np.asarray(expit(np.mean(away, axis=0) + finite_logit(rates[-1])), dtype=np.float64)
+
+
+def averaged_contributions(
+    contributions: Sequence[FloatArray], rates: Sequence[float]
+) -> tuple[FloatArray, float]:
+    """Return what each feature adds to the log odds of `averaged`, (n, p), and their base.
+
+    contributions: of each learner, (n, p + 1), the last column its base; rates: as for `averaged`.
+    The average is one of log odds, so the mean of what a feature adds to each learner's is what it
+    adds to the average, and nothing is approximate. The base is the mean of how far each learner's
+    own base is from its rate, from the main learner's rate on.
+    """
+    whole = np.mean(np.stack(contributions), axis=0)
+    begin = finite_logit(rates[-1]) - np.mean(finite_logit(rates))
+    base = whole[0, -1] + begin if len(whole) else np.nan
+    return np.asarray(whole[:, :-1], dtype=np.float64), float(base)

@@ -98,6 +98,22 @@ class Booster:
 
     def predict(self, features: FloatArray) -> FloatArray:
         """Return the raw, uncalibrated probability of defection, (n,), for features (n, p)."""
+        return self._predict(features)
+
+    def contributions(self, features: FloatArray) -> FloatArray:
+        """Return what each feature adds to the log odds of `predict`, (n, p + 1).
+
+        The last column is where every row begins: the mean log odds of the training rows. A row's
+        sum is the log odds that it is given. Some ten times slower than `predict`.
+
+        Source: S. M. Lundberg and others, From local explanations to global understanding with
+        explainable AI for trees, 2020 (path-dependent TreeSHAP, LightGBM's `pred_contrib`).
+        """
+        if len(features) == 0:
+            return np.empty((0, len(self.names) + 1))
+        return self._predict(features, pred_contrib=True)
+
+    def _predict(self, features: FloatArray, *, pred_contrib: bool = False) -> FloatArray:
         if features.ndim != 2 or features.shape[1] != len(self.names):
             raise FeatureMismatch(
                 f"the model was fitted on {len(self.names)} features, but the matrix has shape "
@@ -106,7 +122,8 @@ class Booster:
         if len(features) == 0:
             return np.empty(0)
         rows = np.ascontiguousarray(features, dtype=np.float64)
-        return np.asarray(self._booster.predict(rows, num_threads=self._threads), dtype=np.float64)
+        told = self._booster.predict(rows, num_threads=self._threads, pred_contrib=pred_contrib)
+        return np.asarray(told, dtype=np.float64)
 
     def importance(self) -> dict[str, float]:
         """Return the total gain of each feature, largest first."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from models.dataset import Dataset, DateArray, FloatArray
+from models.dataset import Dataset, DateArray, FloatArray, IntArray
 
 
 def within_snapshots(features: FloatArray, as_of: DateArray) -> FloatArray:
@@ -59,3 +59,23 @@ def _like(part: Dataset, other: Dataset, ranks: Dataset) -> Dataset:
 def of_one_snapshot(features: FloatArray) -> FloatArray:
     """Return the ranks of rows that are all of the same snapshot, (n, p)."""
     return within_snapshots(features, np.zeros(len(features), dtype="datetime64[D]"))
+
+
+def of_the_median(features: FloatArray, rows: IntArray) -> FloatArray:
+    """Return the rank that each value of some rows would have if it were its column's median.
+
+    features: (n, p), all of the same snapshot; rows: (r,), of those asked about. Returns (r, p):
+    what `of_one_snapshot` gives where that one value is replaced by the median of the known ones
+    and the rest stays. NaN stays NaN: what is not known is not made known.
+    """
+    asked = features[rows]
+    ranks = np.full(asked.shape, np.nan)
+    for column in np.flatnonzero(~np.isnan(asked).all(axis=0)):
+        values = features[~np.isnan(features[:, column]), column]
+        median = np.median(values)
+        before, now = np.sum(values < median), np.sum(values == median)
+        own = asked[:, column]
+        less, equal = before - (own < median), now - (own == median) + 1
+        ranks[:, column] = (less + (equal + 1) / 2 - 0.5) / len(values)
+    ranks[np.isnan(asked)] = np.nan
+    return ranks

@@ -24,10 +24,11 @@ from models.calibration_choice import Calibrator, Known, calibrator_from, choose
 from models.dataset import Dataset, FloatArray, latest_day
 from models.ensemble import averaged, base_rate, learnable
 from models.errors import DamagedModel, FeatureMismatch
+from models.explanation import Explanation, explanation
 from models.gradient_boosting import Booster, fit_each
 from models.horizons import HorizonModel, in_order
 from models.out_of_time import OutOfTime
-from models.ranks import of_one_snapshot, ranked_together
+from models.ranks import of_one_snapshot, of_the_median, ranked_together
 from models.settings import ModelSettings
 
 MODEL_FILE = "model.json"
@@ -118,12 +119,29 @@ class RiskModel:
             risks[horizon.days] = horizon.calibrator.apply(booster.predict(ranks), as_of)
         return in_order(self.horizon_days, risks)
 
+    def explain(
+        self, features: FloatArray, names: Sequence[str], rows: Sequence[int]
+    ) -> Explanation:
+        """Return what moved the main risk of some rows; see `models.explanation`.
+
+        features, names: as for `risk`, the whole cohort. rows: positions of the rows that are
+        explained, which takes some ten times as long as their risk.
+        """
+        known = self._columns(features, names)
+        chosen = np.asarray(rows, dtype=np.int64)
+        ranks, medians = of_one_snapshot(known)[chosen], of_the_median(known, chosen)
+        return explanation(self.boosters, self.base_rates, ranks, medians)
+
     def _main_risk(self, ranks: FloatArray, as_of: date | None) -> FloatArray:
         raw = averaged([booster.predict(ranks) for booster in self.boosters], self.base_rates)
         return self.calibrator.apply(raw, as_of)
 
     def _ranks(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
         """The columns of the trees as ranks; FeatureMismatch where they cannot be had."""
+        return of_one_snapshot(self._columns(features, names))
+
+    def _columns(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
+        """The columns of the trees, in their order; FeatureMismatch where they cannot be had."""
         position = {name: i for i, name in enumerate(names)}
         missing = [name for name in self.names if name not in position]
         if missing:
@@ -143,7 +161,7 @@ class RiskModel:
                 f"snapshot with each other, and learned from {self.smallest_cohort} or more. Give "
                 "it the whole cohort; if that has shrunk so much, retrain."
             )
-        return of_one_snapshot(features[:, [position[name] for name in self.names]])
+        return features[:, [position[name] for name in self.names]]
 
     def save(self, folder: Path) -> dict[str, str]:
         """Write all files into the existing `folder`; return the SHA-256 of each by name."""
