@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logit
+from taught import learner, uncalibrated
 
-from models import gradient_boosting
-from models.calibration import LogitCalibrator
-from models.dataset import Dataset
-from models.ranks import of_one_snapshot, of_the_median, ranked
+from models.ranks import of_one_snapshot, of_the_median
 from models.risk_model import RiskModel
-from models.settings import ModelSettings
 
-SETTINGS = ModelSettings(
-    trees=30,
-    leaves=6,
-    learning_rate=0.1,
-    min_leaf_rows=20,
-    feature_share=0.7,
-    row_share=0.8,
-    l2=1.0,
-    seed=3,
-    threads=1,
-    jobs=1,
-    minimum_snapshots=1,
-)
 NAMES = ("days_silent", "orders", "spend", "complaints")
 COHORT = 150
 
@@ -49,31 +30,16 @@ def booster(seed: int) -> tuple[str, float]:
     random = np.random.default_rng(seed)
     values = features(seed, 600)
     odds = np.nan_to_num(values[:, 0] - values[:, 1], nan=0.0) / 15 + random.normal(size=600) - seed
-    day = np.full(600, "2020-01-01", dtype="datetime64[D]")
-    dataset = Dataset(
-        features=values,
-        names=NAMES,
-        label=(odds > 0).astype(np.int8),
-        account=np.array([f"A{i}" for i in range(600)], dtype=object),
-        as_of=day,
-        label_complete=day + 90,
-    )
-    return gradient_boosting.fit(ranked(dataset), SETTINGS), float(dataset.label.mean())
+    defected = odds > 0
+    return learner(values, NAMES, defected), float(defected.mean())
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[RiskModel]:
+def model() -> RiskModel:
     """Three learners of different base rates, uncalibrated: the risk is the raw probability."""
     texts, rates = zip(*map(booster, (1, 2, 3)), strict=True)
     assert max(rates) - min(rates) > 0.05
-    yield RiskModel(
-        booster_texts=texts,
-        base_rates=rates,
-        calibrator=LogitCalibrator(1.0, 0.0, "identity"),
-        names=NAMES,
-        smallest_cohort=COHORT,
-        label_end=date(2020, 4, 1),
-    )
+    return uncalibrated(texts, rates, NAMES, COHORT)
 
 
 def test_contributions_and_base_add_up_to_the_log_odds_of_the_risk(model: RiskModel) -> None:

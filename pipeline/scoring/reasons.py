@@ -1,0 +1,107 @@
+"""Why accounts have the risk that they have, in sentences with their own numbers.
+
+What each feature adds to an account's log odds (`models.explanation`) is summed over the groups of
+`pipeline.scoring.reason_texts`. A sum counts only features that are known for the account. See
+docs/reasons.md for what a reason says and what it does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models.dataset import FloatArray
+from models.explanation import Explanation
+from pipeline.scoring.phrases import Numbers, filled, plain_sentence
+from pipeline.scoring.reason_groups import Placed
+from pipeline.scoring.reason_texts import OTHER, Group
+
+MOST = 3
+"""Reasons that are published of an account."""
+
+SMALLEST = 0.05
+"""What a group must add to the log odds to be a reason: it moves the odds by five per cent."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One group's part in an account's risk.
+
+    adds: to the raw log odds; above 0 it raises the risk. at_median: by how much the log odds would
+    change if the group's known features were the cohort's medians. text: the sentence with the
+    account's own numbers; None where none of them makes one.
+    """
+
+    group: Group
+    adds: float
+    at_median: float
+    text: str | None
+
+    @property
+    def direction(self) -> str:
+        """`raises` or `lowers` the risk."""
+        return "raises" if self.adds > 0 else "lowers"
+
+    @property
+    def stated(self) -> bool:
+        """Whether it is said of the account: it raises the risk, and taking it away lowers it."""
+        return self.text is not None and self.adds >= SMALLEST and self.at_median < 0
+
+
+def stated(reasons: Sequence[Reason]) -> list[Reason]:
+    """The at most three that are published, strongest first."""
+    return [reason for reason in reasons if reason.stated][:MOST]
+
+
+def reasons_of(
+    told: Explanation,
+    known: pd.DataFrame,
+    placed: Mapping[str, Placed],
+    currency: str | None,
+) -> list[list[Reason]]:
+    """All groups' parts in each account's risk, what raises it most first.
+
+    told: of the accounts, in order. known: their features by name, a row each. Groups of whose
+    features an account knows none are left out.
+    """
+    values = known[list(told.names)].to_numpy(dtype=np.float64)
+    here = ~np.isnan(values)
+    parts = np.where(here, told.contributions, 0.0)
+    columns: dict[Group, list[int]] = {}
+    for column, name in enumerate(told.names):
+        columns.setdefault(placed[name].group, []).append(column)
+    changes: dict[Group, FloatArray] = {}
+    for group, members in columns.items():
+        chosen = np.zeros_like(here)
+        chosen[:, members] = here[:, members]
+        changes[group] = told.change_at_median(chosen)
+    units = {name: place.feature.unit for name, place in placed.items()}
+    found = []
+    for row, record in enumerate(known[[n for n in placed if n in known]].to_dict("records")):
+        numbers = Numbers({str(name): float(v) for name, v in record.items()}, units, currency)
+        reasons = []
+        for group, members in columns.items():
+            mine = [column for column in members if here[row, column]]
+            if not mine:
+                continue
+            adds = math.fsum(parts[row, mine])
+            against = parts[row] * (-1 if adds > 0 else 1)
+            strongest = [placed[told.names[i]] for i in sorted(mine, key=against.__getitem__)]
+            text = _sentence(group, strongest, numbers)
+            reasons.append(Reason(group, adds, float(changes[group][row]), text))
+        found.append(sorted(reasons, key=lambda reason: (-reason.adds, reason.group.name)))
+    return found
+
+
+def _sentence(group: Group, strongest: Sequence[Placed], numbers: Numbers) -> str | None:
+    """The group's sentence over the window that counts most; strongest: its features, in order."""
+    windows = list(dict.fromkeys(place.window for place in strongest if place.window))
+    text = filled(group.phrases, windows, numbers)
+    if text is None and group.name.startswith(OTHER):
+        feature = strongest[0].feature
+        text = plain_sentence(feature, numbers.values[feature.name], numbers.currency)
+    return text
