@@ -16,8 +16,10 @@ import pandas as pd
 
 from models.dataset import FloatArray
 from models.explanation import Explanation
+from models.risk_model import RiskModel
+from pipeline.config import Config
 from pipeline.scoring.phrases import Numbers, filled, plain_sentence
-from pipeline.scoring.reason_groups import Placed
+from pipeline.scoring.reason_groups import Placed, placed_features
 from pipeline.scoring.reason_texts import OTHER, Group
 
 MOST = 3
@@ -55,6 +57,25 @@ class Reason:
 def stated(reasons: Sequence[Reason]) -> list[Reason]:
     """The at most three that are published, strongest first."""
     return [reason for reason in reasons if reason.stated][:MOST]
+
+
+def explained(
+    config: Config,
+    model: RiskModel,
+    cohort: pd.DataFrame,
+    accounts: Sequence[str],
+    currency: str | None,
+) -> dict[str, list[Reason]]:
+    """All groups' parts in the risks of some accounts of a cohort, by account_id.
+
+    cohort: account_id and the features of everybody scored, a row each.
+    """
+    place_of = pd.Index(cohort["account_id"])
+    rows = place_of.get_indexer(pd.Index(accounts))
+    told = model.explain(cohort[list(model.names)].to_numpy(dtype=np.float64), model.names, rows)
+    placed = placed_features(config.feature_families, config.features.windows_days)
+    found = reasons_of(told, cohort.iloc[rows], placed, currency)
+    return dict(zip(accounts, found, strict=True))
 
 
 def reasons_of(

@@ -26,6 +26,8 @@ from pipeline.engines import Engine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
+from pipeline.scoring.reason_columns import with_reasons
+from pipeline.scoring.reasons import explained
 from pipeline.scoring.score_table import score_table, shown_values
 from pipeline.sources import Sources, load_sources
 from pipeline.tables.derived import make_derived_tables
@@ -167,15 +169,17 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         currency=sources.currency,
         people=_people(engine, as_of),
     )
+    listed = scores["account_id"].slice(0, config.scoring.call_capacity).to_pylist()
+    scores = with_reasons(scores, explained(config, request.model, frame, listed, sources.currency))
     pq.write_table(scores, folder / "scores.parquet")
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
-    listed = write_call_list(folder / "call_list.csv", scores, config.scoring.call_capacity)
+    called = write_call_list(folder / "call_list.csv", scores, config.scoring.call_capacity)
     return {
         "config": config.name,
         "as_of": str(as_of),
         "model": {"name": config.tracking.model_name, "version": request.version},
-        "rows": {"scores": scores.num_rows, "call_list": listed},
+        "rows": {"scores": scores.num_rows, "call_list": called},
         "complete_until": {
             name: str(table.complete_until) for name, table in sources.tables.items()
         },

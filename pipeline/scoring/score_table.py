@@ -15,6 +15,7 @@ from features.values import Last, Value
 from models.value_at_stake import ValueAtStake
 from pipeline.config.form import ScoringConfig
 from pipeline.scoring.key_accounts import key_account_values, key_accounts
+from pipeline.scoring.reason_columns import REASON_COLUMNS
 from pipeline.tables.tiers import tiers
 from pipeline.tables.trade import past_of, past_trade
 
@@ -49,6 +50,7 @@ SCHEMA = pa.schema(
         ("usual_gap", pa.float64()),
         ("last_order_at", pa.timestamp("s")),
         ("last_touch_at", pa.timestamp("s")),
+        *((name, pa.string()) for name in REASON_COLUMNS),
         ("thin_history", pa.bool_()),
         ("model_version", pa.int32()),
     ]
@@ -130,6 +132,7 @@ def score_table(
         "usual_gap": frame["shown_usual_gap"],
         "last_order_at": pd.to_datetime(frame["shown_last_order_s"], unit="s"),
         "last_touch_at": pd.to_datetime(touched, unit="s"),
+        **dict.fromkeys(REASON_COLUMNS),  # of the listed accounts only: `with_reasons`
         "thin_history": frame["shown_order_days"] < THIN_HISTORY_DAYS,
         "model_version": model_version,
     }

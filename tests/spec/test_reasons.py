@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from families_under_test import EXAMPLE
 from taught import learner, uncalibrated
@@ -16,6 +17,7 @@ from features.families import FAMILIES
 from models.risk_model import RiskModel
 from pipeline.config.own_families import load_family
 from pipeline.scoring.phrases import Numbers, filled, stems_of
+from pipeline.scoring.reason_columns import REASON_COLUMNS, with_reasons
 from pipeline.scoring.reason_groups import placed_features
 from pipeline.scoring.reason_texts import GROUPS, OTHER, Phrase
 from pipeline.scoring.reasons import MOST, Reason, reasons_of, stated
@@ -253,3 +255,40 @@ def test_a_group_whose_usual_value_would_not_lower_the_risk_is_no_reason(
     assert not replace(first, at_median=0.0).stated
     assert not replace(first, text=None).stated
     assert not replace(first, adds=0.04).stated
+
+
+# --- what is published ----------------------------------------------------------------------
+
+
+def reason(group: str, adds: float, text: str | None = "a sentence") -> Reason:
+    return Reason(next(g for g in GROUPS if g.name == group), adds, -adds, text)
+
+
+def published(*reasons: Reason) -> dict[str, str | None]:
+    """The columns of account A1 where it is listed with these reasons; A2 is not listed."""
+    columns = {"account_id": pa.array(["A2", "A1"])}
+    empty = {name: pa.nulls(2, pa.string()) for name in REASON_COLUMNS}
+    rows = with_reasons(pa.table({**columns, **empty}), {"A1": reasons}).to_pylist()
+    assert {rows[0][name] for name in REASON_COLUMNS} == {None}
+    return {name: value for name, value in rows[1].items() if name != "account_id"}
+
+
+def test_at_most_three_reasons_are_published_with_their_families() -> None:
+    row = published(
+        reason("silence", 0.9, "first"),
+        reason("one_contact", 0.5, None),
+        reason("complaints", 0.4, "second"),
+        reason("rep_left", 0.3, "third"),
+        reason("returns", 0.2, "fourth"),
+    )
+    assert [row[f"reason_{n}"] for n in (1, 2, 3)] == ["first", "second", "third"]
+    assert [row[f"reason_family_{n}"] for n in (1, 2, 3)] == [
+        "order_history",
+        "complaint_latency",
+        "contact_breadth",
+    ]
+
+
+def test_an_account_that_nothing_raises_has_no_reason() -> None:
+    row = published(reason("silence", -0.9), reason("returns", 0.01))
+    assert {row[name] for name in REASON_COLUMNS} == {None}
