@@ -14,7 +14,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -30,6 +29,7 @@ from features.contract import TABLES
 from features.definition import DEFAULT_WINDOWS, Family
 from features.expressions import DAYS_PER_YEAR
 from features.families import FAMILIES, families
+from pipeline.config.form_file import Mistake, read_file, told
 from pipeline.config.kinds import (
     Count,
     Currency,
@@ -52,11 +52,11 @@ from pipeline.config.kinds import (
     Windows,
     Zone,
 )
-from pipeline.config.mistakes import config_mistakes, dotted
+from pipeline.config.mistakes import config_mistakes
 from pipeline.config.own_families import load_family
-from pipeline.config.strict_yaml import Form, KeyPath, read_form
+from pipeline.config.strict_yaml import Form
 from pipeline.errors import ConfigError, MissingInput, UsageError
-from pipeline.wording import counted, listed, unknown
+from pipeline.wording import listed, unknown
 
 OWN_CADENCE_DAYS = 180  # the longest that an account is watched by the label own_cadence
 
@@ -302,6 +302,9 @@ class ScoringConfig(Section):
     key_accounts: KeyAccountConfig = _defaults()
     effort: EffortConfig = _defaults()
     profit: ProfitConfig = _defaults()
+    playbook: Place | None = Field(
+        None, description="what to do about each reason; configs/playbook.yaml if absent"
+    )
 
     @field_validator("bands")
     @classmethod
@@ -445,21 +448,8 @@ def load_config(path: Path) -> Config:
 
     MissingInput where it is not there, ConfigError with every mistake and its place in the file.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise MissingInput(f"{path}: no such config file; give one with --config PATH") from None
-    except OSError as error:
-        raise MissingInput(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from None
-    try:
-        form = read_form(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    form = read_file(path, "config file", "give one with --config PATH")
     mistakes = list(form.mistakes)
-    if not mistakes and not isinstance(form.content, dict):
-        mistakes.append(((), "should be keys with values; start from a file in configs/"))
     if isinstance(form.content, dict):
         try:
             folder = path.resolve().parent
@@ -470,7 +460,7 @@ def load_config(path: Path) -> Config:
             mistakes += config_mistakes(Config, error)
         mistakes += _unknown_columns(form.content)
     if mistakes:
-        raise ConfigError(_told(path, form, mistakes))
+        raise ConfigError(told(path, form, mistakes))
     _load_own_families(config, form)
     return config
 
@@ -491,7 +481,7 @@ def _load_own_families(config: Config, form: Form) -> None:
             )
         except (ConfigError, MissingInput) as error:
             mistake = (("features", "own_families", name), str(error))
-            raise type(error)(_told(config.path, form, [mistake])) from error
+            raise type(error)(told(config.path, form, [mistake])) from error
 
 
 def _flattened(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -502,9 +492,9 @@ def _flattened(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, A
             yield above + key, value
 
 
-def _unknown_columns(content: dict[str, Any]) -> list[tuple[KeyPath, str]]:
+def _unknown_columns(content: dict[str, Any]) -> list[Mistake]:
     """Mapped columns that their table does not have; what is no form at all is told elsewhere."""
-    found: list[tuple[KeyPath, str]] = []
+    found: list[Mistake] = []
     sources = content.get("sources")
     for name, source in sources.items() if isinstance(sources, dict) else ():
         columns = source.get("columns") if isinstance(source, dict) else None
@@ -516,12 +506,3 @@ def _unknown_columns(content: dict[str, Any]) -> list[tuple[KeyPath, str]]:
                 if column not in names
             ]
     return found
-
-
-def _told(path: Path, form: Form, mistakes: list[tuple[KeyPath, str]]) -> str:
-    lines = [f"{path}: {counted(len(mistakes), 'mistake')}"]
-    for place, sentence in sorted(mistakes, key=lambda mistake: form.line(mistake[0]) or 0):
-        line = form.line(place)
-        where = dotted(place) + (f" (line {line})" if line else "")
-        lines.append(f"  {where}: {sentence}" if where else f"  {sentence}")
-    return "\n".join(lines)

@@ -141,6 +141,7 @@ Name = Annotated[
 Currency = Annotated[
     str, AfterValidator(_matching("[A-Z]{3}", "three capital letters, such as EUR"))
 ]
+Names = Annotated[tuple[str, ...], AfterValidator(_distinct)]
 TableName = Annotated[str, AfterValidator(_one_of(TABLES, "table"))]
 Families = Annotated[
     tuple[Annotated[str, AfterValidator(_family)], ...],

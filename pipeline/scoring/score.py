@@ -21,6 +21,7 @@ from models import risk_model, value_at_stake
 from models.risk_model import RiskModel
 from models.value_at_stake import ValueAtStake
 from pipeline.config import Config
+from pipeline.config.playbook import Playbook, load_playbook
 from pipeline.console import Steps
 from pipeline.engines import Engine
 from pipeline.errors import ConfigError, DataError
@@ -40,13 +41,14 @@ from pipeline.wording import counted, listed
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be scored, with which model, and which publication came before."""
+    """What is to be scored, with which model and playbook, and which publication came before."""
 
     config: Config
     as_of: date
     version: int
     model: RiskModel
     value: ValueAtStake
+    playbook: Playbook
     previous: Path | None = None
 
     @property
@@ -65,6 +67,7 @@ def score(
     reach beyond. Errors: ConfigError for an unknown model, one trained for another label, or an
     `as_of` before the end of its labels; DataError for sources that are stale at `as_of`.
     """
+    playbook = load_playbook(config.scoring.playbook, config.features.own_families)
     steps.begin("Finding the model")
     registry = open_tracking(config).registry
     version = registry.resolve(model)
@@ -73,7 +76,7 @@ def score(
         loaded = risk_model.load(files, expected_sha256=version.sha256)
         value = value_at_stake.load(files)
     _refuse_other_meaning(config, loaded, version.version)
-    request = Request(config, as_of, version.version, loaded, value)
+    request = Request(config, as_of, version.version, loaded, value, playbook)
     until = request.learned_until
     if as_of < until and not replay:
         raise ConfigError(
@@ -98,6 +101,7 @@ def score(
             "features_sha256": selection.digest(),
             "model_version": version.version,
             "model_sha256": dict(version.sha256),
+            "playbook_sha256": playbook.sha256,
             "previous_sha256": read_manifest(previous)["inputs_sha256"] if previous else None,
             "program": released_version(),
             "sources": sources.lineage(),
@@ -170,7 +174,8 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         people=_people(engine, as_of),
     )
     listed = scores["account_id"].slice(0, config.scoring.call_capacity).to_pylist()
-    scores = with_reasons(scores, explained(config, request.model, frame, listed, sources.currency))
+    reasons = explained(config, request.model, frame, listed, sources.currency)
+    scores = with_reasons(scores, reasons, request.playbook)
     pq.write_table(scores, folder / "scores.parquet")
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")

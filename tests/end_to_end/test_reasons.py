@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from project import Project
 
+from pipeline.config.playbook import load_playbook
 from pipeline.scoring.reason_columns import REASON_COLUMNS
 
 CAPACITY = 20
@@ -39,6 +40,8 @@ def test_the_listed_accounts_have_reasons_and_the_others_none(trained, listed) -
         assert {row[name] for name in REASON_COLUMNS} == {None}
     given = [row for row in listed if row["reason_1"]]
     assert len(given) > CAPACITY / 2
+    assert {row["controllable"] for row in given} <= {"yes", "unclear"}
+    assert {row["play"] for row in given} <= load_playbook(None).plays.keys()
     families = {"order_history", "contact_breadth", "complaint_latency"}
     assert {row["reason_family_1"] for row in given} <= families
 

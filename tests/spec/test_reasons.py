@@ -16,6 +16,7 @@ from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
 from models.risk_model import RiskModel
 from pipeline.config.own_families import load_family
+from pipeline.config.playbook import load_playbook
 from pipeline.scoring.phrases import Numbers, filled, stems_of
 from pipeline.scoring.reason_columns import REASON_COLUMNS, with_reasons
 from pipeline.scoring.reason_groups import placed_features
@@ -268,7 +269,8 @@ def published(*reasons: Reason) -> dict[str, str | None]:
     """The columns of account A1 where it is listed with these reasons; A2 is not listed."""
     columns = {"account_id": pa.array(["A2", "A1"])}
     empty = {name: pa.nulls(2, pa.string()) for name in REASON_COLUMNS}
-    rows = with_reasons(pa.table({**columns, **empty}), {"A1": reasons}).to_pylist()
+    scores = pa.table({**columns, **empty})
+    rows = with_reasons(scores, {"A1": reasons}, load_playbook(None)).to_pylist()
     assert {rows[0][name] for name in REASON_COLUMNS} == {None}
     return {name: value for name, value in rows[1].items() if name != "account_id"}
 
@@ -289,6 +291,14 @@ def test_at_most_three_reasons_are_published_with_their_families() -> None:
     ]
 
 
-def test_an_account_that_nothing_raises_has_no_reason() -> None:
+def test_the_strongest_reason_decides_what_to_do() -> None:
+    row = published(reason("rep_left", 0.9), reason("silence", 0.4))
+    assert (row["controllable"], row["play"]) == ("yes", "Introduce the successor in person")
+    row = published(reason("rep_left", 0.9, None), reason("silence", 0.4))
+    assert (row["controllable"], row["play"]) == ("unclear", "Ask what has changed")
+
+
+def test_an_account_that_nothing_raises_has_no_reason_and_no_play() -> None:
     row = published(reason("silence", -0.9), reason("returns", 0.01))
-    assert {row[name] for name in REASON_COLUMNS} == {None}
+    assert row.pop("controllable") == "unclear"
+    assert {*row.values()} == {None}
