@@ -188,6 +188,19 @@ def score(
     run_score(_config(config), day(as_of), model, replay=replay)
 
 
+@app.command(epilog="Example: `defection explain --account A000836 --as-of 2026-01-01`")
+def explain(
+    account: Annotated[str, typer.Option(metavar="ID", help="The account's id.")],
+    as_of: AsOf,
+    config: ConfigPath = DEFAULT_CONFIG,
+    model: Annotated[str, typer.Option(help="An alias or a version number.")] = "champion",
+) -> None:
+    """Print one account whole: risk, reasons, what to do, what moved, its latest events."""
+    from pipeline.commands import run_explain
+
+    run_explain(_config(config), account, day(as_of), model)
+
+
 @app.command(
     epilog="Example: `defection simulate --out market --accounts 2000 --months 30 --seed 7`"
 )

@@ -210,6 +210,17 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
     return publication
 
 
+def run_explain(config: Config, account: str, as_of: date, model: str) -> None:
+    """Print all that is known of one account at a snapshot; writes nothing."""
+    from pipeline.scoring.explain import explain
+    from pipeline.scoring.explain_lines import lines
+
+    with console.steps() as steps:
+        explained = explain(config, steps, account, as_of, model)
+    for line in lines(explained):
+        console.say(line)
+
+
 def run_simulate(out: Path, accounts: int, months: int, seed: int) -> None:
     """Write a simulated market."""
     from pipeline.market import simulate

@@ -9,8 +9,6 @@ import pyarrow as pa
 from pipeline.config.playbook import Playbook
 from pipeline.scoring.reasons import MOST, Reason, stated
 
-UNCLEAR = "unclear"  # whether the supplier can influence a risk that nothing known explains
-
 REASON_COLUMNS = (
     *(f"reason_{place}" for place in range(1, MOST + 1)),
     *(f"reason_family_{place}" for place in range(1, MOST + 1)),
@@ -34,7 +32,7 @@ def with_reasons(
 def _columns(reasons: Sequence[Reason], playbook: Playbook) -> dict[str, str | None]:
     """What is published of one account, by column; the strongest reason decides what to do."""
     published = stated(reasons)
-    columns: dict[str, str | None] = {"controllable": UNCLEAR}
+    columns: dict[str, str | None] = {}
     for place, reason in enumerate(published, start=1):
         columns[f"reason_{place}"] = reason.text
         columns[f"reason_family_{place}"] = reason.group.family

@@ -24,6 +24,7 @@ from pipeline.config import Config
 from pipeline.config.playbook import Playbook, load_playbook
 from pipeline.console import Steps
 from pipeline.engines import Engine
+from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
@@ -49,6 +50,7 @@ class Request:
     model: RiskModel
     value: ValueAtStake
     playbook: Playbook
+    model_sha256: Mapping[str, str]
     previous: Path | None = None
 
     @property
@@ -67,41 +69,28 @@ def score(
     reach beyond. Errors: ConfigError for an unknown model, one trained for another label, or an
     `as_of` before the end of its labels; DataError for sources that are stale at `as_of`.
     """
-    playbook = load_playbook(config.scoring.playbook, config.features.own_families)
     steps.begin("Finding the model")
-    registry = open_tracking(config).registry
-    version = registry.resolve(model)
-    with tempfile.TemporaryDirectory(prefix="defection-") as folder:
-        files = registry.download(version, Path(folder))
-        loaded = risk_model.load(files, expected_sha256=version.sha256)
-        value = value_at_stake.load(files)
-    _refuse_other_meaning(config, loaded, version.version)
-    request = Request(config, as_of, version.version, loaded, value, playbook)
+    request = requested(config, as_of, model)
     until = request.learned_until
     if as_of < until and not replay:
         raise ConfigError(
-            f"Model version {version.version} learned from what happened until "
+            f"Model version {request.version} learned from what happened until "
             f"{until}; scoring {as_of} with it would use the future. "
             "Score a later date, or pass --replay to see knowingly what it says of the past."
         )
     root = config.output / ("scores" if as_of >= until else "replays")
     with open_engine(config) as engine:
         steps.begin("Reading the sources")
-        sources = load_sources(config, engine)
-        require_orders(config, sources)
-        refuse_stale(config, sources, as_of)
-        make_derived_tables(engine, sources)
-        selection = selected_features(config, sources)
-        _refuse_other_definitions(config, selection, loaded, version.version)
+        sources, selection = sources_for(engine, request)
         previous = newest_before(root, as_of)
         request = replace(request, previous=previous)
         inputs = {
             "as_of": str(as_of),
             "config_sha256": config.digest(),
             "features_sha256": selection.digest(),
-            "model_version": version.version,
-            "model_sha256": dict(version.sha256),
-            "playbook_sha256": playbook.sha256,
+            "model_version": request.version,
+            "model_sha256": dict(request.model_sha256),
+            "playbook_sha256": request.playbook.sha256,
             "previous_sha256": read_manifest(previous)["inputs_sha256"] if previous else None,
             "program": released_version(),
             "sources": sources.lineage(),
@@ -110,10 +99,42 @@ def score(
         return publish(
             root,
             as_of,
-            version.version,
+            request.version,
             inputs,
             lambda folder: _write(folder, engine, sources, request),
         )
+
+
+def requested(config: Config, as_of: date, model: str) -> Request:
+    """Find the playbook and the model, an alias or a version number, that is to score a snapshot.
+
+    ConfigError where there is no such model, or where it was trained for another label.
+    """
+    playbook = load_playbook(config.scoring.playbook, config.features.own_families)
+    registry = open_tracking(config).registry
+    version = registry.resolve(model)
+    with tempfile.TemporaryDirectory(prefix="defection-") as folder:
+        files = registry.download(version, Path(folder))
+        loaded = risk_model.load(files, expected_sha256=version.sha256)
+        value = value_at_stake.load(files)
+    _refuse_other_meaning(config, loaded, version.version)
+    return Request(config, as_of, version.version, loaded, value, playbook, version.sha256)
+
+
+def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Selection]:
+    """Read the sources into the engine; also the features that they can answer.
+
+    DataError where they are too old for the snapshot or have no orders, ConfigError where the model
+    learned from other definitions of its features.
+    """
+    config = request.config
+    sources = load_sources(config, engine)
+    require_orders(config, sources)
+    refuse_stale(config, sources, request.as_of)
+    make_derived_tables(engine, sources)
+    selection = selected_features(config, sources)
+    _refuse_other_definitions(config, selection, request.model, request.version)
+    return sources, selection
 
 
 def _refuse_other_meaning(config: Config, model: RiskModel, version: int) -> None:
@@ -147,10 +168,14 @@ def _refuse_other_definitions(
         )
 
 
-def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> Mapping[str, Any]:
-    """Write all files of a publication but the manifest, and return the manifest's entries."""
+def scored(
+    engine: Engine, sources: Sources, selection: Selection, request: Request
+) -> tuple[pd.DataFrame, pa.Table]:
+    """The features of the cohort, a row an account, and its table of scores, ranked.
+
+    DataError where nobody is in the cohort.
+    """
     config, as_of = request.config, request.as_of
-    selection = selected_features(config, sources)
     last_touch = Last(touches) if "touches" in sources.tables else None
     frame = snapshot_features(engine, config, selection, as_of, besides=shown_values(last_touch))
     if frame.empty:
@@ -173,6 +198,15 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         currency=sources.currency,
         people=_people(engine, as_of),
     )
+    return frame, scores
+
+
+def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> Mapping[str, Any]:
+    """Write all files of a publication but the manifest, and return the manifest's entries."""
+    config, as_of = request.config, request.as_of
+    selection = selected_features(config, sources)
+    frame, scores = scored(engine, sources, selection, request)
+    names = [feature.name for feature in selection.features]
     listed = scores["account_id"].slice(0, config.scoring.call_capacity).to_pylist()
     reasons = explained(config, request.model, frame, listed, sources.currency)
     scores = with_reasons(scores, reasons, request.playbook)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from project import Project
@@ -51,3 +52,47 @@ def test_a_reason_states_the_days_of_silence_that_the_list_shows(listed) -> None
     assert silent
     for row in silent:
         assert row["reason_1"].split()[3] == row["days_silent"]
+
+
+def test_an_account_is_explained_whole(trained, listed) -> None:
+    row = next(row for row in listed if row["reason_3"])
+    before = trained.files()
+    done = trained.defection("explain", "--account", row["account_id"], "--as-of", row["as_of"])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Account {row['account_id']}, {row['name']}")
+    assert f"risk            {float(row['risk']):.1%}"[:-2] in done.stdout
+    assert f"rank {row['rank']} of " in done.stdout
+    for place in (1, 2, 3):
+        (line,) = (x for x in done.stdout.splitlines() if x.startswith(f"  {place} raises"))
+        assert line.endswith(f": {row[f'reason_{place}']}")
+    play = load_playbook(None).plays[row["play"]]
+    assert f"What to do: {row['play']} ({play.owner})" in done.stdout
+    assert play.does in done.stdout
+    assert "Since 2025-12-" in done.stdout
+    assert f"  {row['last_order_at'][:10]}  order " in done.stdout
+    assert trained.files() == before
+
+
+def test_an_account_that_fell_silent_long_ago_is_told_to_be_outside(trained, market) -> None:
+    orders = pd.read_parquet(market / "orders.parquet")
+    last = orders[orders["amount"] > 0].groupby("account_id")["occurred_at"].max()
+    account, moment = next(iter(last[last < "2025-04-01"].items()))
+    done = trained.defection("explain", "--account", account, "--as-of", "2025-12-23")
+    assert done.returncode == 65
+    assert f"Account {account} is not in the cohort as of 2025-12-23" in done.stderr
+    assert f"was on {moment:%Y-%m-%d}" in done.stderr
+    assert "180 days before are scored" in done.stderr
+
+
+def test_an_account_that_nobody_knows(trained) -> None:
+    done = trained.defection("explain", "--account", "A9", "--as-of", "2025-12-23")
+    assert done.returncode == 64
+    assert "No source has an event of an account 'A9' before 2025-12-23" in done.stderr
+
+
+def test_a_past_date_is_explained_with_a_warning(trained, listed) -> None:
+    account = listed[0]["account_id"]
+    done = trained.defection("explain", "--account", account, "--as-of", "2025-08-01")
+    assert done.returncode == 0, done.stderr
+    assert "Looking back: the model learned from what happened until" in done.stdout
+    assert "No publication lies before this snapshot" in done.stdout

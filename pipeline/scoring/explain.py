@@ -1,0 +1,149 @@
+"""One account whole: its risk and why, what to do, what moved, and what it did last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from models.errors import FeatureMismatch
+from pipeline.config import Config
+from pipeline.config.playbook import Playbook
+from pipeline.console import Steps
+from pipeline.engines import Engine
+from pipeline.errors import DataError, DefectionError, UsageError
+from pipeline.scoring.publication import newest_before
+from pipeline.scoring.reasons import Reason, explained
+from pipeline.scoring.score import Request, requested, scored, sources_for
+from pipeline.tables.label_definitions import label_of
+from pipeline.tables.latest_events import Event, known_as, last_order_at, latest_events
+from pipeline.training.preparation import open_engine
+
+EVENTS = 5
+"""Of each kind, that are shown."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the previous publication said of the account.
+
+    risk: None where it was not scored then. reasons: from the features published then, by the model
+    of now; empty where that cannot be told, and `why_not` says why.
+    """
+
+    as_of: str
+    risk: float | None
+    reasons: Sequence[Reason] = ()
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account at a snapshot. row: its published columns. scored: how many the cohort has."""
+
+    row: Mapping[str, Any]
+    scored: int
+    defection: str
+    learned_until: date
+    reasons: Sequence[Reason]
+    playbook: Playbook
+    before: Before | None
+    events: Sequence[Event]
+
+
+def explain(
+    config: Config, steps: Steps, account: str, as_of: date, model: str = "champion"
+) -> Account:
+    """Explain the risk of one account; nothing is written.
+
+    account: its id. model: an alias or a version number. Errors: as for `score`; DataError where
+    the account is not in the cohort, UsageError where no source has it.
+    """
+    steps.begin("Finding the model")
+    request = requested(config, as_of, model)
+    request = replace(request, previous=newest_before(config.output / "scores", as_of))
+    with open_engine(config) as engine:
+        steps.begin("Reading the sources")
+        sources, selection = sources_for(engine, request)
+        steps.begin("Scoring the cohort")
+        frame, scores = scored(engine, sources, selection, request)
+        found = scores.filter(pc.equal(scores["account_id"], account)).to_pylist()
+        if not found:
+            raise _not_scored(engine, config, account, as_of)
+        reasons = explained(config, request.model, frame, [account], sources.currency)
+        events = latest_events(engine, account, as_of, EVENTS, sources.currency)
+    return Account(
+        row=found[0],
+        scored=scores.num_rows,
+        defection=label_of(config.label).says,
+        learned_until=request.learned_until,
+        reasons=reasons[account],
+        playbook=request.playbook,
+        before=_before(request, account, sources.currency),
+        events=events,
+    )
+
+
+def _not_scored(engine: Engine, config: Config, account: str, as_of: date) -> DefectionError:
+    """Why the account has no risk at the snapshot."""
+    into = known_as(engine, account, as_of)
+    if into != account:
+        return DataError(
+            f"Account {account} had been merged into {into} by {as_of}: its orders count there. "
+            f"Explain {into}."
+        )
+    last = last_order_at(engine, account, as_of)
+    if last is not None:
+        days = (as_of - last.date()).days
+        return DataError(
+            f"Account {account} is not in the cohort as of {as_of}: its last order known by then "
+            f"was on {last:%Y-%m-%d}, {days} days before, and only accounts with an order in the "
+            f"{config.cohort.days} days before are scored (`cohort.days`). It has been lost, or "
+            "waits to be won back; an earlier --as-of shows how it went."
+        )
+    if latest_events(engine, account, as_of, 1, None):
+        return DataError(
+            f"Account {account} is not in the cohort as of {as_of}: no order of it was known by "
+            "then, and only accounts that order are scored."
+        )
+    return UsageError(
+        f"No source has an event of an account {account!r} before {as_of}. Ids are text, written "
+        "exactly as in the sources; capitals and leading zeros count."
+    )
+
+
+def _before(request: Request, account: str, currency: str | None) -> Before | None:
+    """What the previous publication says of the account, if there is one."""
+    folder = request.previous
+    if folder is None:
+        return None
+    as_of = folder.parent.parent.name.removeprefix("as_of=")
+    risk = _rows(folder / "scores.parquet", account, ["account_id", "risk"])
+    if risk.num_rows == 0:
+        return Before(as_of, None)
+    published = Before(as_of, float(risk["risk"][0].as_py()))
+    known = pq.read_table(folder / "features.parquet").to_pandas()
+    if {*request.model.names} - {*known.columns}:
+        return replace(published, why_not="other features were published then")
+    try:
+        reasons = _reasons_then(request, known, account, currency)
+    except FeatureMismatch:
+        return replace(published, why_not="too few accounts were published then")
+    return replace(published, reasons=tuple(reasons))
+
+
+def _reasons_then(
+    request: Request, known: pd.DataFrame, account: str, currency: str | None
+) -> list[Reason]:
+    return explained(request.config, request.model, known, [account], currency)[account]
+
+
+def _rows(path: Path, account: str, columns: list[str]) -> pa.Table:
+    return pq.read_table(path, columns=columns, filters=[("account_id", "=", account)])
