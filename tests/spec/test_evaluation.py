@@ -194,7 +194,9 @@ def without(rows: OutOfTime, mask: np.ndarray) -> OutOfTime:
     columns = ("account", "as_of", "label_complete", "label", "raw", "risk")
     baselines = {name: score[~mask] for name, score in rows.baselines.items()}
     kept = {name: getattr(rows, name)[~mask] for name in columns}
-    return OutOfTime(**kept, ways={}, baselines=baselines, splits=rows.splits)
+    return OutOfTime(
+        **kept, ways={}, learners=(kept["raw"],), baselines=baselines, splits=rows.splits
+    )
 
 
 def test_exactly_the_treated_rows_are_left_out_of_what_is_measured() -> None:

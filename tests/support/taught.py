@@ -25,6 +25,7 @@ SETTINGS = ModelSettings(
     threads=1,
     jobs=1,
     minimum_snapshots=1,
+    learn_from_treated=True,
 )
 
 
