@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
 _DECIMALS = {
     **dict.fromkeys(("risk", "risk_30", "risk_90", "risk_180", "previous_risk", "change"), 3),
     **dict.fromkeys(("days_silent", "usual_gap"), 0),
@@ -17,25 +17,24 @@ _DECIMALS = {
 }
 
 
-def write_call_list(path: Path, scores: pa.Table, capacity: int) -> int:
-    """Write the first `capacity` rows of the ranked scores; returns how many there were.
+def write_call_list(path: Path, listed: pa.Table) -> None:
+    """Write the listed rows of the scores.
 
     UTF-8 with a byte-order mark, so that Excel shows every name; text that a spreadsheet would
     run as a formula is neutralised by an apostrophe.
     """
-    rows = scores.slice(0, capacity).to_pylist()
+    rows = listed.to_pylist()
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow(scores.column_names)
+        writer.writerow(listed.column_names)
         writer.writerows([_cell(name, value) for name, value in row.items()] for row in rows)
-    return len(rows)
 
 
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return "'" + value if value.startswith(_FORMULA) else value
+        return "'" + value if value.startswith(FORMULA) else value
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name in _DECIMALS:

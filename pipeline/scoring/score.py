@@ -27,10 +27,12 @@ from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.call_list import write_call_list
+from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
 from pipeline.scoring.reason_columns import with_reasons
 from pipeline.scoring.reasons import explained
 from pipeline.scoring.score_table import score_table, shown_values
+from pipeline.scoring.spreadsheet import write_spreadsheet
 from pipeline.sources import Sources, load_sources
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.training_table import selected_features, snapshot_features
@@ -213,12 +215,15 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
     pq.write_table(scores, folder / "scores.parquet")
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
-    called = write_call_list(folder / "call_list.csv", scores, config.scoring.call_capacity)
+    to_call = scores.slice(0, config.scoring.call_capacity)
+    write_call_list(folder / "call_list.csv", to_call)
+    write_spreadsheet(folder / "call_list.xlsx", to_call, as_of)
     return {
         "config": config.name,
         "as_of": str(as_of),
         "model": {"name": config.tracking.model_name, "version": request.version},
-        "rows": {"scores": scores.num_rows, "call_list": called},
+        "schema_version": SCHEMA_VERSION,
+        "rows": {"scores": scores.num_rows, "call_list": to_call.num_rows},
         "complete_until": {
             name: str(table.complete_until) for name, table in sources.tables.items()
         },

@@ -194,10 +194,8 @@ def test_tier_a_brings_the_first_four_fifths_of_the_value() -> None:
 
 def test_the_call_list_opens_in_a_spreadsheet_without_running_anything(tmp_path) -> None:
     names = ["=HYPERLINK(1)", "Müller", "-2+3", "@x", "a,b"]
-    listed = write_call_list(
-        tmp_path / "list.csv", scores(names, [1] * 5, [0.5, 0.4, 0.3, 0.2, 0.1]), capacity=4
-    )
-    assert listed == 4
+    table = scores(names, [1] * 5, [0.5, 0.4, 0.3, 0.2, 0.1])
+    write_call_list(tmp_path / "list.csv", table.slice(0, 4))
     raw = (tmp_path / "list.csv").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))

@@ -1,0 +1,197 @@
+"""What each published column means: for headings, the spreadsheet, docs/outputs.md.
+
+Types are those of `score_table.SCHEMA`; this is what a person needs to know besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+SHARE, MONEY, DAYS = "share, 0-1", "currency", "days"
+
+SCHEMA_VERSION = 1
+"""Of scores.parquet, in the manifest; raised when a column is removed, renamed or means another
+thing, not when one is added."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A published column.
+
+    heading: for people. null_means: empty where it is never null. width: in characters of a
+    spreadsheet's column.
+    """
+
+    name: str
+    heading: str
+    means: str
+    unit: str = ""
+    null_means: str = ""
+    width: int = 11
+
+
+def _risk(days: int) -> Column:
+    return Column(
+        f"risk_{days}",
+        f"Risk, {days} days",
+        f"probability of no order within {days} days of the snapshot",
+        SHARE,
+        "no model of this horizon: not asked for, or too little history; the manifest says which",
+    )
+
+
+def _reason(place: int) -> Iterator[Column]:
+    yield Column(
+        f"reason_{place}",
+        f"Reason {place}",
+        "why the model puts the risk where it is, with the account's own numbers",
+        null_means="no further reason, or not on the call list",
+        width=48,
+    )
+    yield Column(
+        f"reason_family_{place}",
+        f"Reason {place} from",
+        "the feature family that the reason comes from",
+        null_means="as for the reason",
+        width=18,
+    )
+
+
+COLUMNS = {
+    column.name: column
+    for column in (
+        Column("rank", "Rank", "place by expected loss, then risk, then account_id", width=6),
+        Column("account_id", "Account", "the customer company", width=13),
+        Column("name", "Name", "what people call it", null_means="no source names it", width=30),
+        Column(
+            "owner_id",
+            "Owner",
+            "the representative in charge, as known at the snapshot",
+            null_means="no source says",
+            width=13,
+        ),
+        Column("as_of", "As of", "the snapshot: only what was known before this day counts"),
+        Column(
+            "horizon_days",
+            "Horizon, days",
+            "how long defection is watched for from the snapshot",
+            DAYS,
+        ),
+        Column("risk", "Risk", "probability of defection within the horizon", SHARE),
+        *map(_risk, (30, 90, 180)),
+        Column("risk_band", "Risk band", "the risk in a word, by `scoring.bands` of the config"),
+        Column(
+            "previous_risk",
+            "Previous risk",
+            "the risk in the publication before this one",
+            SHARE,
+            "the account was not in it, or there was none",
+        ),
+        Column(
+            "change",
+            "Change",
+            "how the risk moved since the publication before this one",
+            SHARE,
+            "as for previous_risk",
+        ),
+        Column(
+            "value_at_stake",
+            "Value at stake",
+            "next year's margin expected if the account stays, less the same if it defects",
+            MONEY,
+            width=13,
+        ),
+        Column(
+            "value_at_stake_low",
+            "At stake, low",
+            "lower end of its 95 % interval",
+            MONEY,
+            "no year was over yet to learn from",
+        ),
+        Column(
+            "value_at_stake_high",
+            "At stake, high",
+            "upper end of its 95 % interval",
+            MONEY,
+            "no year was over yet to learn from",
+        ),
+        Column("value_basis", "Value is", "what the value at stake is made of", width=18),
+        Column(
+            "currency",
+            "Currency",
+            "of all money here (ISO 4217)",
+            null_means="neither config nor orders say",
+            width=9,
+        ),
+        Column("expected_loss", "Expected loss", "risk x value at stake", MONEY, width=13),
+        Column(
+            "tier",
+            "Tier",
+            "A: brings the first 80 % of the value of the last 365 days, B: to 95 %, C: the rest",
+            width=6,
+        ),
+        Column(
+            "key_account",
+            "Key account",
+            "whether it meets the config's criteria of a key account",
+            null_means="no criteria",
+        ),
+        Column("days_silent", "Days silent", "from the last order to the snapshot", DAYS, width=8),
+        Column(
+            "usual_gap",
+            "Usual gap, days",
+            "median of the days between neighbouring order days in the last 365 days",
+            DAYS,
+            "fewer than two order days in that time",
+            width=8,
+        ),
+        Column("last_order_at", "Last order", "when the last order was placed", "wall time"),
+        Column(
+            "last_touch_at",
+            "Last touch",
+            "when one of ours last had contact",
+            "wall time",
+            "no touch known, or the sources have none",
+        ),
+        *(column for place in (1, 2, 3) for column in _reason(place)),
+        Column(
+            "controllable",
+            "Controllable",
+            "whether the supplier can influence the reasons: yes, no or unclear",
+            null_means="no reason, or not on the call list",
+            width=13,
+        ),
+        Column(
+            "play",
+            "What to do",
+            "the play that the playbook attaches to the first reason",
+            null_means="no play fits, or not on the call list",
+            width=48,
+        ),
+        Column(
+            "effort",
+            "Effort",
+            "how hard to try, by tier",
+            null_means="not on the call list",
+            width=16,
+        ),
+        Column(
+            "thin_history",
+            "Thin history",
+            "whether fewer than three order days are known, too few for a rhythm",
+        ),
+        Column("model_version", "Model version", "the registered version that scored it", width=9),
+    )
+}
+"""By name, in the order in which they are published."""
+
+
+def described(schema: pa.Schema) -> list[Column]:
+    """What is known of each column of a table; one that nobody described keeps its plain name."""
+    return [
+        COLUMNS.get(name, Column(name, name.replace("_", " ").capitalize(), "", width=14))
+        for name in schema.names
+    ]
