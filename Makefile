@@ -33,14 +33,18 @@ BIN := .venv/bin
 DEFECTION := $(BIN)/defection
 READY := .venv/.ready
 SPARK := .venv/.spark
+AXE := var/axe-core/axe.min.js
+# MPL-2.0, used by the tests only, and no part of this repository.
+AXE_CORE_VERSION := 4.14.1
+AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
-.PHONY: help setup setup-spark demo retail validate features table train backtest tune promote \
+.PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune promote \
 	score ui test test-all check bench laws docs clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+		/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "Examples"
 	@echo "  make demo"
@@ -76,6 +80,20 @@ $(SPARK): $(READY) requirements-spark.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
 		-r requirements-spark.lock
 	@touch $(SPARK)
+
+setup-browser: $(AXE) ## fetch axe-core, which looks for barriers on the page (needs npm)
+	@command -v chromedriver >/dev/null || \
+		echo "The tests of the page need Chromium: apt-get install chromium-driver" >&2
+
+$(AXE): Makefile
+	@command -v npm >/dev/null || { echo "npm is needed: apt-get install npm" >&2; exit 69; }
+	@echo "Fetching axe-core-$(AXE_CORE_VERSION)"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@npm pack --silent --pack-destination $(@D) axe-core@$(AXE_CORE_VERSION) >/dev/null
+	@echo "$(AXE_CORE_SHA256)  $(@D)/axe-core-$(AXE_CORE_VERSION).tgz" | sha256sum --check --status || \
+		{ rm -rf $(@D); echo "axe-core-$(AXE_CORE_VERSION): not the package that was pinned" >&2; exit 65; }
+	@tar -xzf $(@D)/axe-core-$(AXE_CORE_VERSION).tgz -C $(@D) --strip-components 1 package/axe.min.js package/LICENSE
+	@touch $@
 
 demo: $(READY) ## simulate a market, validate, train, promote, score: the whole way
 	@$(BIN)/python -m pipeline.tour --simulate

@@ -28,6 +28,8 @@ from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.columns import SCHEMA_VERSION
+from pipeline.scoring.page import About, write_page
+from pipeline.scoring.past_months import past_months
 from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
 from pipeline.scoring.reason_columns import with_reasons
 from pipeline.scoring.reasons import explained
@@ -35,6 +37,7 @@ from pipeline.scoring.score_table import score_table, shown_values
 from pipeline.scoring.spreadsheet import write_spreadsheet
 from pipeline.sources import Sources, load_sources
 from pipeline.tables.derived import make_derived_tables
+from pipeline.tables.label_definitions import label_of
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
@@ -218,6 +221,24 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
     to_call = scores.slice(0, config.scoring.call_capacity)
     write_call_list(folder / "call_list.csv", to_call)
     write_spreadsheet(folder / "call_list.xlsx", to_call, as_of)
+    write_page(
+        folder / "call_list.html",
+        to_call,
+        past_months(
+            engine,
+            to_call["account_id"].to_pylist(),
+            as_of,
+            resolutions="resolved_at" in sources.provided().get("complaints", ()),
+        ),
+        About(
+            name=config.name,
+            as_of=as_of,
+            defection=label_of(config.label).says,
+            bands=config.scoring.bands,
+            absent=sources.absent,
+            scored=scores.num_rows,
+        ),
+    )
     return {
         "config": config.name,
         "as_of": str(as_of),

@@ -38,7 +38,7 @@ def test_score_publishes_a_ranked_list(trained) -> None:
     assert done.returncode == 0, done.stderr
     folder = trained.scores / "as_of=2026-01-01" / "model_version=1" / "revision=1"
     names = {"scores.parquet", "features.parquet", "manifest.json"}
-    names |= {"call_list.csv", "call_list.xlsx"}
+    names |= {"call_list.csv", "call_list.xlsx", "call_list.html"}
     assert {file.name for file in folder.iterdir()} == names
     scores = pq.read_table(folder / "scores.parquet").to_pandas()
     assert scores["rank"].tolist() == list(range(1, len(scores) + 1))
@@ -98,7 +98,8 @@ def test_the_same_config_data_and_seed_give_the_same_bytes(trained, project) -> 
         done = project.defection(*arguments)
         assert done.returncode == 0, done.stderr
     place = Path(f"as_of={first}/model_version=1/revision=1")
-    for name in ("scores.parquet", "features.parquet", "call_list.csv", "call_list.xlsx"):
+    lists = ("call_list.csv", "call_list.xlsx", "call_list.html")
+    for name in ("scores.parquet", "features.parquet", *lists):
         assert (project.scores / place / name).read_bytes() == (
             trained.scores / place / name
         ).read_bytes(), name

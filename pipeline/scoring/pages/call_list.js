@@ -1,0 +1,492 @@
+"use strict";
+// Draws the call list from the data in the page. Names and sentences come from sources that we do
+// not control: they become text nodes and attributes, never markup. Nothing is loaded or sent.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const { accounts, about, months, series, bands } = data;
+const byId = (id) => document.getElementById(id);
+const LABELS = Object.fromEntries(data.families.map(({ name, label }) => [name, label]));
+
+// --- words and numbers ---------------------------------------------------------------------------
+
+const wholeNumber = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const whole = (number) => wholeNumber.format(Math.round(number) || 0).replace("-", "\u2212");
+const money = (amount) => (about.currency ? `${whole(amount)} ${about.currency}` : whole(amount));
+const percent = (share) => `${(100 * share).toFixed(1)}%`;
+const counted = (number, one, more = `${one}s`) => `${whole(number)} ${number === 1 ? one : more}`;
+const known = (value) => value !== undefined && value !== null;
+const past = (account, name) => account.past[name] || months.map(() => 0);
+const familyLabel = (name) => LABELS[name] || String(name).replaceAll("_", " ");
+const title = (account) => account.name || account.account_id;
+const numbered = (account, stem) =>
+  [1, 2, 3].map((place) => account[`${stem}_${place}`]).filter(known);
+const plain = (text) => String(text).normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+function changed(account) {
+  const change = account.change;
+  if (typeof change !== "number") return known(change) ? String(change) : "";
+  const points = (100 * change).toFixed(1);
+  if (Number(points) === 0) return "no change";
+  return change > 0 ? `\u25b2 +${points} pts` : `\u25bc \u2212${points.slice(1)} pts`;
+}
+
+// --- elements ------------------------------------------------------------------------------------
+
+function made(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (known(value) && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => known(child) && child !== ""));
+  return element;
+}
+const el = (name, attributes = {}, ...children) =>
+  made(document.createElement(name), attributes, children);
+const svg = (name, attributes = {}, ...children) =>
+  made(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+
+function band(account) {
+  const place = bands.findIndex((one) => one.name === account.risk_band);
+  const level = place === 0 ? "top" : place === bands.length - 1 ? "low" : "mid";
+  return el("span", { class: `band band-${level}` }, account.risk_band);
+}
+
+function meter(share) {
+  return svg(
+    "svg",
+    { class: "meter", width: 72, height: 4, viewBox: "0 0 72 4", "aria-hidden": "true" },
+    svg("rect", { class: "meter-rest", width: 72, height: 4, rx: 2 }),
+    svg("rect", { class: "meter-value", width: (72 * share).toFixed(1), height: 4, rx: 2 }),
+  );
+}
+
+const keyAccount = (account) =>
+  account.key_account === true
+    ? el("span", { class: "badge" }, "key account")
+    : typeof account.key_account === "string"
+      ? el("span", { class: "badge" }, account.key_account)
+      : null;
+
+// --- the list ------------------------------------------------------------------------------------
+
+const has = (name) => accounts.some((account) => known(account[name]));
+const first = { text: 1, number: -1 }; // the direction in which a column is sorted first
+
+// key: what is sorted by. says: the word before the value on a phone, where there are no headings.
+const COLUMNS = [
+  { key: "rank", head: "#", order: 1, number: true, cell: (a) => [a.rank] },
+  {
+    key: "account",
+    head: "Account",
+    order: first.text,
+    value: (a) => plain(title(a)),
+    cell: (a) => [
+      el("button", { class: "open", type: "button", "aria-haspopup": "dialog" }, title(a)),
+      el("span", { class: "small" }, a.account_id, keyAccount(a)),
+    ],
+  },
+  { key: "owner", head: "Owner", order: first.text, when: has("owner_id"), says: "owner",
+    value: (a) => plain(a.owner_id || "\uffff"), cell: (a) => [a.owner_id || "\u2013"] },
+  { key: "tier", head: "Tier", order: first.text, says: "tier",
+    value: (a) => a.tier, cell: (a) => [a.tier] },
+  { key: "risk", head: "Risk", order: first.number, number: true,
+    value: (a) => a.risk, cell: (a) => [percent(a.risk), band(a), meter(a.risk)] },
+  { key: "change", head: "Change", order: first.number, number: true, when: has("change"),
+    value: (a) => (typeof a.change === "number" ? a.change : plain(a.change || "\uffff")),
+    cell: (a) => [changed(a)] },
+  { key: "stake", head: "At stake", order: first.number, number: true,
+    value: (a) => a.value_at_stake, cell: (a) => [whole(a.value_at_stake)] },
+  { key: "loss", head: "Expected loss", order: first.number, number: true, says: "loss",
+    value: (a) => a.expected_loss, cell: (a) => [whole(a.expected_loss)] },
+  { key: "silent", head: "Silent", order: first.number, number: true, says: "silent",
+    value: (a) => a.days_silent,
+    cell: (a) => [
+      counted(a.days_silent, "day"),
+      known(a.usual_gap) ? el("span", { class: "small" }, `usually ${whole(a.usual_gap)}`) : null,
+    ] },
+  { key: "past", head: "Net orders, 24 months", cell: (a) => [sparkline(a)] },
+  { key: "why", head: "Why, and what to do", when: has("reason_1") || has("play"),
+    cell: (a) => [
+      el("span", {}, numbered(a, "reason")[0] || ""),
+      a.play ? el("span", { class: "small" }, a.play) : null,
+    ] },
+].filter((column) => column.when !== false);
+const SORTABLE = COLUMNS.filter((column) => column.order);
+
+function sparkline(account) {
+  const values = past(account, "net");
+  const most = Math.max(...values, 1);
+  const bars = values.map((value, place) => {
+    const height = (20 * Math.max(value, 0)) / most;
+    return height > 0
+      ? svg("rect", { class: "bar", x: 4 * place, y: (21 - height).toFixed(1), width: 3,
+          height: height.toFixed(1) })
+      : null;
+  });
+  return svg(
+    "svg",
+    { class: "spark", viewBox: "0 0 98 22", "aria-hidden": "true" },
+    svg("line", { class: "axis", x1: 0, x2: 96, y1: 21.5, y2: 21.5 }),
+    bars,
+    svg("line", { class: "snapshot", x1: 97, x2: 97, y1: 0, y2: 22 }),
+  );
+}
+
+function row(account) {
+  const cells = COLUMNS.map((column) =>
+    el("td", { class: `${column.key}${column.number ? " number" : ""}`, role: "cell",
+      "data-says": column.says }, column.cell(account)),
+  );
+  return el("tr", { role: "row" }, cells);
+}
+
+const FILTERS = [
+  { key: "owner", label: "Owner", all: "All owners", of: (a) => [a.owner_id || "no owner"],
+    when: has("owner_id") },
+  { key: "tier", label: "Tier", all: "All tiers", of: (a) => [a.tier], when: has("tier") },
+  { key: "band", label: "Risk", all: "All risks", of: (a) => [a.risk_band],
+    among: bands.map(({ name }) => name), when: true },
+  { key: "family", label: "Reason from", all: "All reasons",
+    of: (a) => numbered(a, "reason_family"), says: familyLabel, when: has("reason_family_1") },
+].filter((filter) => filter.when);
+
+const state = { words: [], chosen: {}, sort: "rank", direction: 1 };
+const lines = accounts.map((account) => ({
+  account,
+  row: row(account),
+  text: plain(
+    [account.name, account.account_id, account.owner_id, account.play,
+      ...numbered(account, "reason")].filter(known).join(" "),
+  ),
+}));
+let shown = lines;
+
+function compare(one, other, column) {
+  const value = column.value || ((account) => account[column.key]);
+  const [a, b] = [value(one.account), value(other.account)];
+  const order = typeof a === "string" && typeof b === "string" ? a.localeCompare(b) : a < b ? -1 : a > b ? 1 : 0;
+  return state.direction * order || one.account.rank - other.account.rank;
+}
+
+function update() {
+  const column = SORTABLE.find(({ key }) => key === state.sort);
+  shown = lines.filter(
+    ({ account, text }) =>
+      state.words.every((word) => text.includes(word)) &&
+      FILTERS.every(({ key, of }) => !state.chosen[key] || of(account).includes(state.chosen[key])),
+  );
+  shown.sort((one, other) => compare(one, other, column));
+  byId("rows").replaceChildren(...shown.map((line) => line.row));
+  for (const heading of byId("headings").children) {
+    const sorted = heading.dataset.key === state.sort;
+    const direction = state.direction > 0 ? "ascending" : "descending";
+    if (heading.dataset.key) heading.setAttribute("aria-sort", sorted ? direction : "none");
+    const arrow = heading.querySelector(".arrow");
+    if (arrow) arrow.textContent = sorted ? (state.direction > 0 ? " \u2191" : " \u2193") : "";
+  }
+  const narrowed = state.words.length > 0 || Object.values(state.chosen).some(Boolean);
+  const loss = shown.reduce((sum, { account }) => sum + account.expected_loss, 0);
+  byId("status").textContent = narrowed
+    ? `Showing ${whole(shown.length)} of ${counted(accounts.length, "account")}; expected loss ${money(loss)}`
+    : `Showing all ${counted(accounts.length, "account")}`;
+  byId("nobody").hidden = shown.length > 0;
+  byId("list").hidden = shown.length === 0;
+  byId("clear").hidden = !narrowed;
+  byId("sort").value = `${state.sort} ${state.direction}`;
+}
+
+function sortBy(key) {
+  const { order } = SORTABLE.find((column) => column.key === key);
+  state.direction = state.sort === key ? -state.direction : order;
+  state.sort = key;
+  update();
+}
+
+function drawFrame() {
+  byId("subtitle").textContent =
+    `${data.name}, as of ${data.as_of}; ${counted(accounts.length, "account")} of ` +
+    `${whole(data.scored)} scored; defection is ${data.defection}`;
+  const inBand = bands.map(({ name }) => [
+    `risk ${name}`, whole(accounts.filter((a) => a.risk_band === name).length)]);
+  const loss = accounts.reduce((sum, account) => sum + account.expected_loss, 0);
+  byId("totals").append(
+    ...[["expected loss", money(loss)], ...inBand].map(([term, said]) =>
+      el("div", {}, el("dt", {}, term), el("dd", {}, said))),
+  );
+  byId("wanting").hidden = !data.wanting.length;
+  byId("wanting").append(...data.wanting.map((text) => el("p", {}, text)));
+  byId("headings").append(
+    ...COLUMNS.map(({ key, head, order, number }) =>
+      el("th", { scope: "col", role: "columnheader", class: `${key}${number ? " number" : ""}`,
+        "data-key": order ? key : null },
+        order
+          ? el("button", { type: "button" }, head, el("span", { class: "arrow", "aria-hidden": "true" }))
+          : el("span", { class: "plain" }, head))),
+  );
+  byId("sort").append(
+    ...SORTABLE.flatMap(({ key, head, order }) =>
+      [order, -order].map((direction) =>
+        el("option", { value: `${key} ${direction}` },
+          `${key === "rank" ? "Rank" : head} ${direction > 0 ? "\u2191" : "\u2193"}`))),
+  );
+  byId("filters").append(
+    ...FILTERS.map(({ key, label, all, of, among, says }) => {
+      const found = new Set(accounts.flatMap(of));
+      const choices = among ? among.filter((name) => found.has(name)) : [...found].sort();
+      return el("label", {}, el("span", {}, label),
+        el("select", { "data-filter": key }, el("option", { value: "" }, all),
+          choices.map((name) => el("option", { value: name }, says ? says(name) : name))));
+    }),
+  );
+  for (const [element, role] of [["list", "table"], ["rows", "rowgroup"], ["headings", "row"]]) {
+    byId(element).setAttribute("role", role); // kept where the narrow style changes the display
+  }
+  byId("headings").parentElement.setAttribute("role", "rowgroup");
+  drawHelp();
+}
+
+function drawHelp() {
+  const least = bands.map(({ name, least }) => `${name} from ${Math.round(100 * least)}%`);
+  const basis = about.value_basis || "margin";
+  const told = [
+    ["Risk", `The probability of ${data.defection}, counted from ${data.as_of}. In words: ${least.join(", ")}.`],
+    ["At stake", `Next year's ${basis} expected if the account stays, less the same if it defects` +
+      `${about.currency ? `, in ${about.currency}` : ""}.`],
+    ["Expected loss", "Risk times value at stake; the list is ranked by it."],
+    ["Tier", "A: the accounts that together bring the first 80% of the value of the last 365 days; B: to 95%; C: the rest."],
+    ["Silent", "Days since the last order, and beneath them the account's usual gap between order days."],
+    ["Change", "How the risk has moved since the list before, in percentage points."],
+    ["Bars", "What happened in each of the last 24 months, as far as it was known at the snapshot; the dashed line is the snapshot."],
+    ["Keys", "Enter opens an account, Escape closes it, arrow keys go to the next and the one before, / goes to the search."],
+  ].filter(([term]) => term !== "Change" || has("change"));
+  byId("help").append(...told.flatMap(([term, text]) => [el("dt", {}, term), el("dd", {}, text)]));
+}
+
+// --- charts --------------------------------------------------------------------------------------
+
+const CHARTS = [
+  { name: "net", head: "Net orders per month", unit: money, none: "no orders" },
+  { name: "order_days", head: "Order days per month", unit: (n) => counted(n, "order day"),
+    none: "no order days" },
+  { name: "touches", head: "Touches per month", unit: (n) => counted(n, "touch", "touches"),
+    none: "no touches" },
+  { name: "complaints", head: "Complaints opened per month", unit: (n) => counted(n, "complaint"),
+    none: "no complaints" },
+];
+
+function inWords({ name, unit, none }, values, open) {
+  const sum = (numbers) => numbers.reduce((one, other) => one + other, 0);
+  if (!values.some(Boolean)) return `${none} in ${months.length} months`;
+  const last = unit(sum(values.slice(-3)));
+  if (name === "complaints") {
+    const still = sum(open);
+    return `${unit(sum(values))} in ${months.length} months` +
+      (series.includes("open") ? `, ${still ? `${whole(still)} still open (hatched)` : "none open"}` : "");
+  }
+  return `${last} in the last 3 months; most ${unit(Math.max(...values))}`;
+}
+
+function chart(account, kind) {
+  const values = past(account, kind.name);
+  const open = kind.name === "complaints" ? past(account, "open") : [];
+  const says = inWords(kind, values, open);
+  const [width, left, step, top, base] = [320, 2, 12.6, 15, 74];
+  const most = Math.max(...values, 0);
+  const least = Math.min(...values, 0);
+  const scale = (base - top) / (most - least || 1);
+  const y = (value) => top + (most - value) * scale;
+  const rect = (place, from, to, style, text) =>
+    svg("rect", { class: style, x: (left + step * place + 1).toFixed(1), y: y(Math.max(from, to)).toFixed(1),
+      width: (step - 2).toFixed(1), height: (Math.abs(from - to) * scale).toFixed(1) },
+      svg("title", {}, text));
+  const bars = values.map((value, place) => {
+    const waiting = Math.min(open[place] || 0, Math.max(value, 0));
+    const text = `${months[place]}: ${kind.unit(value)}${waiting ? `, ${waiting} open` : ""}`;
+    return [
+      value - waiting ? rect(place, 0, value - waiting, value < 0 ? "below" : "bar", text) : null,
+      waiting ? rect(place, value - waiting, value, "still-open", text) : null,
+    ];
+  });
+  const [year, month, day] = data.as_of.split("-").map(Number);
+  const cut = data.as_of.startsWith(months.at(-1)) ? (day - 1) / new Date(year, month, 0).getDate() : 1;
+  const now = (left + step * (months.length - 1 + cut)).toFixed(1);
+  const years = months.map((name, place) =>
+    name.endsWith("-01") && place < months.length - 7
+      ? [svg("line", { class: "axis", x1: left + step * place, x2: left + step * place, y1: base, y2: base + 4 }),
+         svg("text", { x: left + step * place + 2, y: base + 12 }, name.slice(0, 4))]
+      : []);
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${width} 90`, role: "img", "aria-label": `${kind.head}: ${says}` },
+    svg("defs", {}, svg("pattern", { id: "hatched", width: 5, height: 5, patternUnits: "userSpaceOnUse",
+      patternTransform: "rotate(45)" }, svg("line", { class: "hatch", x1: 0, x2: 0, y1: 0, y2: 5 }))),
+    svg("line", { class: "axis", x1: left, x2: now, y1: y(0), y2: y(0) }),
+    most > 0 ? [svg("line", { class: "most", x1: left, x2: now, y1: top, y2: top, "stroke-dasharray": "1 3" }),
+      svg("text", { x: left, y: top - 4 }, whole(most))] : null,
+    bars,
+    years,
+    svg("line", { class: "snapshot", x1: now, x2: now, y1: 4, y2: base + 3 }),
+    svg("text", { class: "now", x: now, y: base + 12, "text-anchor": "end" }, `snapshot ${data.as_of}`),
+  );
+  return el("figure", { "data-series": kind.name },
+    el("figcaption", {}, el("b", {}, kind.head), el("span", { class: "small" }, ` ${says}`)), picture);
+}
+
+function monthsTable(account) {
+  const kinds = CHARTS.filter(({ name }) => series.includes(name));
+  const open = series.includes("open") ? past(account, "open") : [];
+  const heads = kinds.map(({ head }) => el("th", { scope: "col" }, head.replace(" per month", "")));
+  const cell = (name, value, place) =>
+    whole(value) + (name === "complaints" && open[place] ? ` (${open[place]} open)` : "");
+  const rows = months.map((month, place) =>
+    el("tr", {}, el("th", { scope: "row" }, month),
+      kinds.map(({ name }) => el("td", {}, cell(name, past(account, name)[place], place)))));
+  return el("details", { class: "months" }, el("summary", {}, "The figures by month"),
+    el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Month"), heads)),
+      el("tbody", {}, rows.reverse())));
+}
+
+// --- an account's card ---------------------------------------------------------------------------
+
+const card = byId("card");
+let current = null;
+
+function figures(account) {
+  const horizon = about.horizon_days;
+  const other = [30, 90, 180].filter((days) => known(account[`risk_${days}`]) && days !== horizon);
+  const interval = known(account.value_at_stake_low)
+    ? `95% interval ${whole(account.value_at_stake_low)} to ${money(account.value_at_stake_high)}`
+    : about.value_basis || "";
+  const told = [
+    ["Risk", [percent(account.risk), band(account)],
+      [`of ${data.defection}`, ...other.map((days) => `${days} days: ${percent(account[`risk_${days}`])}`)]],
+    ["Expected loss", [money(account.expected_loss)], [`rank ${account.rank} of the list`]],
+    ["Value at stake", [money(account.value_at_stake)], [interval]],
+    ["Silent", [counted(account.days_silent, "day")],
+      [known(account.usual_gap) ? `usual gap ${counted(account.usual_gap, "day")}` : "no usual gap known"]],
+    ["Change", [changed(account)],
+      [known(account.previous_risk) ? `risk was ${percent(account.previous_risk)}` : ""]],
+    ["Last order", [account.last_order_at], []],
+    ["Last touch", [account.last_touch_at], []],
+    ["Owner", [account.owner_id], []],
+    ["Tier", [account.tier], [account.effort]],
+  ];
+  return el("dl", { class: "figures" },
+    told.filter(([, [said]]) => known(said) && said !== "").map(([term, said, more]) =>
+      el("div", {}, el("dt", {}, term), el("dd", { class: "big" }, said),
+        more.filter(Boolean).map((text) => el("dd", { class: "small" }, text)))));
+}
+
+function why(account) {
+  const reasons = numbered(account, "reason");
+  if (!reasons.length) return null;
+  const families = numbered(account, "reason_family");
+  const influence = { yes: "We can influence this.", no: "We cannot influence this: record it, do not chase it.",
+    unclear: "Whether we can influence this is unclear." }[account.controllable];
+  return [
+    el("h3", {}, "Why"),
+    el("ol", { class: "reasons" }, reasons.map((text, place) =>
+      el("li", {}, text, families[place] ? el("span", { class: "badge" }, familyLabel(families[place])) : null))),
+    influence ? el("p", { class: "quiet" }, influence) : null,
+  ];
+}
+
+function cardOf(line) {
+  const { account } = line;
+  const place = shown.indexOf(line);
+  const step = (by, text) =>
+    el("button", { type: "button", "data-step": by, disabled: !shown[place + by] }, text);
+  const body = el("div", { class: "card-body" },
+    el("h2", { id: "card-title", tabindex: -1 }, title(account), keyAccount(account)),
+    el("p", { class: "quiet" },
+      [account.name ? account.account_id : null,
+       account.thin_history ? "thin history: fewer than three order days known" : null]
+        .filter(Boolean).join("; ")),
+    figures(account),
+    why(account),
+    account.play ? [el("h3", {}, "What to do"), el("p", { class: "play" }, account.play)] : null,
+    el("h3", {}, `The last ${months.length} months, as known at the snapshot`),
+    el("div", { class: "charts" },
+      CHARTS.filter(({ name }) => series.includes(name)).map((kind) => chart(account, kind))),
+    data.wanting.map((text) => el("p", { class: "small" }, text)),
+    monthsTable(account),
+    el("p", { class: "print-only small" }, `${data.name}, as of ${data.as_of}`),
+  );
+  return [
+    el("div", { class: "card-bar" }, step(-1, "\u2190 Previous"), step(1, "Next \u2192"),
+      el("p", { class: "place" }, `${whole(place + 1)} of ${whole(shown.length)}`),
+      el("button", { type: "button", "data-print": true }, "Print"),
+      el("button", { type: "button", "data-close": true }, "Close")),
+    body,
+  ];
+}
+
+function show(line) {
+  current = line;
+  card.replaceChildren(...cardOf(line));
+  if (!card.open) card.showModal();
+  card.scrollTop = 0;
+  byId("card-title").focus({ preventScroll: true });
+}
+
+function go(by) {
+  const next = shown[shown.indexOf(current) + by];
+  if (next) show(next);
+}
+
+// --- what people do ------------------------------------------------------------------------------
+
+const lineOf = (element) => lines.find((line) => line.row === element.closest("tr"));
+
+byId("search").addEventListener("input", (event) => {
+  state.words = plain(event.target.value).split(/\s+/).filter(Boolean);
+  update();
+});
+byId("filters").addEventListener("change", (event) => {
+  state.chosen[event.target.dataset.filter] = event.target.value;
+  update();
+});
+byId("sort").addEventListener("change", (event) => {
+  const [key, direction] = event.target.value.split(" ");
+  Object.assign(state, { sort: key, direction: Number(direction) });
+  update();
+});
+byId("headings").addEventListener("click", (event) => {
+  if (event.target.closest("button")) sortBy(event.target.closest("th").dataset.key);
+});
+byId("clear").addEventListener("click", () => {
+  Object.assign(state, { words: [], chosen: {} });
+  byId("search").value = "";
+  for (const select of byId("filters").querySelectorAll("select")) select.value = "";
+  update();
+  byId("search").focus();
+});
+byId("print").addEventListener("click", () => window.print());
+byId("rows").addEventListener("click", (event) => {
+  if (!String(window.getSelection())) show(lineOf(event.target));
+});
+byId("rows").addEventListener("keydown", (event) => {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const next = by && shown[shown.indexOf(lineOf(event.target)) + by];
+  if (!next) return;
+  event.preventDefault();
+  next.row.querySelector(".open").focus();
+});
+card.addEventListener("click", (event) => {
+  const { step, print, close } = event.target.dataset;
+  if (step) go(Number(step));
+  if (print !== undefined) window.print();
+  if (close !== undefined || event.target === card) card.close();
+});
+card.addEventListener("keydown", (event) => {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (by) go(by);
+});
+card.addEventListener("close", () => current.row.querySelector(".open").focus());
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || card.open || event.target.matches("input, select")) return;
+  event.preventDefault();
+  byId("search").focus();
+});
+
+drawFrame();
+update();
