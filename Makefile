@@ -38,8 +38,8 @@ AXE := var/axe-core/axe.min.js
 AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
-.PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune promote \
-	score ui test test-all check bench laws docs clean
+.PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
+	promote score ui test test-all check bench laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -155,6 +155,9 @@ bench: $(READY) ## time and memory of the feature table beside one plain scan (B
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python docs/generate.py
+
+pictures: $(READY) ## renew the pictures of the call list from what make demo published
+	@$(BIN)/python docs/picture.py
 
 clean: ## remove what the targets made: var/, caches, .venv
 	rm -rf var dist .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -53,7 +53,7 @@ def tour(path: Path, as_of: date, *, simulate: bool) -> None:
 def summary(
     name: str, registered: Registered, publication: Publication, *, simulated: bool
 ) -> list[str]:
-    """Ten lines: how good the model is beside the baselines, where the list lies, what next."""
+    """A few lines: how good the model is beside the baselines, where the list lies, what next."""
     evaluation = registered.trained.evaluation
     tests = evaluation.tests
     auc = {scorer: f"{evaluation.value('auc', scorer):.4f}" for scorer in evaluation.scorers}
@@ -73,9 +73,10 @@ def summary(
         f"  model        version {registered.version}, now the champion",
         f"  scored       {publication.manifest['rows']['scores']:,} accounts as of "
         f"{publication.manifest['as_of']}",
-        f"  call list    {folder}/call_list.csv",
         f"  all scores   {folder}/scores.parquet",
-        "  look at it   make ui",
+        f"  as a table   {folder}/call_list.xlsx",
+        f"  call list    {folder}/call_list.html",
+        "  look at it   open the call list in a browser; the model: make ui",
     ]
 
 

@@ -316,6 +316,20 @@ def test_everything_can_be_done_from_the_keyboard(browser, page) -> None:
     assert browser.focused() == browser.all("#rows .open")[2]  # where the card was
 
 
+def test_the_address_names_the_open_account(browser, page) -> None:
+    browser.open(page)
+    open_card(browser, 2)
+    marked = browser.run("return location.href")
+    assert marked == f"{page.as_uri()}#account=%3Ci%3EA3%3C%2Fi%3E"
+    browser.press(Keys.ESCAPE)
+    assert browser.run("return location.href") == page.as_uri()
+    browser.run("location.href = arguments[0]", marked)
+    assert "onerror" in browser.one("#card h2").text
+    browser.press(Keys.ESCAPE)
+    browser.run("location.href = '#account=%E0nobody'")
+    assert not browser.one("#card").is_displayed()
+
+
 def test_on_a_phone_nothing_has_to_be_scrolled_sideways(browser, page) -> None:
     browser.open(page, PHONE)
     assert browser.run("return document.documentElement.scrollWidth") == PHONE[0]

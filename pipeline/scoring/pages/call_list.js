@@ -293,7 +293,7 @@ function chart(account, kind) {
   const most = Math.max(...values, 0);
   const least = Math.min(...values, 0);
   const scale = (base - top) / (most - least || 1);
-  const y = (value) => top + (most - value) * scale;
+  const y = (value) => base - (value - least) * scale;
   const rect = (place, from, to, style, text) =>
     svg("rect", { class: style, x: (left + step * place + 1).toFixed(1), y: y(Math.max(from, to)).toFixed(1),
       width: (step - 2).toFixed(1), height: (Math.abs(from - to) * scale).toFixed(1) },
@@ -420,8 +420,18 @@ function cardOf(line) {
   ];
 }
 
+// The address names the open account, so that it can be kept or sent to a colleague.
+const marked = (account) => `#account=${encodeURIComponent(account.account_id)}`;
+const address = (mark) => history.replaceState(null, "", mark || location.pathname + location.search);
+
+function showMarked() {
+  const line = lines.find(({ account }) => marked(account) === location.hash);
+  if (line) show(line);
+}
+
 function show(line) {
   current = line;
+  address(marked(line.account));
   card.replaceChildren(...cardOf(line));
   if (!card.open) card.showModal();
   card.scrollTop = 0;
@@ -481,7 +491,11 @@ card.addEventListener("keydown", (event) => {
   const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (by) go(by);
 });
-card.addEventListener("close", () => current.row.querySelector(".open").focus());
+card.addEventListener("close", () => {
+  address("");
+  current.row.querySelector(".open").focus();
+});
+window.addEventListener("hashchange", showMarked);
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || card.open || event.target.matches("input, select")) return;
   event.preventDefault();
@@ -490,3 +504,4 @@ document.addEventListener("keydown", (event) => {
 
 drawFrame();
 update();
+showMarked();
