@@ -1,7 +1,7 @@
 """Renews the pictures of the call list from what `make demo` has published, in Chromium.
 
-docs/pictures/call_list.png is the newest list, call_list_card.png the card of its first account. Run
-by `make pictures`.
+docs/pictures/call_list.png is the newest list, call_list_card.png the card of its first account.
+Run by `make pictures`.
 """
 
 from __future__ import annotations

@@ -130,14 +130,21 @@ COLUMNS = {
         Column(
             "tier",
             "Tier",
-            "A: brings the first 80 % of the value of the last 365 days, B: to 95 %, C: the rest",
+            "A: brings the first 80 % of last year's margin, or revenue, B: to 95 %, C: the rest",
             width=6,
         ),
         Column(
             "key_account",
             "Key account",
             "whether it meets the config's criteria of a key account",
-            null_means="no criteria",
+            null_means="it brings too little of the profit to be looked at",
+        ),
+        Column(
+            "key_account_note",
+            "Key account: why",
+            "what makes it a key account, or why it only looks like one",
+            null_means="as for key_account",
+            width=36,
         ),
         Column("days_silent", "Days silent", "from the last order to the snapshot", DAYS, width=8),
         Column(
@@ -174,8 +181,7 @@ COLUMNS = {
         Column(
             "effort",
             "Effort",
-            "how hard to try, by tier",
-            null_means="not on the call list",
+            "what winning it back is worth, in the config's words",
             width=16,
         ),
         Column(
