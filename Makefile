@@ -39,7 +39,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	promote score ui test test-all check bench laws docs pictures clean
+	promote score ui test test-all check bench bench-market laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -152,6 +152,9 @@ laws: $(READY) ## a long random run of the laws against leakage (N=examples, FAM
 
 bench: $(READY) ## time and memory of the feature table beside one plain scan (BENCH_LINES=...)
 	@$(BIN)/python tests/benchmark/feature_table.py
+
+bench-market: $(READY) ## the recipe on simulated markets, where the truth is known (SECTIONS=...)
+	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/market.py $(SECTIONS)
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python docs/generate.py
