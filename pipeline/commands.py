@@ -249,14 +249,16 @@ def _place(config: Config, table: str, only: Sequence[str]) -> Path:
 
 
 def _say_list(folder: Path) -> None:
+    from pipeline.scoring.listing import listed_rows
+
     columns = ["rank", "account_id", "name", "risk", "value_at_stake", "expected_loss"]
-    columns += ["tier", "days_silent"]
-    top = pq.read_table(folder / "scores.parquet", columns=columns).slice(0, _SHOWN).to_pylist()
+    columns += ["tier", "days_silent", "list_status"]
+    top = listed_rows(pq.read_table(folder / "scores.parquet", columns=columns))
     console.say(
         f"{'rank':>4}  {'account':<12}{'risk':>6}{'at stake':>12}{'loss':>12}  {'tier':<6}"
         f"{'silent':>9}  name"
     )
-    for row in top:
+    for row in top.slice(0, _SHOWN).to_pylist():
         console.say(
             f"{row['rank']:>4}  {row['account_id']:<12}{row['risk']:>6.1%}"
             f"{row['value_at_stake']:>12,.0f}{row['expected_loss']:>12,.0f}  {row['tier']:<6}"

@@ -289,13 +289,32 @@ class EffortConfig(Section):
     )
 
 
+class HoldOutConfig(Section):
+    """Accounts that are left off the list at random, so that what calling does can be measured."""
+
+    share: ShareOrNone = Field(0.0, description="of the accounts that would be listed; 0 is off")
+    key_accounts: bool = Field(False, strict=True, description="hold out key accounts, too")
+    tier_a: bool = Field(False, strict=True, description="hold out accounts of tier A, too")
+
+
 class ScoringConfig(Section):
     """When scores may be published, and how they are read."""
 
     max_staleness_days: Whole = Field(
         7, description="days from the end of a source to as_of; more is refused"
     )
-    call_capacity: Count = Field(200, description="accounts that can be called per snapshot")
+    call_capacity: Count = Field(
+        200, description="accounts that can be called per snapshot, by all together"
+    )
+    capacity_per_owner: Count | None = Field(
+        None,
+        description="of one owner's accounts; the owners' even part of call_capacity if absent",
+    )
+    cooldown_days: Whole = Field(
+        30,
+        description="for which an account rests after an action, unless its risk rises by a band",
+    )
+    hold_out: HoldOutConfig = _defaults()
     bands: dict[Name, ShareOrNone] = Field(
         {"high": 0.5, "medium": 0.25, "low": 0.0}, description="lowest risk of each"
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.columns import SCHEMA_VERSION
+from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
+from pipeline.scoring.earlier import earlier_risk
+from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.page import About, write_page
 from pipeline.scoring.past_months import past_months
 from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
@@ -47,7 +51,10 @@ from pipeline.wording import counted, listed
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be scored, with which model and playbook, and which publication came before."""
+    """What is to be scored, with which model and playbook, and which publications came before.
+
+    previous: the newest. acted_on: see `pipeline.scoring.cooldown.lists_acted_on`.
+    """
 
     config: Config
     as_of: date
@@ -57,6 +64,7 @@ class Request:
     playbook: Playbook
     model_sha256: Mapping[str, str]
     previous: Path | None = None
+    acted_on: Mapping[date, Path | None] = field(default_factory=dict)
 
     @property
     def learned_until(self) -> date:
@@ -88,7 +96,8 @@ def score(
         steps.begin("Reading the sources")
         sources, selection = sources_for(engine, request)
         previous = newest_before(root, as_of)
-        request = replace(request, previous=previous)
+        acted_on = lists_acted_on(engine, root, as_of, config.scoring.cooldown_days)
+        request = replace(request, previous=previous, acted_on=acted_on)
         inputs = {
             "as_of": str(as_of),
             "config_sha256": config.digest(),
@@ -96,7 +105,8 @@ def score(
             "model_version": request.version,
             "model_sha256": dict(request.model_sha256),
             "playbook_sha256": request.playbook.sha256,
-            "previous_sha256": read_manifest(previous)["inputs_sha256"] if previous else None,
+            "previous_sha256": _sha256_of(previous),
+            "acted_on_sha256": {str(day): _sha256_of(found) for day, found in acted_on.items()},
             "program": released_version(),
             "sources": sources.lineage(),
         }
@@ -142,6 +152,10 @@ def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Select
     return sources, selection
 
 
+def _sha256_of(publication: Path | None) -> str | None:
+    return read_manifest(publication)["inputs_sha256"] if publication else None
+
+
 def _refuse_other_meaning(config: Config, model: RiskModel, version: int) -> None:
     """A risk speaks of one label, horizon and cohort; it is not passed off as another."""
     meant = config.meaning_of_risk()
@@ -182,7 +196,8 @@ def scored(
     """
     config, as_of = request.config, request.as_of
     last_touch = Last(touches) if "touches" in sources.tables else None
-    frame = snapshot_features(engine, config, selection, as_of, besides=shown_values(last_touch))
+    shown = {**shown_values(last_touch), **last_action(engine, config.scoring.cooldown_days)}
+    frame = snapshot_features(engine, config, selection, as_of, besides=shown)
     if frame.empty:
         raise DataError(
             f"No account has an order in the {config.cohort.days} days before {as_of}: there is "
@@ -199,7 +214,7 @@ def scored(
         horizon_days=config.label.horizon_days,
         scoring=config.scoring,
         model_version=request.version,
-        previous=_published_risk(request.previous),
+        previous=earlier_risk(request.previous),
         currency=sources.currency,
         people=_people(engine, as_of),
     )
@@ -212,13 +227,16 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
     selection = selected_features(config, sources)
     frame, scores = scored(engine, sources, selection, request)
     names = [feature.name for feature in selection.features]
-    listed = scores["account_id"].slice(0, config.scoring.call_capacity).to_pylist()
+    risk = scores.select(["account_id", "risk"]).to_pandas().set_index("account_id")["risk"]
+    rests = resting(frame, risk, request.acted_on, config.scoring)
+    scores = with_list_status(scores, config.scoring, as_of, rests)
+    listed = listed_rows(scores)["account_id"].to_pylist()
     reasons = explained(config, request.model, frame, listed, sources.currency)
     scores = with_reasons(scores, reasons, request.playbook)
     pq.write_table(scores, folder / "scores.parquet")
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
-    to_call = scores.slice(0, config.scoring.call_capacity)
+    to_call = listed_rows(scores)
     write_call_list(folder / "call_list.csv", to_call)
     write_spreadsheet(folder / "call_list.xlsx", to_call, as_of)
     write_page(
@@ -245,6 +263,7 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         "model": {"name": config.tracking.model_name, "version": request.version},
         "schema_version": SCHEMA_VERSION,
         "rows": {"scores": scores.num_rows, "call_list": to_call.num_rows},
+        "list_status": dict(Counter(scores["list_status"].to_pylist())),
         "complete_until": {
             name: str(table.complete_until) for name, table in sources.tables.items()
         },
@@ -264,15 +283,6 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         "horizons_left_out": request.model.metadata.get("horizons_left_out", {}),
         "code_version": code_version(),
     }
-
-
-def _published_risk(folder: Path | None) -> pd.Series:
-    """The risks of a publication, by account_id."""
-    if folder is None:
-        return pd.Series(dtype="float64")
-    table = pq.read_table(folder / "scores.parquet", columns=["account_id", "risk"]).to_pandas()
-    risk: pd.Series = table.set_index("account_id")["risk"]
-    return risk
 
 
 def _people(engine: Engine, as_of: date) -> pd.DataFrame:

@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
         ("last_order_at", pa.timestamp("s")),
         ("last_touch_at", pa.timestamp("s")),
         *((name, pa.string()) for name in REASON_COLUMNS),
+        ("list_status", pa.string()),
         ("thin_history", pa.bool_()),
         ("model_version", pa.int32()),
     ]
@@ -133,6 +134,7 @@ def score_table(
         "last_order_at": pd.to_datetime(frame["shown_last_order_s"], unit="s"),
         "last_touch_at": pd.to_datetime(touched, unit="s"),
         **dict.fromkeys(REASON_COLUMNS),  # of the listed accounts only: `with_reasons`
+        "list_status": None,  # follows from the whole ranking: `pipeline.scoring.listing`
         "thin_history": frame["shown_order_days"] < THIN_HISTORY_DAYS,
         "model_version": model_version,
     }

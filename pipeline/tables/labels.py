@@ -14,15 +14,12 @@ from datetime import date, timedelta
 
 from features.expressions import DAYS_PER_YEAR
 from features.order_history import traded
-from features.populations import Population
 from features.values import Count, Value
 from pipeline.engines import Engine, quoted
+from pipeline.tables.actions import ACTIONS
 from pipeline.tables.label_definitions import Label
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import IDENTITY, make_values_table
-
-ACTIONS = Population("actions", "outcomes", '"date"', ('"date"', "known_at"))
-"""What we did about accounts; not an event of theirs, and no feature reads it."""
 
 
 def make_labels(engine: Engine, into: str, rows: str, as_ofs: Sequence[date], label: Label) -> None:

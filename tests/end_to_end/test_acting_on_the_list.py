@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ def with_outcomes(project: Project, rows: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def acted(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
-    """A project whose accounts A* were called in September 2025, in the horizon of three tests."""
+    """A champion; a hundred accounts were called in the horizon of its last two test snapshots."""
     project = make_project(tmp_path_factory.mktemp("acted"), market)
     accounts = pd.read_parquet(market / "accounts.parquet")["account_id"].sort_values()
     with_outcomes(project, [f"{account},,call,2025-09-02,,R1,price" for account in accounts[:100]])
@@ -30,13 +31,19 @@ def acted(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
             "outcomes": {"path": "outcomes.csv"},
         }
     )
+    for arguments in (
+        ("train",),
+        ("promote", "--version", "1", "--by", "a test", "--reason", "the first version"),
+    ):
+        done = project.defection(*arguments)
+        assert done.returncode == 0, done.stderr
+        (project.folder / f"{arguments[0]}.txt").write_text(done.stdout)
     return project
 
 
 def test_the_next_training_leaves_treated_accounts_out_and_says_how_many(acted) -> None:
-    done = acted.defection("train")
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("Left out: ")]
+    said = (acted.folder / "train.txt").read_text()
+    (line,) = [line for line in said.splitlines() if line.startswith("Left out: ")]
     assert "of accounts acted on within the horizon (`backtest.treated`)" in line
     done = acted.defection("table", "--out", acted.folder / "table.parquet")
     assert done.returncode == 0, done.stderr
@@ -45,3 +52,43 @@ def test_the_next_training_leaves_treated_accounts_out_and_says_how_many(acted) 
     assert set(marked["as_of"].astype(str)) == {"2025-07-01", "2025-08-01", "2025-09-01"}
     tests = table[table["as_of"].isin(pd.to_datetime(["2025-08-01", "2025-09-01"]))]
     assert line.startswith(f"Left out: {tests['treated'].sum()} of {len(tests)} rows")
+
+
+def scored(project: Project, as_of: str, revision: int = 1) -> pd.DataFrame:
+    done = project.defection("score", "--as-of", as_of)
+    assert done.returncode == 0, done.stderr
+    folder = project.scores / f"as_of={as_of}" / "model_version=1" / f"revision={revision}"
+    scores = pd.read_parquet(folder / "scores.parquet").set_index("account_id")
+    listed = pd.read_csv(folder / "call_list.csv", encoding="utf-8-sig")["account_id"]
+    assert listed.tolist() == scores.index[scores["list_status"] == "listed"].tolist()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["list_status"] == scores["list_status"].value_counts().to_dict()
+    return scores
+
+
+def test_the_next_list_knows_who_was_called(acted) -> None:
+    acted.change(scoring={"call_capacity": 60, "hold_out": {"share": 0.3}})
+    first = scored(acted, "2025-12-16")
+    found = set(first["list_status"]) - {"without_profit"}
+    assert found == {"listed", "held_out", "beyond_capacity"}
+    owners = first.loc[first["list_status"] == "listed", "owner_id"].value_counts()
+    assert owners.max() == -(-60 // first["owner_id"].nunique())
+    held = first[first["list_status"] == "held_out"]
+    assert not held["key_account"].any() and "A" not in set(held["tier"])
+
+    called = first.index[first["list_status"] == "listed"][:20]
+    rows = [f"{account},2025-12-16,call,2025-12-17,no answer,R1," for account in called]
+    with_outcomes(acted, rows)
+    then = scored(acted, "2025-12-23")
+    bands = ["low", "medium", "high"]
+    again = then.loc[[account for account in called if account in then.index]]
+    before = first.loc[again.index, "risk_band"].map(bands.index)
+    risen = again["risk_band"].map(bands.index) > before
+    assert set(again.loc[~risen, "list_status"]) == {"resting"}
+    assert "resting" not in set(again.loc[risen, "list_status"])
+    assert set(then.index[then["list_status"] == "resting"]) <= set(called)
+
+    # What is written down later changes the list: a new revision; the same again changes nothing.
+    with_outcomes(acted, [*rows, f"{then.index[0]},2025-12-16,call,2025-12-18,,R1,price"])
+    scored(acted, "2025-12-23", revision=2)
+    assert "Already published" in acted.defection("score", "--as-of", "2025-12-23").stdout

@@ -1,0 +1,192 @@
+"""Who is listed, and why others are not."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from feature_tables import load
+from worlds import arrow, complete
+
+from features.contract import OUTCOMES
+from pipeline.config.form import ScoringConfig
+from pipeline.scoring.cooldown import LAST_ACTION, last_action, lists_acted_on, resting
+from pipeline.scoring.listing import listed_rows, with_list_status
+from pipeline.scoring.publication import publish
+from pipeline.scoring.score_table import SCHEMA
+from pipeline.tables.values_table import make_values_table
+
+D = date(2025, 3, 1)
+
+
+def ranked(owners: list[str | None], **columns: list) -> pa.Table:
+    """Accounts A0, A1, ... in the order of the ranking, of tier B unless it is said."""
+    rows = {
+        "account_id": [f"A{number}" for number in range(len(owners))],
+        "owner_id": owners,
+        "tier": ["B"] * len(owners),
+        "key_account": [False] * len(owners),
+        "effort": ["strive"] * len(owners),
+    } | columns
+    empty = {name: [None] * len(owners) for name in SCHEMA.names}
+    return pa.table(empty | rows, schema=SCHEMA)
+
+
+def status(scores: pa.Table, resting: set[str] | None = None, **choices) -> list[str]:
+    made = with_list_status(scores, ScoringConfig(**choices), D, resting or set())
+    assert made.drop_columns("list_status") == scores.drop_columns("list_status")
+    pairs = zip(made["account_id"].to_pylist(), made["list_status"].to_pylist(), strict=True)
+    on_list = [account for account, found in pairs if found == "listed"]
+    assert listed_rows(made)["account_id"].to_pylist() == on_list
+    return [found.replace("beyond_capacity", "beyond") for found in made["list_status"].to_pylist()]
+
+
+def test_without_owners_the_list_is_one_pool() -> None:
+    assert status(ranked([None] * 4), call_capacity=3) == ["listed"] * 3 + ["beyond"]
+    assert status(ranked([None] * 4), call_capacity=3, capacity_per_owner=1)[2] == "listed"
+
+
+def test_owners_have_an_even_part_of_the_capacity() -> None:
+    owners = ["ann", "ann", "ann", "bob", "ann", "bob", "cem"]
+    found = status(ranked(owners), call_capacity=6)
+    assert found == ["listed", "listed", "beyond", "listed", "beyond", "listed", "listed"]
+    # and no more than all together can call, though 7 / 3 is rounded up
+    assert status(ranked([*owners[:3], *["bob"] * 3, *["cem"] * 3]), call_capacity=7) == [
+        *["listed"] * 3,
+        *["listed"] * 3,
+        *["listed", "beyond", "beyond"],
+    ]
+
+
+def test_accounts_without_an_owner_are_one_more_owners() -> None:
+    owners = [None, "ann", None, "ann", None]
+    choices = {"call_capacity": 200, "capacity_per_owner": 2}
+    assert status(ranked(owners), **choices) == ["listed"] * 4 + ["beyond"]
+
+
+def test_who_rests_or_is_not_worth_a_call_makes_room() -> None:
+    scores = ranked([None] * 5, effort=["strive", "let go", *["strive"] * 3])
+    assert status(scores, {"A0"}, call_capacity=2) == [
+        "resting",
+        "without_profit",
+        "listed",
+        "listed",
+        "beyond",
+    ]
+
+
+MANY = 4000
+
+
+def test_a_share_is_held_out_by_the_same_coin_every_time() -> None:
+    scores = ranked([None] * MANY)
+    choices = {"call_capacity": 1000, "hold_out": {"share": 0.2}}
+    first = status(scores, **choices)
+    assert first == status(scores, **choices)
+    assert first.count("listed") == 1000  # held-out accounts take no capacity
+    # Among those reached, a fifth: 1000 / 0.8 are reached; within four standard deviations.
+    assert first.count("held_out") == pytest.approx(250, abs=4 * np.sqrt(1250 * 0.2 * 0.8) / 0.8)
+    # Nobody's coin depends on who else there is.
+    half = dict(zip(scores["account_id"].to_pylist(), first, strict=True))
+    fewer = scores.filter(pa.array([number % 2 == 0 for number in range(MANY)]))
+    again = dict(zip(fewer["account_id"].to_pylist(), status(fewer, **choices), strict=True))
+    both = [account for account in again if "beyond" not in (again[account], half[account])]
+    assert both and all(again[account] == half[account] for account in both)
+    # Another date, another draw.
+    other = with_list_status(scores, ScoringConfig(**choices), D + timedelta(days=1), set())
+    assert other["list_status"].to_pylist() != first
+
+
+def test_nobody_is_held_out_unless_it_is_asked_and_never_the_important_ones() -> None:
+    assert "held_out" not in status(ranked([None] * MANY), call_capacity=MANY)
+    important = ranked(
+        [None] * MANY, tier=["A", "B"] * (MANY // 2), key_account=[False, True] * (MANY // 2)
+    )
+    every = {"call_capacity": MANY}
+    assert set(status(important, **every, hold_out={"share": 1.0})) == {"listed"}
+    asked = status(important, **every, hold_out={"share": 1.0, "tier_a": True})
+    assert asked == ["held_out", "listed"] * (MANY // 2)
+    asked = status(important, **every, hold_out={"share": 1.0, "key_accounts": True})
+    assert asked == ["listed", "held_out"] * (MANY // 2)
+
+
+# --- rest ------------------------------------------------------------------------------------
+
+
+def action(account: str, done: str, known: str | None = None) -> dict[str, object]:
+    on = datetime.fromisoformat(done)
+    given = {
+        "account_id": account,
+        "action": "call",
+        "date": on,
+        "known_at": datetime.fromisoformat(known) if known else on,
+        "deleted": False,
+    }
+    return dict.fromkeys(OUTCOMES.stored()) | given
+
+
+def list_of(root: Path, as_of: date, risks: dict[str, float]) -> None:
+    """A publication of accounts with their risks."""
+
+    def write(folder: Path) -> dict[str, object]:
+        columns = {"account_id": list(risks), "risk": list(risks.values())}
+        pq.write_table(pa.table(columns), folder / "scores.parquet")
+        return {}
+
+    publish(root, as_of, 1, {"as_of": str(as_of)}, write)
+
+
+def rest(engine, root: Path, actions, risks: dict[str, float], days: int = 30) -> set[str]:
+    """Who rests on 2025-03-01, of the accounts with these risks."""
+    load(engine, complete({}))
+    engine.register("outcomes", arrow("outcomes", actions))
+    frame = pd.DataFrame({"account_id": list(risks)})
+    if asked := last_action(engine, days):
+        make_values_table(engine, "found", asked, [D])
+        done = engine.frame("SELECT * FROM found").set_index("account_id")[LAST_ACTION]
+        frame[LAST_ACTION] = frame["account_id"].map(done)
+    lists = lists_acted_on(engine, root, D, days)
+    engine.drop("outcomes", "found")
+    return resting(frame, pd.Series(risks), lists, ScoringConfig())
+
+
+def test_an_account_rests_after_an_action_for_the_cooldown(engine, tmp_path) -> None:
+    actions = [
+        action("A", "2025-02-28 16:00"),
+        action("B", "2025-01-30"),  # thirty days before: rests a last day
+        action("C", "2025-01-29 23:59:59"),
+        action("D", "2025-02-20", known="2025-03-01"),  # nobody knew of it yet
+        action("E", "2025-03-01"),
+    ]
+    risks = dict.fromkeys("ABCDEF", 0.3)
+    assert rest(engine, tmp_path, actions, risks) == {"A", "B"}
+    assert rest(engine, tmp_path, actions, risks, days=1) == {"A"}
+    assert rest(engine, tmp_path, actions, risks, days=0) == set()
+
+
+def test_it_is_listed_again_if_its_risk_has_risen_by_a_band_since(engine, tmp_path) -> None:
+    """Bands are high from 0.5, medium from 0.25, low."""
+    list_of(tmp_path, date(2025, 1, 1), dict.fromkeys("ABCD", 0.9))  # long before the action
+    list_of(tmp_path, date(2025, 2, 10), {"A": 0.3, "B": 0.3, "C": 0.2})  # of the very day
+    list_of(tmp_path, date(2025, 2, 20), dict.fromkeys("ABCD", 0.9))  # after it
+    actions = [action(account, "2025-02-10 09:00") for account in "ABCD"]
+    # A is high now, B still medium; C was low and is medium; D had not been scored
+    now = {"A": 0.5, "B": 0.49, "C": 0.25, "D": 0.9}
+    assert rest(engine, tmp_path, actions, now) == {"B", "D"}
+
+
+def test_without_an_earlier_list_nobody_can_say_that_the_risk_has_risen(engine, tmp_path) -> None:
+    assert rest(engine, tmp_path, [action("A", "2025-02-10")], {"A": 0.99}) == {"A"}
+
+
+def test_without_outcomes_nobody_rests(engine) -> None:
+    load(engine, complete({}))
+    assert last_action(engine, 30) == {}
+    assert lists_acted_on(engine, Path("nowhere"), D, 30) == {}
+    frame = pd.DataFrame({"account_id": ["A"]})
+    assert resting(frame, pd.Series({"A": 0.9}), {}, ScoringConfig()) == set()
