@@ -315,6 +315,14 @@ class ScoringConfig(Section):
         description="for which an account rests after an action, unless its risk rises by a band",
     )
     hold_out: HoldOutConfig = _defaults()
+    least_change: ShareOrNone = Field(
+        0.05, description="of a risk since the publication before; less is the same"
+    )
+    explain_change: bool = Field(
+        True,
+        strict=True,
+        description="what of it the model, the time and the data did; builds the features twice",
+    )
     bands: dict[Name, ShareOrNone] = Field(
         {"high": 0.5, "medium": 0.25, "low": 0.0}, description="lowest risk of each"
     )

@@ -98,6 +98,26 @@ COLUMNS = {
             "as for previous_risk",
         ),
         Column(
+            "change_kind",
+            "What changed",
+            "new, up, down, same, left (the list) or lost (out of the cohort), since then",
+            null_means="there was no publication before",
+        ),
+        *(
+            Column(
+                f"change_by_{cause}",
+                f"Change by {cause}",
+                f"the part of the change that {means}",
+                SHARE,
+                "as for previous_risk, or not asked; the manifest says which",
+            )
+            for cause, means in (
+                ("model", "another model makes of the features of then"),
+                ("time", "the later date makes without anything new"),
+                ("data", "is left: what became known since"),
+            )
+        ),
+        Column(
             "value_at_stake",
             "Value at stake",
             "next year's margin expected if the account stays, less the same if it defects",

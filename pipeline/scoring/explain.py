@@ -126,7 +126,7 @@ def _before(request: Request, account: str, currency: str | None) -> Before | No
         return None
     as_of = folder.parent.parent.name.removeprefix("as_of=")
     risk = _rows(folder / "scores.parquet", account, ["account_id", "risk"])
-    if risk.num_rows == 0:
+    if risk["risk"].null_count == risk.num_rows:  # not there, or told as lost
         return Before(as_of, None)
     published = Before(as_of, float(risk["risk"][0].as_py()))
     known = pq.read_table(folder / "features.parquet").to_pandas()

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.contact_breadth import touches
+from features.contract import ACCOUNT_MERGES
 from features.definition import Selection
 from features.values import Last
 from models import risk_model, value_at_stake
@@ -28,9 +29,11 @@ from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.call_list import write_call_list
+from pipeline.scoring.change import lost_accounts, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
 from pipeline.scoring.earlier import earlier_risk
+from pipeline.scoring.effects import effects
 from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.page import About, write_page
 from pipeline.scoring.past_months import past_months
@@ -221,7 +224,9 @@ def scored(
     return frame, scores
 
 
-def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> Mapping[str, Any]:
+def _write(
+    folder: Path, engine: DuckDBEngine, sources: Sources, request: Request
+) -> Mapping[str, Any]:
     """Write all files of a publication but the manifest, and return the manifest's entries."""
     config, as_of = request.config, request.as_of
     selection = selected_features(config, sources)
@@ -233,12 +238,17 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
     listed = listed_rows(scores)["account_id"].to_pylist()
     reasons = explained(config, request.model, frame, listed, sources.currency)
     scores = with_reasons(scores, reasons, request.playbook)
-    pq.write_table(scores, folder / "scores.parquet")
+    moved = _effects(engine, sources, request, selection, risk)
+    told = moved if isinstance(moved, pd.DataFrame) else None
+    scores = with_changes(scores, request.previous, told, config.scoring.least_change)
+    lost = lost_accounts(scores, request.previous, _merged(engine, as_of), request.version)
+    pq.write_table(pa.concat_tables([scores, lost]), folder / "scores.parquet")
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
     to_call = listed_rows(scores)
-    write_call_list(folder / "call_list.csv", to_call)
-    write_spreadsheet(folder / "call_list.xlsx", to_call, as_of)
+    to_read = pa.concat_tables([to_call, lost])
+    write_call_list(folder / "call_list.csv", to_read)
+    write_spreadsheet(folder / "call_list.xlsx", to_read, as_of)
     write_page(
         folder / "call_list.html",
         to_call,
@@ -262,8 +272,13 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         "as_of": str(as_of),
         "model": {"name": config.tracking.model_name, "version": request.version},
         "schema_version": SCHEMA_VERSION,
-        "rows": {"scores": scores.num_rows, "call_list": to_call.num_rows},
+        "rows": {
+            "scores": scores.num_rows,
+            "call_list": to_call.num_rows,
+            "lost": lost.num_rows,
+        },
         "list_status": dict(Counter(scores["list_status"].to_pylist())),
+        "change_not_explained": moved if isinstance(moved, str) else None,
         "complete_until": {
             name: str(table.complete_until) for name, table in sources.tables.items()
         },
@@ -283,6 +298,42 @@ def _write(folder: Path, engine: Engine, sources: Sources, request: Request) -> 
         "horizons_left_out": request.model.metadata.get("horizons_left_out", {}),
         "code_version": code_version(),
     }
+
+
+def _effects(
+    engine: DuckDBEngine,
+    sources: Sources,
+    request: Request,
+    selection: Selection,
+    risk: pd.Series,
+) -> pd.DataFrame | str:
+    """See `pipeline.scoring.effects`; a sentence where it is not asked or there is none before."""
+    if request.previous is None:
+        return "there is no publication before"
+    if not request.config.scoring.explain_change:
+        return "scoring.explain_change is false"
+    return effects(
+        request.config,
+        engine,
+        sources,
+        selection,
+        request.model,
+        request.as_of,
+        risk,
+        request.previous,
+    )
+
+
+def _merged(engine: Engine, as_of: date) -> set[str]:
+    """The accounts that had become part of another by the snapshot."""
+    if not engine.has_table(ACCOUNT_MERGES.name):
+        return set()
+    found = engine.rows(
+        "SELECT from_id FROM account_merges WHERE NOT deleted AND known_at < ? "
+        "AND (superseded_at IS NULL OR superseded_at >= ?)",
+        [as_of, as_of],
+    )
+    return {from_id for (from_id,) in found}
 
 
 def _people(engine: Engine, as_of: date) -> pd.DataFrame:

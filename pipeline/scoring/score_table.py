@@ -14,6 +14,7 @@ from features.order_history import days_silent, order_days, order_lines, usual_g
 from features.values import Last, Value
 from models.value_at_stake import ValueAtStake
 from pipeline.config.form import ScoringConfig
+from pipeline.scoring.effects import EFFECTS
 from pipeline.scoring.key_accounts import key_account_values, key_accounts
 from pipeline.scoring.reason_columns import REASON_COLUMNS
 from pipeline.tables.tiers import tiers
@@ -36,6 +37,8 @@ SCHEMA = pa.schema(
         ("risk_band", pa.string()),
         ("previous_risk", pa.float64()),
         ("change", pa.float64()),
+        ("change_kind", pa.string()),
+        *((name, pa.float64()) for name in EFFECTS),
         ("value_at_stake", pa.float64()),
         ("value_at_stake_low", pa.float64()),
         ("value_at_stake_high", pa.float64()),
@@ -115,6 +118,7 @@ def score_table(
         ),
         "previous_risk": before,
         "change": risk - before,
+        **dict.fromkeys(("change_kind", *EFFECTS)),  # `pipeline.scoring.change`
         "value_at_stake": stake.value,
         "value_at_stake_low": stake.low,
         "value_at_stake_high": stake.high,

@@ -7,7 +7,7 @@ contents of a key at the same moment have no order, so nobody can say which one 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 
 from features.contract import Table
 from pipeline.engines import literal, quoted
@@ -71,7 +71,7 @@ def settle_versions(engine: DuckDBEngine, table: str, key: tuple[str, ...]) -> V
 def cut(engine: DuckDBEngine, table: Table, until: datetime) -> None:
     """Leave the table as it was just before `until`: what was known only later is not there.
 
-    A stage that was known later has not happened yet.
+    A stage that was known later has not happened yet, and a newer version is unheard of.
     """
     name, moment = quoted(table.name), f"TIMESTAMP {literal(str(until))}"
     engine.execute(f"DELETE FROM {name} WHERE known_at >= {moment}")
@@ -79,6 +79,17 @@ def cut(engine: DuckDBEngine, table: Table, until: datetime) -> None:
         known = quoted(stage.known or stage.occurred)
         nothing = ", ".join(f"{quoted(c)} = NULL" for c in (stage.occurred, stage.known) if c)
         engine.execute(f"UPDATE {name} SET {nothing} WHERE {known} >= {moment}")
+    engine.execute(f"UPDATE {name} SET superseded_at = NULL WHERE superseded_at >= {moment}")
+
+
+def copy_known_before(engine: DuckDBEngine, into: DuckDBEngine, table: Table, until: date) -> None:
+    """Copy a loaded table into another engine, as it was known before a day."""
+    moment = datetime.combine(until, time())
+    rows = engine.arrow(
+        f"SELECT * FROM {quoted(table.name)} WHERE known_at < TIMESTAMP {literal(str(moment))}"
+    )
+    into.register(table.name, rows)
+    cut(into, table, moment)
 
 
 def mark_superseded(engine: DuckDBEngine, table: str, key: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from project import Project, make_project
@@ -59,10 +60,12 @@ def scored(project: Project, as_of: str, revision: int = 1) -> pd.DataFrame:
     assert done.returncode == 0, done.stderr
     folder = project.scores / f"as_of={as_of}" / "model_version=1" / f"revision={revision}"
     scores = pd.read_parquet(folder / "scores.parquet").set_index("account_id")
-    listed = pd.read_csv(folder / "call_list.csv", encoding="utf-8-sig")["account_id"]
-    assert listed.tolist() == scores.index[scores["list_status"] == "listed"].tolist()
+    called = pd.read_csv(folder / "call_list.csv", encoding="utf-8-sig")["account_id"]
+    on_list = scores.index[scores["list_status"].isin(["listed", "lost"])]
+    assert called.tolist() == on_list.tolist()
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["list_status"] == scores["list_status"].value_counts().to_dict()
+    counts = scores["list_status"].value_counts().to_dict()
+    assert manifest["list_status"] | {"lost": manifest["rows"]["lost"]} == {"lost": 0} | counts
     return scores
 
 
@@ -81,12 +84,24 @@ def test_the_next_list_knows_who_was_called(acted) -> None:
     with_outcomes(acted, rows)
     then = scored(acted, "2025-12-23")
     bands = ["low", "medium", "high"]
-    again = then.loc[[account for account in called if account in then.index]]
+    ranked = then[then["rank"].notna()]
+    again = ranked.loc[[account for account in called if account in ranked.index]]
     before = first.loc[again.index, "risk_band"].map(bands.index)
     risen = again["risk_band"].map(bands.index) > before
     assert set(again.loc[~risen, "list_status"]) == {"resting"}
     assert "resting" not in set(again.loc[risen, "list_status"])
     assert set(then.index[then["list_status"] == "resting"]) <= set(called)
+    assert set(again.loc[~risen, "change_kind"]) == {"left"}
+
+    # What moved the risks: one model, so the time and the data alone.
+    scored_twice = then[then["change"].notna()]
+    assert len(scored_twice) > 0.9 * len(ranked)
+    parts = scored_twice[["change_by_model", "change_by_time", "change_by_data"]]
+    np.testing.assert_allclose(parts.sum(axis=1), scored_twice["change"], atol=1e-12)
+    assert (parts["change_by_model"] == 0).all()
+    assert (parts["change_by_time"] != 0).any() and (parts["change_by_data"] != 0).any()
+    lost = then[then["change_kind"] == "lost"]
+    assert set(lost.index) == set(first.index) - set(ranked.index)
 
     # What is written down later changes the list: a new revision; the same again changes nothing.
     with_outcomes(acted, [*rows, f"{then.index[0]},2025-12-16,call,2025-12-18,,R1,price"])

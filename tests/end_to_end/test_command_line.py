@@ -40,8 +40,10 @@ def test_score_publishes_a_ranked_list(trained) -> None:
     names = {"scores.parquet", "features.parquet", "manifest.json"}
     names |= {"call_list.csv", "call_list.xlsx", "call_list.html"}
     assert {file.name for file in folder.iterdir()} == names
-    scores = pq.read_table(folder / "scores.parquet").to_pandas()
+    published = pq.read_table(folder / "scores.parquet").to_pandas()
+    scores = published[published["change_kind"] != "lost"]
     assert scores["rank"].tolist() == list(range(1, len(scores) + 1))
+    assert published["rank"].isna().sum() == len(published) - len(scores)
     assert scores["expected_loss"].is_monotonic_decreasing
     assert (scores["expected_loss"] == scores["risk"] * scores["value_at_stake"]).all()
     assert set(scores["value_basis"]) == {"margin"}

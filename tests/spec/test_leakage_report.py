@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from feature_tables import load
-from worlds import World, complete
+from worlds import World, complete, midnight
 
 from features.contract import TABLES
 from features.definition import Feature, Selection
@@ -20,6 +20,7 @@ from features.populations import Population
 from features.values import Count, Total, Value
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import LoadedTable
+from pipeline.sources.versions import cut
 from pipeline.tables.cohort import make_active_cohort
 from pipeline.tables.departures import make_departures_table
 from pipeline.tables.training_table import TrainingTable, feature_frame
@@ -30,7 +31,7 @@ from pipeline.training.leakage.lateness import Lateness, Spike, lateness, spikes
 from pipeline.training.leakage.laws import Laws, spread
 from pipeline.training.leakage.poison import Future, poison
 from pipeline.training.leakage.report import pseudonym
-from pipeline.training.leakage.sample import _cut, with_kin
+from pipeline.training.leakage.sample import with_kin
 
 DAY = timedelta(days=1)
 BEGIN = datetime(2023, 1, 1, 9)
@@ -241,14 +242,14 @@ def test_nothing_of_the_poison_is_known_before_its_time(data: DuckDBEngine) -> N
         clean = {}
         for table in tables:
             engine.register(table.name, data.arrow(f"SELECT * FROM {table.name}"))
-            _cut(engine, table, as_of)
+            cut(engine, table, midnight(as_of))
             clean[table.name] = rows_of(engine, table.name)
         poison(engine, tables, Future(as_of, as_of + 30 * DAY))
         for table in tables:
             assert rows_of(engine, table.name) != clean[table.name]
             late = f"SELECT MAX(known_at) FROM {table.name}"
             assert engine.rows(late)[0][0].date() < as_of + 30 * DAY
-            _cut(engine, table, as_of)
+            cut(engine, table, midnight(as_of))
             assert rows_of(engine, table.name) == clean[table.name], table.name
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.contract import ACCOUNT_MERGES, TABLES, Table
-from pipeline.engines import literal, quoted
+from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.versions import cut
 from pipeline.tables.departures import make_departures_table
@@ -91,7 +91,7 @@ def make_copies(
         if departures_inferred:
             _infer_departures(check, copy.as_of)
         for table in tables:
-            _cut(check, table, copy.as_of)
+            cut(check, table, datetime.combine(copy.as_of, time()))
         if copy.poisoned:
             poison(check, tables, Future(copy.as_of, until))
         for table in tables:
@@ -137,15 +137,6 @@ def _infer_departures(check: DuckDBEngine, as_of: date) -> None:
     check.make("touches", f"SELECT * FROM whole_touches WHERE {known}")
     make_departures_table(check)
     check.make("touches", "SELECT * FROM sampled_touches")
-
-
-def _cut(check: DuckDBEngine, table: Table, as_of: date) -> None:
-    """Leave the table as it was known before `as_of`, newer versions unheard of."""
-    moment = f"TIMESTAMP {literal(str(as_of))}"
-    cut(check, table, datetime.combine(as_of, time()))
-    check.execute(
-        f"UPDATE {quoted(table.name)} SET superseded_at = NULL WHERE superseded_at >= {moment}"
-    )
 
 
 def _renamed(table: Table, copy: Copy) -> str:

@@ -1,0 +1,101 @@
+"""The list beside the one before: who is new, up, down, the same, left or lost, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.scoring.listing import LISTED
+
+NEW = "new"  # on the list and not on the one before, or not scored then
+UP, DOWN, SAME = "up", "down", "same"  # the risk
+LEFT = "left"  # on the list before, and no more
+LOST = "lost"  # scored before, and no longer in the cohort: it has not ordered for `cohort.days`
+
+_KEPT = (
+    *("account_id", "name", "owner_id", "horizon_days", "currency", "tier", "key_account"),
+    *("last_order_at", "last_touch_at"),
+)
+
+
+def with_changes(
+    scores: pa.Table,
+    previous: Path | None,
+    effects: pd.DataFrame | None,
+    least_change: float,
+) -> pa.Table:
+    """The scores with `change_kind` and the effects behind `change`; empty without `previous`.
+
+    effects: see `pipeline.scoring.effects.effects`. least_change: of the risk; less is the same.
+    """
+    if previous is None:
+        return scores
+    frame = scores.select(["account_id", "list_status", "change"]).to_pandas()
+    then = frame["account_id"].map(_status_in(previous))
+    listed, listed_then = frame["list_status"] == LISTED, then == LISTED
+    change = frame["change"].to_numpy(dtype=np.float64)
+    kind = np.select(
+        [then.isna() | (listed & ~listed_then), listed_then & ~listed],
+        [NEW, LEFT],
+        np.select([change >= least_change, change <= -least_change], [UP, DOWN], SAME),
+    )
+    columns: dict[str, Any] = {"change_kind": kind}
+    if effects is not None:
+        columns |= effects.reindex(frame["account_id"])
+    for name, values in columns.items():
+        place = scores.schema.get_field_index(name)
+        field = scores.schema.field(place)
+        scores = scores.set_column(place, field, pa.array(values, field.type, from_pandas=True))
+    return scores
+
+
+def lost_accounts(
+    scores: pa.Table, previous: Path | None, merged: set[str], model_version: int
+) -> pa.Table:
+    """Rows like those of `scores` for the accounts that were scored before, and are not now.
+
+    They have no rank and no risk now; what else is said of them is what was said then. Highest
+    expected loss of then first. merged: accounts that have become part of another are not lost.
+    """
+    if previous is None:
+        return scores.slice(0, 0)
+    then = pq.read_table(previous / "scores.parquet")
+    gone = pa.array(
+        {*then["account_id"].to_pylist()} - {*scores["account_id"].to_pylist()} - merged
+    )
+    then = then.filter(
+        pc.and_(pc.is_in(then["account_id"], gone), pc.is_valid(then["risk"]))
+    ).sort_by([("expected_loss", "descending"), ("account_id", "ascending")])
+    rows = then.num_rows
+    given = {
+        **{name: then[name] for name in _KEPT},
+        "as_of": pa.repeat(scores["as_of"][0], rows),
+        "previous_risk": then["risk"],
+        "list_status": pa.repeat(LOST, rows),
+        "change_kind": pa.repeat(LOST, rows),
+        "model_version": pa.repeat(model_version, rows),
+    }
+    return pa.table(
+        {
+            field.name: given[field.name].cast(field.type)
+            if field.name in given
+            else pa.nulls(rows, field.type)
+            for field in scores.schema
+        }
+    )
+
+
+def _status_in(folder: Path) -> pd.Series:
+    """The list status of the accounts that a publication scored, by account_id."""
+    table = pq.read_table(folder / "scores.parquet")
+    if "list_status" not in table.column_names:  # by a program that did not know of it
+        table = table.append_column("list_status", pa.repeat("not recorded", table.num_rows))
+    frame = table.select(["account_id", "risk", "list_status"]).to_pandas()
+    status: pd.Series = frame[frame["risk"].notna()].set_index("account_id")["list_status"]
+    return status

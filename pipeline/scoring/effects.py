@@ -1,0 +1,109 @@
+"""Why a risk moved since the publication before: the model, the time, or the data.
+
+Between the risk published then and the risk now stand two that nobody published. Each step changes
+one thing, so the three effects add up to the change:
+
+    then            old model, the features then
+    by the model    new model, the features then                       (`features.parquet` of then)
+    by the time     new model, the features now of what was known then (no new row, a later date)
+    by the data     new model, the features now
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.contract import REPS, TABLES
+from features.definition import Selection
+from models.errors import FeatureMismatch
+from models.risk_model import RiskModel
+from pipeline.config import Config
+from pipeline.engines import literal
+from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.scoring.earlier import earlier_risk
+from pipeline.scoring.publication import read_manifest
+from pipeline.sources import Sources
+from pipeline.sources.versions import copy_known_before
+from pipeline.tables.cohort import make_active_cohort
+from pipeline.tables.derived import make_derived_tables
+from pipeline.tables.training_table import feature_frame
+
+EFFECTS = ("change_by_model", "change_by_time", "change_by_data")
+
+
+def effects(
+    config: Config,
+    engine: DuckDBEngine,
+    sources: Sources,
+    selection: Selection,
+    model: RiskModel,
+    as_of: date,
+    now: pd.Series,
+    previous: Path,
+) -> pd.DataFrame | str:
+    """The three effects of each account that both publications scored, by account_id.
+
+    engine: holds `sources`, and is left as it is. now: the risks, by account_id. previous: the
+    publication before. Where the effects cannot be told apart, a sentence that says why.
+    """
+    manifest = read_manifest(previous)
+    if manifest["inputs"].get("features_sha256") != selection.digest():
+        return "the publication before had other features"
+    names = [feature.name for feature in selection.features]
+    then = date.fromisoformat(manifest["as_of"])
+    before = pq.read_table(previous / "features.parquet").to_pandas().set_index("account_id")
+    both = now.index.intersection(before.index)
+    later = _without_new_rows(config, engine, sources, selection, then, as_of, both)
+    try:
+        by_model = _risk(model, before, names, then)
+        by_time = _risk(model, later, names, as_of)
+    except FeatureMismatch as mismatch:
+        return f"the model cannot score the accounts of then: {mismatch}"
+    steps = [earlier_risk(previous)[both], by_model[both], by_time[both], now[both]]
+    changes = np.diff(np.column_stack(steps), axis=1)
+    return pd.DataFrame(changes, index=both, columns=list(EFFECTS))
+
+
+def _risk(model: RiskModel, frame: pd.DataFrame, names: list[str], as_of: date) -> pd.Series:
+    features = frame[names].to_numpy(dtype=np.float64)
+    return pd.Series(model.risk(features, names, as_of), index=frame.index)
+
+
+def _without_new_rows(
+    config: Config,
+    engine: DuckDBEngine,
+    sources: Sources,
+    selection: Selection,
+    then: date,
+    as_of: date,
+    accounts: pd.Index[str],
+) -> pd.DataFrame:
+    """The features at `as_of` of what was known before `then`, by account_id.
+
+    Of the cohort that there would be, and of `accounts`, which may be in the cohort only for what
+    they ordered since.
+    """
+    inferred = {REPS.name} if sources.departures_inferred else set()
+    with DuckDBEngine(
+        threads=config.engine.threads,
+        memory_share=config.engine.memory_share,
+        spill_folder=config.engine.spill_folder,
+    ) as earlier:
+        for name in sources.tables.keys() - inferred:
+            copy_known_before(engine, earlier, TABLES[name], then)
+        make_derived_tables(earlier, sources)
+        make_active_cohort(earlier, "would_be", [as_of], config.cohort.days)
+        earlier.register("accounts_of_both", pa.table({"account_id": accounts.to_numpy()}))
+        earlier.make(
+            "cohort",
+            "SELECT account_id, as_of FROM would_be UNION "
+            f"SELECT account_id, DATE {literal(str(as_of))} FROM accounts_of_both",
+        )
+        values = {feature.name: feature.value for feature in selection.features}
+        return feature_frame(earlier, values, [as_of], "cohort").set_index("account_id")

@@ -1,0 +1,146 @@
+"""A list beside the one before: drawn lists, and what is said of each account."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.scoring.change import lost_accounts, with_changes
+from pipeline.scoring.effects import EFFECTS
+from pipeline.scoring.score_table import SCHEMA
+
+THEN, NOW = date(2025, 2, 1), date(2025, 3, 1)
+
+
+def scores(as_of: date, rows: dict[str, tuple[str, float | None]], **columns: list) -> pa.Table:
+    """Accounts with their list status and risk."""
+    given = {
+        "account_id": list(rows),
+        "as_of": [as_of] * len(rows),
+        "list_status": [status for status, _ in rows.values()],
+        "risk": [risk for _, risk in rows.values()],
+    } | columns
+    empty = {name: [None] * len(rows) for name in SCHEMA.names}
+    return pa.table(empty | given, schema=SCHEMA)
+
+
+def published(folder: Path, table: pa.Table) -> Path:
+    folder.mkdir(exist_ok=True)
+    pq.write_table(table, folder / "scores.parquet")
+    return folder
+
+
+@pytest.fixture
+def then(tmp_path: Path) -> Path:
+    """The list before."""
+    return published(
+        tmp_path / "then",
+        scores(
+            THEN,
+            {
+                "stays": ("listed", 0.50),
+                "rises": ("listed", 0.50),
+                "falls": ("listed", 0.50),
+                "called": ("listed", 0.50),
+                "enters": ("beyond_capacity", 0.20),
+                "below": ("beyond_capacity", 0.20),
+                "rests": ("resting", 0.50),
+                "silent": ("listed", 0.90),
+                "silent too": ("beyond_capacity", 0.80),
+                "merged": ("listed", 0.70),
+                "long gone": ("lost", None),
+            },
+            expected_loss=[1.0] * 7 + [90.0, 800.0, 7.0, None],
+            tier=["B"] * 7 + ["A", "C", "B", "B"],
+            name=[None] * 7 + ["Silent Ltd", None, None, None],
+            last_order_at=[None] * 7 + [datetime(2024, 8, 10)] + [None] * 3,
+        ),
+    )
+
+
+def now() -> pa.Table:
+    """This list; the change of the risk is by hand."""
+    rows = {
+        "stays": ("listed", 0.549),
+        "rises": ("listed", 0.55),
+        "falls": ("listed", 0.45),
+        "called": ("resting", 0.60),
+        "enters": ("listed", 0.20),
+        "below": ("beyond_capacity", 0.30),
+        "rests": ("listed", 0.50),
+        "returns": ("beyond_capacity", 0.10),
+        "long gone": ("beyond_capacity", 0.10),
+    }
+    change = [0.049, 0.05, -0.05, 0.1, 0.0, 0.1, 0.0, None, None]
+    return scores(NOW, rows, change=change)
+
+
+def kinds(table: pa.Table) -> dict[str, str]:
+    pairs = zip(table["account_id"].to_pylist(), table["change_kind"].to_pylist(), strict=True)
+    return dict(pairs)
+
+
+def test_each_account_is_new_up_down_the_same_or_left(then) -> None:
+    assert kinds(with_changes(now(), then, None, 0.05)) == {
+        "stays": "same",
+        "rises": "up",
+        "falls": "down",
+        "called": "left",  # though its risk is up: it is on the list no more
+        "enters": "new",
+        "below": "up",
+        "rests": "new",  # it was scored, and not on the list
+        "returns": "new",
+        "long gone": "new",
+    }
+    assert kinds(with_changes(now(), then, None, 0.01))["stays"] == "up"
+
+
+def test_without_a_list_before_nothing_is_said() -> None:
+    assert set(kinds(with_changes(now(), None, None, 0.05)).values()) == {None}
+    assert lost_accounts(now(), None, set(), 1).num_rows == 0
+
+
+def test_a_list_by_a_program_that_did_not_know_of_its_status(then, tmp_path) -> None:
+    old = pq.read_table(then / "scores.parquet").drop_columns("list_status")
+    found = kinds(with_changes(now(), published(tmp_path / "old", old), None, 0.05))
+    assert (found["below"], found["called"], found["rises"]) == ("up", "up", "new")
+
+
+def test_the_effects_stand_beside_the_change_where_they_are_known(then) -> None:
+    effects = pd.DataFrame(
+        {name: [0.01, 0.02] for name in EFFECTS}, index=["falls", "stays"], dtype="float64"
+    )
+    made = with_changes(now(), then, effects, 0.05).select(["account_id", *EFFECTS]).to_pylist()
+    assert made[0] == {"account_id": "stays"} | dict.fromkeys(EFFECTS, 0.02)
+    assert made[1] == {"account_id": "rises"} | dict.fromkeys(EFFECTS)
+    assert made[2] == {"account_id": "falls"} | dict.fromkeys(EFFECTS, 0.01)
+
+
+def test_who_is_in_the_cohort_no_more_is_lost_once_the_costliest_first(then, tmp_path) -> None:
+    lost = lost_accounts(now(), then, {"merged"}, model_version=4)
+    assert lost.schema == SCHEMA
+    first, second = (
+        {name: value for name, value in row.items() if value is not None}
+        for row in lost.to_pylist()
+    )
+    assert second["account_id"] == "silent" and second["name"] == "Silent Ltd"
+    assert second["last_order_at"] == datetime(2024, 8, 10)
+    assert first == {
+        "account_id": "silent too",
+        "as_of": NOW,
+        "list_status": "lost",
+        "change_kind": "lost",
+        "previous_risk": 0.80,
+        "tier": "C",
+        "model_version": 4,
+    }
+    # On the next list they are not said again.
+    both = published(tmp_path / "now", pa.concat_tables([now(), lost]))
+    later = scores(date(2025, 4, 1), {"stays": ("listed", 0.5)})
+    gone = lost_accounts(later, both, set(), 4)["account_id"].to_pylist()
+    assert "silent" not in gone and "rises" in gone
