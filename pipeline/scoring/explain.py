@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -46,10 +47,14 @@ class Before:
 
 @dataclass(frozen=True)
 class Account:
-    """An account at a snapshot. row: its published columns. scored: how many the cohort has."""
+    """An account at a snapshot.
+
+    row: its published columns. scored: how many the cohort has; mean_risk: of theirs, 0-1.
+    """
 
     row: Mapping[str, Any]
     scored: int
+    mean_risk: float
     defection: str
     learned_until: date
     reasons: Sequence[Reason]
@@ -82,6 +87,7 @@ def explain(
     return Account(
         row=found[0],
         scored=scores.num_rows,
+        mean_risk=float(np.mean(scores["risk"].to_numpy())),
         defection=label_of(config.label).says,
         learned_until=request.learned_until,
         reasons=reasons[account],

@@ -46,7 +46,8 @@ def _title(row: Mapping[str, Any]) -> str:
 
 def _figures(account: Account) -> Iterator[str]:
     row = account.row
-    yield _line("risk", f"{row['risk']:.1%} ({row['risk_band']}) of {account.defection}")
+    risk = f"{row['risk']:.1%} ({row['risk_band']}) of {account.defection}"
+    yield _line("risk", f"{risk}; {account.mean_risk:.1%} on average of all accounts")
     horizons = {days: row[f"risk_{days}"] for days in (30, 90, 180)}
     told = ", ".join(f"{d} days {risk:.1%}" for d, risk in horizons.items() if risk is not None)
     if told:
@@ -73,14 +74,14 @@ def _line(label: str, text: str) -> str:
 
 
 def _reasons(reasons: Sequence[Reason]) -> Iterator[str]:
-    """Every group whose part is not negligible; those that are stated on the list are numbered."""
+    """Every group whose part is not negligible; what is stated on the list is numbered."""
     places = {reason.group.name: str(n) for n, reason in enumerate(stated(reasons), start=1)}
     told = [reason for reason in reasons if abs(reason.adds) >= SMALLEST]
     for reason in told:
         place = places.get(reason.group.name, "")
         yield (
             f"  {place:<2}{reason.direction:<7}x{math.exp(reason.adds):<6.2f}"
-            f"{reason.group.says}{_number(reason)}"
+            f"{reason.group.says}{_own_numbers(reason)}"
         )
     if not any(reason.stated for reason in told):
         yield "    nothing that can be stated raises its risk"
@@ -88,8 +89,11 @@ def _reasons(reasons: Sequence[Reason]) -> Iterator[str]:
     yield f"    smaller ones together x{math.exp(rest):.2f}"
 
 
-def _number(reason: Reason) -> str:
-    return f": {reason.text}" if reason.text else ""
+def _own_numbers(reason: Reason) -> str:
+    if not reason.text:
+        return ""
+    unsure = reason.adds > 0 and not reason.stated
+    return f": {reason.text}" + (" (not stated: no worse than the usual account)" if unsure else "")
 
 
 def _what_to_do(reasons: Sequence[Reason], playbook: Playbook) -> Iterator[str]:
@@ -135,7 +139,8 @@ def _since(account: Account) -> Iterator[str]:
     for by, name in shown:
         pair = [side[name] for side in (then, now) if name in side]
         texts = list(dict.fromkeys(reason.text for reason in pair if reason.text))
-        yield f"  x{math.exp(by):<6.2f}{pair[0].group.says}: {'; now '.join(texts) or 'unknown'}"
+        told = f": {'; now '.join(texts)}" if texts else ""
+        yield f"  x{math.exp(by):<6.2f}{pair[0].group.says}{told}"
     if not shown:
         yield "  nothing moved by as much as five per cent of the odds"
 
