@@ -13,6 +13,7 @@ UNTIL ?=
 VERSION = challenger
 BY =
 REASON =
+ACCOUNT =
 ACCOUNTS ?= 2000
 MONTHS ?= 30
 N = 1000
@@ -24,7 +25,7 @@ PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what
 # is in them, so that no value is ever read as a command.
-GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNTS MONTHS N TRIALS SECONDS_MOST \
+GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNT ACCOUNTS MONTHS N TRIALS SECONDS_MOST \
 	FAMILIES BENCH_LINES
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
@@ -39,7 +40,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	promote score ui test test-all check bench bench-market laws docs pictures clean
+	promote score explain ui test test-all check bench bench-market laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -128,6 +129,9 @@ promote: $(READY) ## make a version the champion (VERSION=... BY=... REASON=...)
 
 score: $(READY) ## publish the ranked list (AS_OF=YYYY-MM-DD)
 	@$(DEFECTION) score --config "$$CONFIG" --as-of "$$AS_OF"
+
+explain: $(READY) ## one account whole (ACCOUNT=..., AS_OF=YYYY-MM-DD)
+	@$(DEFECTION) explain --config "$$CONFIG" --account "$$ACCOUNT" --as-of "$$AS_OF"
 
 ui: $(READY) ## open the MLflow UI on this machine
 	@$(DEFECTION) ui --config "$$CONFIG"

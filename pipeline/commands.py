@@ -15,6 +15,7 @@ from features.catalogue import catalogue
 from features.families import FAMILIES
 from pipeline import console
 from pipeline.config import Config
+from pipeline.config.playbook import load_playbook
 from pipeline.errors import DataError
 from pipeline.output_files import short, write_parquet, write_text
 from pipeline.sources import load_sources
@@ -33,10 +34,11 @@ _SHOWN = 10  # accounts of a list that the terminal shows
 
 
 def run_validate(config: Config) -> None:
-    """Check the sources, print the report, and write it beside the rows set aside.
+    """Check the playbook and the sources, print the report, write it beside the rows set aside.
 
-    Raises what the report says where the contract is broken.
+    Raises what the report says where the contract is broken, and what is wrong with the playbook.
     """
+    load_playbook(config.scoring.playbook, config.features.own_families)
     folder = config.output / "validation"
     with open_engine(config) as engine, console.steps() as steps:
         steps.begin("Validating the sources")

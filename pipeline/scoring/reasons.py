@@ -66,12 +66,14 @@ def explained(
     accounts: Sequence[str],
     currency: str | None,
 ) -> dict[str, list[Reason]]:
-    """All groups' parts in the risks of some accounts of a cohort, by account_id.
+    """All groups' parts in the risks of some accounts, by account_id.
 
-    cohort: account_id and the features of everybody scored, a row each.
+    cohort: account_id and the features of everybody scored, a row each. An account that is not
+    among them has no risk, and is left out.
     """
-    place_of = pd.Index(cohort["account_id"])
-    rows = place_of.get_indexer(pd.Index(accounts))
+    row_of = {account: row for row, account in enumerate(cohort["account_id"])}
+    accounts = [account for account in accounts if account in row_of]
+    rows = [row_of[account] for account in accounts]
     told = model.explain(cohort[list(model.names)].to_numpy(dtype=np.float64), model.names, rows)
     placed = placed_features(config.feature_families, config.features.windows_days)
     found = reasons_of(told, cohort.iloc[rows], placed, currency)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from project import Project
 
-from pipeline.config.playbook import load_playbook
+from pipeline.config.playbook import SHIPPED, load_playbook
 from pipeline.scoring.reason_columns import REASON_COLUMNS
 
 CAPACITY = 20
@@ -96,3 +96,16 @@ def test_a_past_date_is_explained_with_a_warning(trained, listed) -> None:
     assert done.returncode == 0, done.stderr
     assert "Looking back: the model learned from what happened until" in done.stdout
     assert "No publication lies before this snapshot" in done.stdout
+
+
+def test_a_slip_in_the_playbook_is_told_before_anything_is_read(project) -> None:
+    text = SHIPPED.read_text(encoding="utf-8").replace("owner: quality", "owner: qualty")
+    (project.folder / "playbook.yaml").write_text(text, encoding="utf-8")
+    project.change(scoring={"playbook": "playbook.yaml"})
+    before = project.files()
+    for arguments in (("validate",), ("score", "--as-of", "2026-01-01")):
+        done = project.defection(*arguments)
+        assert done.returncode == 78
+        assert "playbook.yaml: 1 mistake" in done.stderr
+        assert "plays.Remove the cause of the fault.owner (line " in done.stderr
+    assert project.files() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,14 @@ from taught import learner, uncalibrated
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
 from models.risk_model import RiskModel
+from pipeline.config import load_config
 from pipeline.config.own_families import load_family
 from pipeline.config.playbook import load_playbook
 from pipeline.scoring.phrases import Numbers, filled, stems_of
 from pipeline.scoring.reason_columns import REASON_COLUMNS, with_reasons
 from pipeline.scoring.reason_groups import placed_features
 from pipeline.scoring.reason_texts import GROUPS, OTHER, Phrase
-from pipeline.scoring.reasons import MOST, Reason, reasons_of, stated
+from pipeline.scoring.reasons import MOST, Reason, explained, reasons_of, stated
 
 STEMS = {
     (family.name, definition.stem)
@@ -256,6 +258,23 @@ def test_a_group_whose_usual_value_would_not_lower_the_risk_is_no_reason(
     assert not replace(first, at_median=0.0).stated
     assert not replace(first, text=None).stated
     assert not replace(first, adds=0.04).stated
+
+
+def test_an_account_outside_the_cohort_has_none(
+    tmp_path: Path, model: RiskModel, cohort: pd.DataFrame, reasons: list[list[Reason]]
+) -> None:
+    path = tmp_path / "demo.yaml"
+    path.write_text(
+        "name: demo\nsources: {orders: {path: o.csv}}\n"
+        "snapshots: {first: 2024-01-01, last: 2024-06-01}\n"
+    )
+    everybody = cohort.assign(account_id=[f"A{row}" for row in range(len(cohort))])
+    told = explained(load_config(path), model, everybody, ["A7", "lost", "A2"], "EUR")
+    assert [*told] == ["A7", "A2"]
+    for row in (2, 7):
+        mine = [reason.adds for reason in told[f"A{row}"]]
+        assert mine == pytest.approx([reason.adds for reason in reasons[row]])
+    assert explained(load_config(path), model, everybody, [], "EUR") == {}
 
 
 # --- what is published ----------------------------------------------------------------------
