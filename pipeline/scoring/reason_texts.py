@@ -27,13 +27,17 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Group:
-    """Features of a family, by their stems, that say one thing to a customer."""
+    """Features of a family, by their stems, that say one thing to a customer.
+
+    if_lowering: phrases that are tried first where the group lowers the risk.
+    """
 
     name: str
     family: str
     says: str
     stems: tuple[str, ...]
     phrases: tuple[Phrase, ...] = ()
+    if_lowering: tuple[Phrase, ...] = ()
 
 
 def _phrase(text: str, *only_if: str) -> Phrase:
@@ -57,8 +61,9 @@ GROUPS = (
                 "{usual_order_gap unit}",
                 "silence_over_usual_gap > 1",
             ),
-            _phrase("no order for {days_since_last_order unit}"),
+            _phrase("no order for {days_since_last_order unit}", "days_since_last_order > 7"),
         ),
+        if_lowering=(_phrase("last order {days_since_last_order unit} ago"),),
     ),
     Group(
         "fewer_orders",
@@ -241,8 +246,9 @@ GROUPS = (
                 "{usual_touch_gap unit}",
                 "silence_over_usual_touch_gap > 1",
             ),
-            _phrase("last touch {days_since_last_touch unit} ago"),
+            _phrase("no touch for {days_since_last_touch unit}", "days_since_last_touch > 7"),
         ),
+        if_lowering=(_phrase("last touch {days_since_last_touch unit} ago"),),
     ),
     Group(
         "fewer_touches",

@@ -20,7 +20,7 @@ from models.risk_model import RiskModel
 from pipeline.config import Config
 from pipeline.scoring.phrases import Numbers, filled, plain_sentence
 from pipeline.scoring.reason_groups import Placed, placed_features
-from pipeline.scoring.reason_texts import OTHER, Group
+from pipeline.scoring.reason_texts import OTHER, Group, Phrase
 
 MOST = 3
 """Reasons that are published of an account."""
@@ -114,16 +114,19 @@ def reasons_of(
             adds = math.fsum(parts[row, mine])
             against = parts[row] * (-1 if adds > 0 else 1)
             strongest = [placed[told.names[i]] for i in sorted(mine, key=against.__getitem__)]
-            text = _sentence(group, strongest, numbers)
+            phrases = group.phrases if adds > 0 else group.if_lowering + group.phrases
+            text = _sentence(group, phrases, strongest, numbers)
             reasons.append(Reason(group, adds, float(changes[group][row]), text))
         found.append(sorted(reasons, key=lambda reason: (-reason.adds, reason.group.name)))
     return found
 
 
-def _sentence(group: Group, strongest: Sequence[Placed], numbers: Numbers) -> str | None:
+def _sentence(
+    group: Group, phrases: Sequence[Phrase], strongest: Sequence[Placed], numbers: Numbers
+) -> str | None:
     """The group's sentence over the window that counts most; strongest: its features, in order."""
     windows = list(dict.fromkeys(place.window for place in strongest if place.window))
-    text = filled(group.phrases, windows, numbers)
+    text = filled(phrases, windows, numbers)
     if text is None and group.name.startswith(OTHER):
         feature = strongest[0].feature
         text = plain_sentence(feature, numbers.values[feature.name], numbers.currency)

@@ -53,7 +53,7 @@ def test_what_is_other_is_named_so() -> None:
 def test_phrases_speak_of_features_that_there_are() -> None:
     known = {stem for _, stem in STEMS}
     for group in GROUPS:
-        for phrase in group.phrases:
+        for phrase in group.phrases + group.if_lowering:
             assert stems_of(phrase) <= known, phrase
             assert stems_of(phrase) & known, phrase
 
@@ -94,7 +94,13 @@ TEXTS = {group.name: group.phrases for group in GROUPS}
             {"days_since_last_order": 74.3, "usual_order_gap": 21, "silence_over_usual_gap": 3.5},
             "no order for 74 days; usually one every 21 days",
         ),
-        ("silence", {"days_since_last_order": 0.4}, "no order for less than 1 day"),
+        ("silence", {"days_since_last_order": 8.6}, "no order for 9 days"),
+        ("silence", {"days_since_last_order": 3}, None),  # nobody is called for that
+        (
+            "key_contact_silent",
+            {"days_since_key_contact": 0.4},
+            "main contact silent for less than 1 day",
+        ),
         (
             "fewer_orders",
             {"orders_count_90d": 2, "orders_count_180d": 8, "orders_change_90d": -0.5},
@@ -229,12 +235,12 @@ def test_the_silent_account_is_told_to_be_silent(reasons: list[list[Reason]]) ->
 def test_what_lowers_the_risk_is_known_but_not_stated(reasons: list[list[Reason]]) -> None:
     silence = next(r for r in reasons[FREQUENT] if r.group.name == "silence")
     assert (silence.direction, silence.stated) == ("lowers", False)
-    assert silence.text == "no order for 1 day"
+    assert silence.text == "last order 1 day ago"
 
 
 def test_a_missing_feature_is_no_part_of_a_reason(reasons: list[list[Reason]]) -> None:
     mine = {reason.group.name: reason for reason in reasons[UNKNOWN]}
-    assert mine["silence"].text == "no order for 30 days"  # how often it orders is not known
+    assert mine["silence"].text == "last order 30 days ago"  # how often it orders is not known
     assert "uneven_orders" not in mine  # nothing else belongs to it here
 
 
