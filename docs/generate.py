@@ -1,7 +1,7 @@
 """Writes the pages that follow from the code; with --check says which of them are stale.
 
 docs/features.md from the feature definitions, docs/vocabulary.md from what they may be made of,
-docs/commands.md from the command line.
+docs/commands.md from the command line, docs/outputs.md from the published columns.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from features import expressions, populations, values
 from features.catalogue import catalogue
 from features.families import FAMILIES
 from pipeline.cli import app
+from pipeline.scoring.columns import COLUMNS, SCHEMA_VERSION
+from pipeline.scoring.score_table import SCHEMA
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -90,10 +92,57 @@ def _first(thing: Any) -> str:
     return " ".join(paragraph.split()).replace("|", "\\|")
 
 
+OUTPUTS = """# Outputs
+
+Generated from the code by `make docs`.
+
+`defection score` publishes a folder, `<output>/scores/as_of=D/model_version=N/revision=R/`, which
+appears whole or not at all; `<output>/scores/latest.json` names the newest. The same inputs are
+published once, changed ones as a further revision.
+
+| file | for | what |
+|---|---|---|
+| `scores.parquet` | machines | all accounts of the cohort, a row each, with the columns below |
+| `features.parquet` | machines | the features that they were scored on |
+| `call_list.csv` | people | the accounts to call, the same columns; UTF-8 with a byte-order mark |
+| `call_list.xlsx` | people | the same with types, filters, and a sheet about the columns |
+| `call_list.html` | people | the same as one page: search, filters, a card for each account |
+| `manifest.json` | machines | written last: inputs with SHA-256, versions, counts, what is null |
+
+Text that a spreadsheet would run as a formula begins with an apostrophe in the CSV, and is marked
+as text in the XLSX. `call_list.html` has everything in it and asks the network for nothing;
+`call_list.html#account=ID` opens an account's card.
+
+With `scoring.postgresql` the rows of `scores.parquet` go to a table of a PostgreSQL server as well,
+with the same columns and the primary key (account_id, as_of, model_version). The user of the
+connection string in `url_variable` may create the table, or own it. A run replaces the rows of its
+date and version in one transaction; replays are not written.
+
+## Columns of scores.parquet
+
+Version {version} of the columns (`schema_version` in the manifest). It is raised when a column is
+removed, renamed or means another thing, not when one is added: read columns by name.
+
+| column | type | unit | meaning | null means |
+|---|---|---|---|---|
+"""
+
+
+def outputs() -> str:
+    """What is published, column by column."""
+    rows = (
+        f"| `{field.name}` | {field.type} | {COLUMNS[field.name].unit} "
+        f"| {COLUMNS[field.name].means} | {COLUMNS[field.name].null_means or 'never null'} |"
+        for field in SCHEMA
+    )
+    return OUTPUTS.format(version=SCHEMA_VERSION) + "\n".join(rows) + "\n"
+
+
 PAGES = {
     "features.md": lambda: catalogue(list(FAMILIES.values())),
     "vocabulary.md": vocabulary,
     "commands.md": commands,
+    "outputs.md": outputs,
 }
 
 

@@ -200,6 +200,7 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         publication = score(config, steps, as_of, model, replay=replay)
     if not publication.new:
         console.say(f"Already published, from the same inputs: {short(publication.folder)}")
+        _say_database(config, publication)
         return publication
     _say_list(publication.folder)
     _say_left_out(publication.manifest["features_left_out"])
@@ -207,8 +208,9 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         f"{publication.manifest['rows']['scores']:,} accounts scored as of {as_of} with version "
         f"{publication.manifest['model']['version']}; "
         f"{publication.manifest['rows']['call_list']} on the call list: "
-        f"{short(publication.folder)}"
+        f"{short(publication.folder / 'call_list.html')}"
     )
+    _say_database(config, publication)
     return publication
 
 
@@ -265,6 +267,15 @@ def _say_list(folder: Path) -> None:
             f"{row['rank']:>4}  {row['account_id']:<12}{row['risk']:>6.1%}"
             f"{row['value_at_stake']:>12,.0f}{row['expected_loss']:>12,.0f}  {row['tier']:<6}"
             f"{row['days_silent']:>4.0f} days  {row['name'] or ''}"
+        )
+
+
+def _say_database(config: Config, publication: Publication) -> None:
+    sink = config.scoring.postgresql
+    if sink is not None and not publication.manifest["replay"]:
+        console.say(
+            f"The scores are in the table {sink.table} of the PostgreSQL server that "
+            f"{sink.url_variable} names"
         )
 
 

@@ -33,6 +33,7 @@ from pipeline.config.form_file import Mistake, read_file, told
 from pipeline.config.kinds import (
     Count,
     Currency,
+    DatabaseTable,
     Days,
     Delimiter,
     Encoding,
@@ -47,6 +48,7 @@ from pipeline.config.kinds import (
     ShareOrNone,
     TableName,
     TimeFormats,
+    Variable,
     WallTime,
     Whole,
     Windows,
@@ -297,6 +299,17 @@ class HoldOutConfig(Section):
     tier_a: bool = Field(False, strict=True, description="hold out accounts of tier A, too")
 
 
+class PostgresqlConfig(Section):
+    """A table of a PostgreSQL server that the scores are written to beside the files."""
+
+    url_variable: Variable = Field(
+        "DEFECTION_SCORES_URL", description="of the environment; holds the connection string"
+    )
+    table: DatabaseTable = Field(
+        "defection_scores", description="its name, or schema.table; made if absent"
+    )
+
+
 class ScoringConfig(Section):
     """When scores may be published, and how they are read."""
 
@@ -331,6 +344,9 @@ class ScoringConfig(Section):
     profit: ProfitConfig = _defaults()
     playbook: Place | None = Field(
         None, description="what to do about each reason; configs/playbook.yaml if absent"
+    )
+    postgresql: PostgresqlConfig | None = Field(
+        None, description="where scores are written to beside the files; nowhere if absent"
     )
 
     @field_validator("bands")

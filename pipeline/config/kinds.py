@@ -56,6 +56,12 @@ def _encoding(name: str) -> str:
         raise ValueError(f"'{name}' is no encoding of text; try utf-8, cp1252 or utf-16") from None
 
 
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):  # it may be the secret: never repeat it
+        raise ValueError("should be the name of an environment variable, not what it holds")
+    return name
+
+
 def _time_formats(written: Any) -> Any:
     formats = [written] if isinstance(written, str) else written
     for text in formats if isinstance(formats, list | tuple) else []:
@@ -142,6 +148,16 @@ Currency = Annotated[
     str, AfterValidator(_matching("[A-Z]{3}", "three capital letters, such as EUR"))
 ]
 Names = Annotated[tuple[str, ...], AfterValidator(_distinct)]
+Variable = Annotated[str, AfterValidator(_variable)]
+DatabaseTable = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}",
+            "a table or schema.table of letters, digits and _",
+        )
+    ),
+]
 TableName = Annotated[str, AfterValidator(_one_of(TABLES, "table"))]
 Families = Annotated[
     tuple[Annotated[str, AfterValidator(_family)], ...],

@@ -39,6 +39,38 @@ _SETTINGS = {
 _MADE = "pg_temp._made"
 
 
+def connected(variable: str) -> psycopg.Connection:
+    """A connection to the server that an environment variable names, each statement by itself.
+
+    ConfigError where the variable holds no connection string, ServiceUnavailable where nobody
+    answers; neither message repeats the string.
+    """
+    url = os.environ.get(variable)
+    if not url:
+        raise ConfigError(
+            f"The environment variable {variable} is not set. Put the connection string of the "
+            "PostgreSQL server in it, such as postgresql://user@server/database."
+        )
+    try:
+        return psycopg.connect(url, autocommit=True)
+    except psycopg.ProgrammingError:  # its text would quote the string
+        raise ConfigError(f"{variable} is not a connection string of PostgreSQL.") from None
+    except psycopg.OperationalError as error:
+        raise ServiceUnavailable(
+            f"The PostgreSQL server that {variable} names does not answer: {error}. "
+            "Check that it runs and that the user may connect."
+        ) from None
+
+
+def copied(connection: psycopg.Connection, into: str, rows: pa.Table) -> None:
+    """Add rows to a table, by place; into: SQL, the table."""
+    text = io.BytesIO()
+    csv.write_csv(rows, text, csv.WriteOptions(include_header=False))
+    command = f"COPY {into} FROM STDIN (FORMAT csv)".encode()
+    with connection.cursor().copy(command) as copy:
+        copy.write(text.getbuffer())
+
+
 class PostgresEngine:
     """One connection to a PostgreSQL server; use as a context manager.
 
@@ -47,21 +79,7 @@ class PostgresEngine:
     """
 
     def __init__(self, variable: str) -> None:
-        url = os.environ.get(variable)
-        if not url:
-            raise ConfigError(
-                f"The environment variable {variable} is not set. Put the connection string of the "
-                "PostgreSQL server in it, such as postgresql://user@server/database."
-            )
-        try:
-            self._connection = psycopg.connect(url, autocommit=True)
-        except psycopg.ProgrammingError:  # its text would quote the string
-            raise ConfigError(f"{variable} is not a connection string of PostgreSQL.") from None
-        except psycopg.OperationalError as error:
-            raise ServiceUnavailable(
-                f"The PostgreSQL server that {variable} names does not answer: {error}. "
-                "Check that it runs and that the user may connect."
-            ) from None
+        self._connection = connected(variable)
         ((self._users_path,),) = self._connection.execute("SHOW search_path").fetchall()
         for name, value in _SETTINGS.items():
             self._set(name, value)
@@ -112,12 +130,9 @@ class PostgresEngine:
         columns = ", ".join(
             f"{quoted(field.name)} {postgresql_type(field.type)}" for field in table.schema
         )
-        rows = io.BytesIO()
-        csv.write_csv(table, rows, csv.WriteOptions(include_header=False))
         with self._connection.transaction():
             self._run(f"CREATE TEMPORARY TABLE {_MADE} ({columns})")
-            with self._connection.cursor().copy(f"COPY {_MADE} FROM STDIN (FORMAT csv)") as copy:
-                copy.write(rows.getbuffer())
+            copied(self._connection, _MADE, table)
             self._put(name)
 
     def _put(self, name: str) -> None:

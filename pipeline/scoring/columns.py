@@ -33,6 +33,9 @@ class Column:
     width: int = 11
 
 
+_LOST = "the account is lost"  # a row without a risk; see list_status
+
+
 def _risk(days: int) -> Column:
     return Column(
         f"risk_{days}",
@@ -63,7 +66,16 @@ def _reason(place: int) -> Iterator[Column]:
 COLUMNS = {
     column.name: column
     for column in (
-        Column("rank", "Rank", "place by expected loss, then risk, then account_id", width=6),
+        Column(
+            "rank", "Rank", "place by expected loss, then risk, then account_id", "", _LOST, width=6
+        ),
+        Column(
+            "list_status",
+            "On the list",
+            "listed, or why not: beyond_capacity, without_profit, resting, held_out; or lost: "
+            "scored in the publication before, and no longer in the cohort",
+            width=16,
+        ),
         Column("account_id", "Account", "the customer company", width=13),
         Column("name", "Name", "what people call it", null_means="no source names it", width=30),
         Column(
@@ -80,9 +92,14 @@ COLUMNS = {
             "how long defection is watched for from the snapshot",
             DAYS,
         ),
-        Column("risk", "Risk", "probability of defection within the horizon", SHARE),
+        Column("risk", "Risk", "probability of defection within the horizon", SHARE, _LOST),
         *map(_risk, (30, 90, 180)),
-        Column("risk_band", "Risk band", "the risk in a word, by `scoring.bands` of the config"),
+        Column(
+            "risk_band",
+            "Risk band",
+            "the risk in a word, by `scoring.bands` of the config",
+            null_means=_LOST,
+        ),
         Column(
             "previous_risk",
             "Previous risk",
@@ -122,6 +139,7 @@ COLUMNS = {
             "Value at stake",
             "next year's margin expected if the account stays, less the same if it defects",
             MONEY,
+            _LOST,
             width=13,
         ),
         Column(
@@ -138,7 +156,9 @@ COLUMNS = {
             MONEY,
             "no year was over yet to learn from",
         ),
-        Column("value_basis", "Value is", "what the value at stake is made of", width=18),
+        Column(
+            "value_basis", "Value is", "what the value at stake is made of", "", _LOST, width=18
+        ),
         Column(
             "currency",
             "Currency",
@@ -146,7 +166,7 @@ COLUMNS = {
             null_means="neither config nor orders say",
             width=9,
         ),
-        Column("expected_loss", "Expected loss", "risk x value at stake", MONEY, width=13),
+        Column("expected_loss", "Expected loss", "risk x value at stake", MONEY, _LOST, 13),
         Column(
             "tier",
             "Tier",
@@ -166,13 +186,20 @@ COLUMNS = {
             null_means="as for key_account",
             width=36,
         ),
-        Column("days_silent", "Days silent", "from the last order to the snapshot", DAYS, width=8),
+        Column(
+            "days_silent",
+            "Days silent",
+            "from the last order to the snapshot",
+            DAYS,
+            _LOST,
+            width=8,
+        ),
         Column(
             "usual_gap",
             "Usual gap, days",
             "median of the days between neighbouring order days in the last 365 days",
             DAYS,
-            "fewer than two order days in that time",
+            "fewer than two order days in that time, or the account is lost",
             width=8,
         ),
         Column("last_order_at", "Last order", "when the last order was placed", "wall time"),
@@ -202,6 +229,7 @@ COLUMNS = {
             "effort",
             "Effort",
             "what winning it back is worth, in the config's words",
+            null_means=_LOST,
             width=16,
         ),
         Column(
@@ -215,6 +243,7 @@ COLUMNS = {
             "thin_history",
             "Thin history",
             "whether fewer than three order days are known, too few for a rhythm",
+            null_means=_LOST,
         ),
         Column("model_version", "Model version", "the registered version that scored it", width=9),
     )

@@ -32,6 +32,7 @@ from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.change import lost_accounts, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
+from pipeline.scoring.database import require_database, write_to_database
 from pipeline.scoring.earlier import earlier_risk
 from pipeline.scoring.effects import effects
 from pipeline.scoring.listing import listed_rows, with_list_status
@@ -85,6 +86,7 @@ def score(
     reach beyond. Errors: ConfigError for an unknown model, one trained for another label, or an
     `as_of` before the end of its labels; DataError for sources that are stale at `as_of`.
     """
+    require_database(config)
     steps.begin("Finding the model")
     request = requested(config, as_of, model)
     until = request.learned_until
@@ -114,13 +116,17 @@ def score(
             "sources": sources.lineage(),
         }
         steps.begin("Scoring and publishing")
-        return publish(
+        publication = publish(
             root,
             as_of,
             request.version,
             inputs,
             lambda folder: _write(folder, engine, sources, request),
         )
+    if as_of >= until:  # a replay is no publication
+        steps.begin("Writing to the database")
+        write_to_database(config, publication.folder)
+    return publication
 
 
 def requested(config: Config, as_of: date, model: str) -> Request:

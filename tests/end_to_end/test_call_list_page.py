@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawn_lists import drawn_list
+from drawn_lists import ROW, drawn_list
 
 pytest.importorskip("selenium", reason="selenium is not installed: make setup")
 
@@ -314,6 +314,54 @@ def test_everything_can_be_done_from_the_keyboard(browser, page) -> None:
     browser.press(Keys.ESCAPE)
     assert not browser.one("#card").is_displayed()
     assert browser.focused() == browser.all("#rows .open")[2]  # where the card was
+
+
+def test_what_moved_is_told_and_a_lost_account_has_no_risk(browser, tmp_path) -> None:
+    path = tmp_path / "call_list.html"
+    kept = ("as_of", "horizon_days", "currency", "tier", "last_order_at", "model_version")
+    nothing = {"rank": None} | {name: None for name in ROW if name not in kept}
+    rows = (
+        {
+            "name": "Moved",
+            "risk": 0.4,
+            "previous_risk": 0.3,
+            "change": 0.1,
+            "change_kind": "new",
+            "change_by_data": 0.12,
+            "change_by_time": -0.02,
+            "change_by_model": 0.0,
+            "key_account": False,
+            "key_account_note": "one-off bulk order",
+            "list_status": "listed",
+        },
+        {"name": "Same", "change": 0.0, "change_kind": "same", "list_status": "listed"},
+        {
+            **nothing,
+            "name": "Lost",
+            "previous_risk": 0.8,
+            "change_kind": "lost",
+            "list_status": "lost",
+        },
+    )
+    write_page(path, drawn_list(*rows), PAST, ABOUT)
+    browser.open(path)
+    assert browser.texts("#rows td.change") == ["▲ +10.0 pts\nnew on the list", "no change", ""]
+    assert browser.texts("#totals dt")[-1] == "lost" and "NaN" not in browser.one("main").text
+    browser.one("[data-key=risk] button").click()
+    browser.one("[data-key=risk] button").click()
+    assert names(browser) == ["Same", "Moved", "Lost"]  # what is not known comes last
+    choose(browser, "[data-filter=change]", "lost")
+    assert names(browser) == ["Lost"]
+    card = open_card(browser)
+    assert "scored no more" in card and "risk was 80.0%" in card
+    for unsaid in ("NaN", "undefined", "Expected loss", "Silent", "Value at stake"):
+        assert unsaid not in card, unsaid
+    browser.one("[data-close]").click()
+    browser.one("#clear").click()
+    card = open_card(browser, 1)
+    for said in ("one-off bulk order", "+12.0 pts by what happened", "\u22122.0 pts by time alone"):
+        assert said in card, said
+    assert "another model" not in card
 
 
 def test_the_address_names_the_open_account(browser, page) -> None:

@@ -107,6 +107,38 @@ def test_the_same_config_data_and_seed_give_the_same_bytes(trained, project) -> 
         ).read_bytes(), name
 
 
+def test_scores_go_to_postgresql_too_once_it_answers(trained, database, monkeypatch) -> None:
+    """While it is away the files are published all the same, and the same command goes on."""
+    import psycopg
+
+    config, url = trained.config.read_text(), os.environ[database]
+    score = ("score", "--as-of", "2025-12-28")
+    folder = trained.scores / "as_of=2025-12-28" / "model_version=1" / "revision=1"
+    try:
+        trained.change(scoring={"postgresql": {"url_variable": "SCORES_URL"}})
+        unset = trained.defection(*score)
+        assert unset.returncode == 78 and "SCORES_URL" in unset.stderr
+        assert not folder.exists()
+        monkeypatch.setenv("SCORES_URL", "host=/nowhere password=secret")
+        away = trained.defection(*score)
+        assert away.returncode == 69, away.stderr
+        assert "published whole" in away.stderr and "secret" not in away.stderr
+        assert (folder / "manifest.json").exists()
+        monkeypatch.setenv("SCORES_URL", url)
+        for _ in range(2):
+            done = trained.defection(*score)
+            assert done.returncode == 0, done.stderr
+            assert "Already published" in done.stdout and "defection_scores" in done.stdout
+    finally:
+        trained.config.write_text(config)
+    published = pq.read_table(folder / "scores.parquet")
+    named = ", ".join(published.column_names)
+    with psycopg.connect(url) as connection:
+        query = f"SELECT {named} FROM defection_scores WHERE as_of = '2025-12-28' ORDER BY rank"
+        rows = connection.execute(query.encode()).fetchall()
+    assert rows == [tuple(row.values()) for row in published.to_pylist()]
+
+
 def test_changed_sources_give_a_new_revision(trained, market, tmp_path) -> None:
     copy = tmp_path / "orders.parquet"
     shutil.copy(market / "orders.parquet", copy)

@@ -7,25 +7,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from clusters import binaries, cluster
 
 from features.definition import DEFAULT_WINDOWS
 from pipeline.engines import Engine
-
-URL = "DEFECTION_TEST_DATABASE_URL"
-
-
-@pytest.fixture(scope="session")
-def database() -> Iterator[str]:
-    """The environment variable with the connection string of a fresh PostgreSQL database."""
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("psycopg is not installed: make setup")
-    programs = binaries()
-    if programs is None:
-        pytest.skip("no PostgreSQL server: apt-get install postgresql")
-    with cluster(programs) as url, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(URL, url)
-        yield URL
 
 
 @pytest.fixture(scope="module")

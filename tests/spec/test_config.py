@@ -277,3 +277,10 @@ def test_a_risk_of_partial_is_about_its_share(tmp_path):
 
     assert "label.partial_share" not in meaning("{partial_share: 0.3}")
     assert meaning("{definition: partial, partial_share: 0.3}")["label.partial_share"] == 0.3
+
+
+def test_a_connection_string_in_the_config_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    text = SMALLEST + "scoring: {postgresql: {url_variable: 'postgresql://me:secret@server/db'}}"
+    said = refused(tmp_path, text)
+    assert "url_variable" in said and "the name of an environment variable" in said
+    assert "secret" not in said

@@ -37,8 +37,9 @@ def drawn_list(*rows: dict[str, Any]) -> pa.Table:
         {**ROW, "rank": place, "account_id": f"A{place}", **row}
         for place, row in enumerate(rows, 1)
     ]
-    further = [name for row in filled for name in row if name not in SCHEMA.names]
+    further = {name: value for row in filled for name, value in row.items()}
     schema = SCHEMA
-    for name in dict.fromkeys(further):
-        schema = schema.append(pa.field(name, pa.string()))
+    for name, value in further.items():
+        if name not in SCHEMA.names:
+            schema = schema.append(pa.field(name, pa.scalar(value).type))
     return pa.Table.from_pylist(filled, schema=schema)

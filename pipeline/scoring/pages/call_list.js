@@ -10,11 +10,16 @@ const LABELS = Object.fromEntries(data.families.map(({ name, label }) => [name, 
 // --- words and numbers ---------------------------------------------------------------------------
 
 const wholeNumber = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
-const whole = (number) => wholeNumber.format(Math.round(number) || 0).replace("-", "\u2212");
-const money = (amount) => (about.currency ? `${whole(amount)} ${about.currency}` : whole(amount));
-const percent = (share) => `${(100 * share).toFixed(1)}%`;
-const counted = (number, one, more = `${one}s`) => `${whole(number)} ${number === 1 ? one : more}`;
+const NOTHING = "\u2013"; // what stands where nothing is known
 const known = (value) => value !== undefined && value !== null;
+const whole = (number) =>
+  known(number) ? wholeNumber.format(Math.round(number) || 0).replace("-", "\u2212") : NOTHING;
+const money = (amount) =>
+  known(amount) && about.currency ? `${whole(amount)} ${about.currency}` : whole(amount);
+const percent = (share) => (known(share) ? `${(100 * share).toFixed(1)}%` : NOTHING);
+const points = (share) => `${share < 0 ? "\u2212" : "+"}${Math.abs(100 * share).toFixed(1)} pts`;
+const counted = (number, one, more = `${one}s`) =>
+  known(number) ? `${whole(number)} ${number === 1 ? one : more}` : NOTHING;
 const past = (account, name) => account.past[name] || months.map(() => 0);
 const familyLabel = (name) => LABELS[name] || String(name).replaceAll("_", " ");
 const title = (account) => account.name || account.account_id;
@@ -24,10 +29,9 @@ const plain = (text) => String(text).normalize("NFD").replace(/\p{M}/gu, "").toL
 
 function changed(account) {
   const change = account.change;
-  if (typeof change !== "number") return known(change) ? String(change) : "";
-  const points = (100 * change).toFixed(1);
-  if (Number(points) === 0) return "no change";
-  return change > 0 ? `\u25b2 +${points} pts` : `\u25bc \u2212${points.slice(1)} pts`;
+  if (!known(change)) return "";
+  if (Math.abs(change) < 0.0005) return "no change";
+  return `${change > 0 ? "\u25b2" : "\u25bc"} ${points(change)}`;
 }
 
 // --- elements ------------------------------------------------------------------------------------
@@ -44,7 +48,10 @@ const el = (name, attributes = {}, ...children) =>
 const svg = (name, attributes = {}, ...children) =>
   made(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 
+const lost = (account) => account.list_status === "lost";
+
 function band(account) {
+  if (!account.risk_band) return lost(account) ? el("span", { class: "band band-mid" }, "lost") : null;
   const place = bands.findIndex((one) => one.name === account.risk_band);
   const level = place === 0 ? "top" : place === bands.length - 1 ? "low" : "mid";
   return el("span", { class: `band band-${level}` }, account.risk_band);
@@ -60,11 +67,7 @@ function meter(share) {
 }
 
 const keyAccount = (account) =>
-  account.key_account === true
-    ? el("span", { class: "badge" }, "key account")
-    : typeof account.key_account === "string"
-      ? el("span", { class: "badge" }, account.key_account)
-      : null;
+  account.key_account ? el("span", { class: "badge" }, "key account") : null;
 
 // --- the list ------------------------------------------------------------------------------------
 
@@ -73,7 +76,7 @@ const first = { text: 1, number: -1 }; // the direction in which a column is sor
 
 // key: what is sorted by. says: the word before the value on a phone, where there are no headings.
 const COLUMNS = [
-  { key: "rank", head: "#", order: 1, number: true, cell: (a) => [a.rank] },
+  { key: "rank", head: "#", order: 1, number: true, value: (a) => a.rank, cell: (a) => [whole(a.rank)] },
   {
     key: "account",
     head: "Account",
@@ -85,14 +88,18 @@ const COLUMNS = [
     ],
   },
   { key: "owner", head: "Owner", order: first.text, when: has("owner_id"), says: "owner",
-    value: (a) => plain(a.owner_id || "\uffff"), cell: (a) => [a.owner_id || "\u2013"] },
+    value: (a) => a.owner_id && plain(a.owner_id), cell: (a) => [a.owner_id || NOTHING] },
   { key: "tier", head: "Tier", order: first.text, says: "tier",
-    value: (a) => a.tier, cell: (a) => [a.tier] },
+    value: (a) => a.tier, cell: (a) => [a.tier || NOTHING] },
   { key: "risk", head: "Risk", order: first.number, number: true,
-    value: (a) => a.risk, cell: (a) => [percent(a.risk), band(a), meter(a.risk)] },
-  { key: "change", head: "Change", order: first.number, number: true, when: has("change"),
-    value: (a) => (typeof a.change === "number" ? a.change : plain(a.change || "\uffff")),
-    cell: (a) => [changed(a)] },
+    value: (a) => a.risk,
+    cell: (a) => [lost(a) ? "" : percent(a.risk), band(a), known(a.risk) ? meter(a.risk) : null] },
+  { key: "change", head: "Change", order: first.number, number: true,
+    when: has("change") || has("change_kind"), value: (a) => a.change,
+    cell: (a) => [
+      changed(a),
+      a.change_kind === "new" ? el("span", { class: "small" }, "new on the list") : null,
+    ] },
   { key: "stake", head: "At stake", order: first.number, number: true,
     value: (a) => a.value_at_stake, cell: (a) => [whole(a.value_at_stake)] },
   { key: "loss", head: "Expected loss", order: first.number, number: true, says: "loss",
@@ -143,15 +150,18 @@ const FILTERS = [
   { key: "owner", label: "Owner", all: "All owners", of: (a) => [a.owner_id || "no owner"],
     when: has("owner_id") },
   { key: "tier", label: "Tier", all: "All tiers", of: (a) => [a.tier], when: has("tier") },
-  { key: "band", label: "Risk", all: "All risks", of: (a) => [a.risk_band],
-    among: bands.map(({ name }) => name), when: true },
+  { key: "band", label: "Risk", all: "All risks", of: (a) => [lost(a) ? "lost" : a.risk_band],
+    among: [...bands.map(({ name }) => name), "lost"], when: true },
+  { key: "change", label: "Change", all: "All changes", of: (a) => [a.change_kind].filter(known),
+    when: has("change_kind") },
   { key: "family", label: "Reason from", all: "All reasons",
     of: (a) => numbered(a, "reason_family"), says: familyLabel, when: has("reason_family_1") },
 ].filter((filter) => filter.when);
 
 const state = { words: [], chosen: {}, sort: "rank", direction: 1 };
-const lines = accounts.map((account) => ({
+const lines = accounts.map((account, place) => ({
   account,
+  place,
   row: row(account),
   text: plain(
     [account.name, account.account_id, account.owner_id, account.play,
@@ -160,11 +170,12 @@ const lines = accounts.map((account) => ({
 }));
 let shown = lines;
 
+// What is not known comes last, whichever way the rest is sorted.
 function compare(one, other, column) {
-  const value = column.value || ((account) => account[column.key]);
-  const [a, b] = [value(one.account), value(other.account)];
-  const order = typeof a === "string" && typeof b === "string" ? a.localeCompare(b) : a < b ? -1 : a > b ? 1 : 0;
-  return state.direction * order || one.account.rank - other.account.rank;
+  const [a, b] = [column.value(one.account), column.value(other.account)];
+  if (known(a) !== known(b)) return known(a) ? -1 : 1;
+  const order = typeof a === "string" ? a.localeCompare(b) : a < b ? -1 : a > b ? 1 : 0;
+  return state.direction * (known(a) ? order : 0) || one.place - other.place;
 }
 
 function update() {
@@ -184,7 +195,7 @@ function update() {
     if (arrow) arrow.textContent = sorted ? (state.direction > 0 ? " \u2191" : " \u2193") : "";
   }
   const narrowed = state.words.length > 0 || Object.values(state.chosen).some(Boolean);
-  const loss = shown.reduce((sum, { account }) => sum + account.expected_loss, 0);
+  const loss = shown.reduce((sum, { account }) => sum + (account.expected_loss || 0), 0);
   byId("status").textContent = narrowed
     ? `Showing ${whole(shown.length)} of ${counted(accounts.length, "account")}; expected loss ${money(loss)}`
     : `Showing all ${counted(accounts.length, "account")}`;
@@ -205,9 +216,10 @@ function drawFrame() {
   byId("subtitle").textContent =
     `${data.name}, as of ${data.as_of}; ${counted(accounts.length, "account")} of ` +
     `${whole(data.scored)} scored; defection is ${data.defection}`;
-  const inBand = bands.map(({ name }) => [
-    `risk ${name}`, whole(accounts.filter((a) => a.risk_band === name).length)]);
-  const loss = accounts.reduce((sum, account) => sum + account.expected_loss, 0);
+  const number = (test) => whole(accounts.filter(test).length);
+  const inBand = bands.map(({ name }) => [`risk ${name}`, number((a) => a.risk_band === name)]);
+  if (accounts.some(lost)) inBand.push(["lost", number(lost)]);
+  const loss = accounts.reduce((sum, account) => sum + (account.expected_loss || 0), 0);
   byId("totals").append(
     ...[["expected loss", money(loss)], ...inBand].map(([term, said]) =>
       el("div", {}, el("dt", {}, term), el("dd", {}, said))),
@@ -255,9 +267,10 @@ function drawHelp() {
     ["Tier", "A: the accounts that together bring the first 80% of the value of the last 365 days; B: to 95%; C: the rest."],
     ["Silent", "Days since the last order, and beneath them the account's usual gap between order days."],
     ["Change", "How the risk has moved since the list before, in percentage points."],
+    ["Lost", "Scored before, and now without an order for so long that it is scored no more."],
     ["Bars", "What happened in each of the last 24 months, as far as it was known at the snapshot; the dashed line is the snapshot."],
     ["Keys", "Enter opens an account, Escape closes it, arrow keys go to the next and the one before, / goes to the search."],
-  ].filter(([term]) => term !== "Change" || has("change"));
+  ].filter(([term]) => (term !== "Change" || has("change")) && (term !== "Lost" || accounts.some(lost)));
   byId("help").append(...told.flatMap(([term, text]) => [el("dt", {}, term), el("dd", {}, text)]));
 }
 
@@ -350,6 +363,12 @@ function monthsTable(account) {
 const card = byId("card");
 let current = null;
 
+const CAUSES = { data: "what happened", time: "time alone", model: "another model" };
+const moved = (account) =>
+  Object.entries(CAUSES)
+    .filter(([by]) => Math.abs(account[`change_by_${by}`] || 0) >= 0.0005)
+    .map(([by, says]) => `${points(account[`change_by_${by}`])} by ${says}`);
+
 function figures(account) {
   const horizon = about.horizon_days;
   const other = [30, 90, 180].filter((days) => known(account[`risk_${days}`]) && days !== horizon);
@@ -357,21 +376,24 @@ function figures(account) {
     ? `95% interval ${whole(account.value_at_stake_low)} to ${money(account.value_at_stake_high)}`
     : about.value_basis || "";
   const told = [
-    ["Risk", [percent(account.risk), band(account)],
-      [`of ${data.defection}`, ...other.map((days) => `${days} days: ${percent(account[`risk_${days}`])}`)]],
-    ["Expected loss", [money(account.expected_loss)], [`rank ${account.rank} of the list`]],
-    ["Value at stake", [money(account.value_at_stake)], [interval]],
-    ["Silent", [counted(account.days_silent, "day")],
+    ["Risk", [lost(account) ? "" : percent(account.risk), band(account)],
+      lost(account) ? ["no order for so long that it is scored no more"] : [`of ${data.defection}`, ...other.map((days) => `${days} days: ${percent(account[`risk_${days}`])}`)]],
+    ["Expected loss", known(account.expected_loss) && [money(account.expected_loss)],
+      [`rank ${account.rank}`]],
+    ["Value at stake", known(account.value_at_stake) && [money(account.value_at_stake)], [interval]],
+    ["Silent", known(account.days_silent) && [counted(account.days_silent, "day")],
       [known(account.usual_gap) ? `usual gap ${counted(account.usual_gap, "day")}` : "no usual gap known"]],
-    ["Change", [changed(account)],
-      [known(account.previous_risk) ? `risk was ${percent(account.previous_risk)}` : ""]],
+    ["Change", [changed(account) || account.change_kind],
+      [account.change_kind === "new" && changed(account) ? "new on the list" : "",
+       known(account.previous_risk) ? `risk was ${percent(account.previous_risk)}` : "",
+       ...moved(account)]],
     ["Last order", [account.last_order_at], []],
     ["Last touch", [account.last_touch_at], []],
     ["Owner", [account.owner_id], []],
     ["Tier", [account.tier], [account.effort]],
   ];
   return el("dl", { class: "figures" },
-    told.filter(([, [said]]) => known(said) && said !== "").map(([term, said, more]) =>
+    told.filter(([, said]) => said && said.some((part) => known(part) && part !== "")).map(([term, said, more]) =>
       el("div", {}, el("dt", {}, term), el("dd", { class: "big" }, said),
         more.filter(Boolean).map((text) => el("dd", { class: "small" }, text)))));
 }
@@ -399,6 +421,7 @@ function cardOf(line) {
     el("h2", { id: "card-title", tabindex: -1 }, title(account), keyAccount(account)),
     el("p", { class: "quiet" },
       [account.name ? account.account_id : null,
+       account.key_account_note,
        account.thin_history ? "thin history: fewer than three order days known" : null]
         .filter(Boolean).join("; ")),
     figures(account),

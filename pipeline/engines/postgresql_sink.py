@@ -1,0 +1,77 @@
+"""Writing to a table of a PostgreSQL server that is not ours: whole or not at all.
+
+The only place that changes a table which outlives the connection. Everything happens in one
+transaction: until its end readers see what was there before, and a job that dies leaves it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+
+from pipeline.engines.postgresql import connected, copied
+from pipeline.engines.protocol import quoted
+from pipeline.engines.translation import POSTGRESQL, postgresql_type
+from pipeline.errors import CannotWrite, ServiceUnavailable
+
+
+def replace_rows(
+    variable: str, table: str, rows: pa.Table, key: Sequence[str], scope: Mapping[str, Any]
+) -> None:
+    """Make those rows of `table` that have the values of `scope` the given ones.
+
+    variable: of the environment; holds the connection string. table: its name, or schema.table;
+    made if absent, with `key` as its primary key; columns that it lacks are added. Errors:
+    ServiceUnavailable where the server is away or goes away, CannotWrite where it refuses; then
+    the table is as before.
+    """
+    place = ".".join(quoted(part) for part in table.split("."))
+    for name in (*table.split("."), *rows.column_names):
+        POSTGRESQL.check_name(name)
+    columns = {quoted(field.name): postgresql_type(field.type) for field in rows.schema}
+    with connected(variable) as connection:
+        try:
+            with connection.transaction():
+                _make(connection, place, columns, key)
+                _replace(connection, place, columns, rows, scope)
+        except psycopg.OperationalError as error:
+            raise ServiceUnavailable(
+                f"The PostgreSQL server that {variable} names went away: {error}. Its table "
+                f"{table} is as before."
+            ) from None
+        except psycopg.Error as error:
+            said = error.diag.message_primary or type(error).__name__
+            raise CannotWrite(
+                f"PostgreSQL refuses to write the table {table}: {said}. It is as before. Check "
+                "that the user may create and change it, and that it was made by this program."
+            ) from None
+
+
+def _make(
+    connection: psycopg.Connection, place: str, columns: Mapping[str, str], key: Sequence[str]
+) -> None:
+    """The table with all columns; two jobs at once come one after the other."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [place])
+    named = ", ".join(map(quoted, key))
+    typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {place} ({typed}, PRIMARY KEY ({named}))".encode()
+    )
+    for name, kind in columns.items():
+        added = f"ALTER TABLE {place} ADD COLUMN IF NOT EXISTS {name} {kind}"
+        connection.execute(added.encode())
+
+
+def _replace(
+    connection: psycopg.Connection,
+    place: str,
+    columns: Mapping[str, str],
+    rows: pa.Table,
+    scope: Mapping[str, Any],
+) -> None:
+    where = " AND ".join(f"{quoted(name)} = %s" for name in scope)
+    connection.execute(f"DELETE FROM {place} WHERE {where}".encode(), [*scope.values()])
+    copied(connection, f"{place} ({', '.join(columns)})", rows)

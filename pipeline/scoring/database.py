@@ -1,0 +1,53 @@
+"""The scores in a table of a PostgreSQL server, beside the published files."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError, DefectionError, ServiceUnavailable
+from pipeline.output_files import short
+
+KEY = ("account_id", "as_of", "model_version")
+
+
+def require_database(config: Config) -> None:
+    """Say before the work begins what would stop it at its end."""
+    sink = config.scoring.postgresql
+    if sink is None:
+        return
+    if importlib.util.find_spec("psycopg") is None:
+        raise ServiceUnavailable(
+            "`scoring.postgresql` needs psycopg, which is not installed: "
+            "pip install 'defection-risk[postgresql]'."
+        )
+    if not os.environ.get(sink.url_variable):
+        raise ConfigError(
+            f"`scoring.postgresql` is set, but not the environment variable {sink.url_variable}. "
+            "Put the connection string in it, such as postgresql://user@server/database."
+        )
+
+
+def write_to_database(config: Config, folder: Path) -> None:
+    """Put the scores of a publication into the table, in place of those of its date and version.
+
+    The files stay published whatever happens here; the same command again goes on from there.
+    """
+    sink = config.scoring.postgresql
+    if sink is None:
+        return
+    from pipeline.engines.postgresql_sink import replace_rows
+
+    scores = pq.read_table(folder / "scores.parquet")
+    (first,) = scores.slice(0, 1).select(["as_of", "model_version"]).to_pylist()
+    try:
+        replace_rows(sink.url_variable, sink.table, scores, KEY, first)
+    except DefectionError as error:
+        raise type(error)(
+            f"{error} The files are published whole in {short(folder)}; the same command again "
+            "writes them to the server."
+        ) from None

@@ -1,0 +1,140 @@
+"""The scores in a table of a real PostgreSQL server: whole or not at all, and the same again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from drawn_lists import drawn_list
+
+pytest.importorskip("psycopg", reason="psycopg is not installed: make setup")
+
+import psycopg
+import pyarrow as pa
+
+from pipeline.engines.postgresql_sink import replace_rows
+from pipeline.errors import CannotWrite, ServiceUnavailable
+from pipeline.scoring.database import KEY
+from pipeline.scoring.score_table import SCHEMA
+
+D = date(2025, 1, 1)
+SCOPE = {"as_of": D, "model_version": 1}
+
+
+@pytest.fixture
+def theirs(database: str) -> Iterator[psycopg.Connection]:
+    """The connection of somebody who reads what we write."""
+    with psycopg.connect(os.environ[database], autocommit=True) as connection:
+        connection.execute('DROP TABLE IF EXISTS scores; DROP SCHEMA IF EXISTS "Sales" CASCADE')
+        yield connection
+
+
+def found(theirs: psycopg.Connection, columns: str = "account_id, as_of, risk") -> list[Any]:
+    return theirs.execute(
+        f"SELECT {columns} FROM scores ORDER BY as_of, model_version, account_id".encode()
+    ).fetchall()
+
+
+def drawn(*rows: dict[str, Any]) -> pa.Table:
+    return drawn_list(*rows).select(SCHEMA.names)
+
+
+def test_the_table_is_made_with_the_published_columns(theirs, database) -> None:
+    rows = drawn({"name": 'a "b", \n;--', "owner_id": "", "key_account": True}, {"name": None})
+    replace_rows(database, "scores", rows, KEY, SCOPE)
+    columns = ", ".join(SCHEMA.names)
+    assert found(theirs, columns) == [tuple(row.values()) for row in rows.to_pylist()]
+    key = (
+        "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid "
+        "AND attnum = ANY (indkey) WHERE indrelid = 'scores'::regclass AND indisprimary"
+    )
+    assert {name for (name,) in theirs.execute(key).fetchall()} == {*KEY}
+
+
+def test_a_rerun_converges_and_a_revision_replaces(theirs, database) -> None:
+    first = drawn({"risk": 0.5}, {"risk": 0.4}, {"risk": 0.3})
+    for _ in range(2):
+        replace_rows(database, "scores", first, KEY, SCOPE)
+    assert found(theirs) == [("A1", D, 0.5), ("A2", D, 0.4), ("A3", D, 0.3)]
+    replace_rows(database, "scores", drawn({"risk": 0.9}, {"account_id": "A4"}), KEY, SCOPE)
+    assert found(theirs) == [("A1", D, 0.9), ("A4", D, 0.25)]
+
+
+def test_other_dates_and_versions_stay(theirs, database) -> None:
+    other = date(2025, 2, 1)
+    for as_of, version in ((D, 1), (D, 2), (other, 1), (D, 1)):
+        rows = drawn({"as_of": as_of, "model_version": version})
+        replace_rows(database, "scores", rows, KEY, {"as_of": as_of, "model_version": version})
+    assert found(theirs, "as_of, model_version") == [(D, 1), (D, 2), (other, 1)]
+
+
+def test_what_the_server_refuses_leaves_the_table_as_it_was(theirs, database) -> None:
+    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
+    theirs.execute("ALTER TABLE scores ADD CHECK (risk < 0.6)")
+    with pytest.raises(CannotWrite, match=r"refuses to write the table scores.*as before"):
+        replace_rows(database, "scores", drawn({"risk": 0.1}, {"risk": 0.7}), KEY, SCOPE)
+    assert found(theirs) == [("A1", D, 0.5)]
+
+
+def test_readers_see_the_old_rows_until_the_new_ones_are_whole(theirs, database) -> None:
+    """Another job holds the lock: ours waits, and nobody sees anything in between."""
+    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
+    with psycopg.connect(os.environ[database]) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ['"scores"'])
+        job = threading.Thread(
+            target=replace_rows, args=(database, "scores", drawn({"risk": 0.7}), KEY, SCOPE)
+        )
+        job.start()
+        job.join(0.3)
+        assert job.is_alive()
+        assert found(theirs) == [("A1", D, 0.5)]
+    job.join()
+    assert found(theirs) == [("A1", D, 0.7)]
+
+
+def test_columns_that_an_older_table_lacks_are_added(theirs, database) -> None:
+    few = drawn({"risk": 0.5}).select([*KEY, "risk"])
+    replace_rows(database, "scores", few, KEY, SCOPE)
+    theirs.execute("ALTER TABLE scores ADD COLUMN remark TEXT DEFAULT 'theirs'")
+    replace_rows(database, "scores", drawn({"name": "new"}), KEY, SCOPE)
+    assert found(theirs, "name, remark") == [("new", "theirs")]
+
+
+def test_names_are_quoted(theirs, database) -> None:
+    theirs.execute('CREATE SCHEMA "Sales"')
+    replace_rows(database, "Sales.Order", drawn({}), KEY, SCOPE)
+    assert theirs.execute('SELECT COUNT(*) FROM "Sales"."Order"').fetchall() == [(1,)]
+
+
+def test_a_server_that_is_away_is_said_without_the_password(monkeypatch) -> None:
+    monkeypatch.setenv("AWAY", "host=/nowhere user=me password=secret dbname=none")
+    with pytest.raises(ServiceUnavailable, match="AWAY names does not answer") as away:
+        replace_rows("AWAY", "scores", drawn({}), KEY, SCOPE)
+    assert "secret" not in str(away.value)
+
+
+def test_a_server_that_goes_away_leaves_the_table_as_it_was(theirs, database) -> None:
+    """The session is ended from outside while it waits within its transaction."""
+    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
+    raised: list[Exception] = []
+
+    def job() -> None:
+        try:
+            replace_rows(database, "scores", drawn({"risk": 0.7}), KEY, SCOPE)
+        except ServiceUnavailable as error:
+            raised.append(error)
+
+    with psycopg.connect(os.environ[database]) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ['"scores"'])
+        running = threading.Thread(target=job)
+        running.start()
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+        while not theirs.execute((ended + "AND NOT granted").encode()).fetchall():
+            pass
+        running.join()
+    assert "went away" in str(raised[0])
+    assert found(theirs) == [("A1", D, 0.5)]
