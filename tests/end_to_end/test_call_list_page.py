@@ -234,6 +234,15 @@ def test_sorting_by_a_heading_is_told_and_can_be_turned(browser, page) -> None:
     assert names(browser)[-1] == "A5"  # who has no owner comes last
 
 
+def test_the_headings_stay_in_sight(browser, tmp_path) -> None:
+    path = tmp_path / "call_list.html"
+    rows = ({"name": f"Account {number}"} for number in range(100))
+    write_page(path, drawn_list(*rows), PAST, ABOUT)
+    browser.open(path)
+    browser.run("window.scrollTo(0, 2003)")
+    assert browser.run("return document.elementFromPoint(300, 2).closest('thead') !== null")
+
+
 def test_a_card_tells_the_whole_account(browser, page) -> None:
     browser.open(page)
     text = open_card(browser)
