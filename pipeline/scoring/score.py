@@ -28,7 +28,6 @@ from pipeline.console import Steps
 from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
-from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.change import lost_accounts, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
@@ -36,16 +35,13 @@ from pipeline.scoring.database import require_database, write_to_database
 from pipeline.scoring.earlier import earlier_risk
 from pipeline.scoring.effects import effects
 from pipeline.scoring.listing import listed_rows, with_list_status
-from pipeline.scoring.page import About, write_page
-from pipeline.scoring.past_months import past_months
+from pipeline.scoring.lists import write_lists
 from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
 from pipeline.scoring.reason_columns import with_reasons
 from pipeline.scoring.reasons import explained
 from pipeline.scoring.score_table import score_table, shown_values
-from pipeline.scoring.spreadsheet import write_spreadsheet
 from pipeline.sources import Sources, load_sources
 from pipeline.tables.derived import make_derived_tables
-from pipeline.tables.label_definitions import label_of
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
@@ -252,27 +248,7 @@ def _write(
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
     to_call = listed_rows(scores)
-    to_read = pa.concat_tables([to_call, lost])
-    write_call_list(folder / "call_list.csv", to_read)
-    write_spreadsheet(folder / "call_list.xlsx", to_read, as_of)
-    write_page(
-        folder / "call_list.html",
-        to_call,
-        past_months(
-            engine,
-            to_call["account_id"].to_pylist(),
-            as_of,
-            resolutions="resolved_at" in sources.provided().get("complaints", ()),
-        ),
-        About(
-            name=config.name,
-            as_of=as_of,
-            defection=label_of(config.label).says,
-            bands=config.scoring.bands,
-            absent=sources.absent,
-            scored=scores.num_rows,
-        ),
-    )
+    write_lists(folder, to_call, lost, engine, sources, config, as_of, scores.num_rows)
     return {
         "config": config.name,
         "as_of": str(as_of),
