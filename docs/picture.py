@@ -35,7 +35,7 @@ def main() -> int:
         account = next(csv.DictReader(file))["account_id"]
     page = (folder / "call_list.html").as_uri()
     _take(program, page, "1400,720", PICTURES / "call_list.png")
-    _take(program, f"{page}#account={account}", "761,740", PICTURES / "call_list_card.png")
+    _take(program, f"{page}#account={account}", "761,900", PICTURES / "call_list_card.png")
     return 0
 
 

@@ -40,7 +40,7 @@ ROWS: tuple[dict[str, Any], ...] = (
         "previous_risk": 0.5,
         "change": 0.231,
         "key_account": True,
-        "reason_1": "Orders in 90 days: 6, then 2.",
+        "reason_1": "orders in 90 days: 6, then 2.",
         "reason_family_1": "order_history",
         "reason_2": "A complaint has been open for 38 days.",
         "reason_family_2": "complaint_latency",

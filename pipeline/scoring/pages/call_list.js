@@ -22,6 +22,7 @@ const counted = (number, one, more = `${one}s`) =>
   known(number) ? `${whole(number)} ${number === 1 ? one : more}` : NOTHING;
 const past = (account, name) => account.past[name] || months.map(() => 0);
 const familyLabel = (name) => LABELS[name] || String(name).replaceAll("_", " ");
+const sentence = (text) => text && text.charAt(0).toUpperCase() + text.slice(1);
 const title = (account) => account.name || account.account_id;
 const numbered = (account, stem) =>
   [1, 2, 3].map((place) => account[`${stem}_${place}`]).filter(known);
@@ -113,8 +114,8 @@ const COLUMNS = [
   { key: "past", head: "Net orders, 24 months", cell: (a) => [sparkline(a)] },
   { key: "why", head: "Why, and what to do", when: has("reason_1") || has("play"),
     cell: (a) => [
-      el("span", {}, numbered(a, "reason")[0] || ""),
-      a.play ? el("span", { class: "small" }, a.play) : null,
+      el("span", {}, sentence(numbered(a, "reason")[0] || "")),
+      a.play ? el("span", { class: "small" }, sentence(a.play)) : null,
     ] },
 ].filter((column) => column.when !== false);
 const SORTABLE = COLUMNS.filter((column) => column.order);
@@ -407,7 +408,7 @@ function why(account) {
   return [
     el("h3", {}, "Why"),
     el("ol", { class: "reasons" }, reasons.map((text, place) =>
-      el("li", {}, text, families[place] ? el("span", { class: "badge" }, familyLabel(families[place])) : null))),
+      el("li", {}, sentence(text), families[place] ? el("span", { class: "badge" }, familyLabel(families[place])) : null))),
     influence ? el("p", { class: "quiet" }, influence) : null,
   ];
 }
@@ -426,7 +427,7 @@ function cardOf(line) {
         .filter(Boolean).join("; ")),
     figures(account),
     why(account),
-    account.play ? [el("h3", {}, "What to do"), el("p", { class: "play" }, account.play)] : null,
+    account.play ? [el("h3", {}, "What to do"), el("p", { class: "play" }, sentence(account.play))] : null,
     el("h3", {}, `The last ${months.length} months, as known at the snapshot`),
     el("div", { class: "charts" },
       CHARTS.filter(({ name }) => series.includes(name)).map((kind) => chart(account, kind))),
