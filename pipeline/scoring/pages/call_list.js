@@ -19,7 +19,7 @@ const money = (amount) =>
 const percent = (share) => (known(share) ? `${(100 * share).toFixed(1)}%` : NOTHING);
 const points = (share) => `${share < 0 ? "\u2212" : "+"}${Math.abs(100 * share).toFixed(1)} pts`;
 const counted = (number, one, more = `${one}s`) =>
-  known(number) ? `${whole(number)} ${number === 1 ? one : more}` : NOTHING;
+  known(number) ? `${whole(number)} ${Math.round(number) === 1 ? one : more}` : NOTHING;
 const past = (account, name) => account.past[name] || months.map(() => 0);
 const familyLabel = (name) => LABELS[name] || String(name).replaceAll("_", " ");
 const sentence = (text) => text && text.charAt(0).toUpperCase() + text.slice(1);
@@ -85,7 +85,7 @@ const COLUMNS = [
     value: (a) => plain(title(a)),
     cell: (a) => [
       el("button", { class: "open", type: "button", "aria-haspopup": "dialog" }, title(a)),
-      el("span", { class: "small" }, a.account_id, keyAccount(a)),
+      el("span", { class: "small" }, a.name ? a.account_id : null, keyAccount(a)),
     ],
   },
   { key: "owner", head: "Owner", order: first.text, when: has("owner_id"), says: "owner",
@@ -308,9 +308,14 @@ function chart(account, kind) {
   const least = Math.min(...values, 0);
   const scale = (base - top) / (most - least || 1);
   const y = (value) => base - (value - least) * scale;
+  const [year, month, day] = data.as_of.split("-").map(Number);
+  const cut = data.as_of.startsWith(months.at(-1)) ? (day - 1) / new Date(year, month, 0).getDate() : 1;
+  const now = (left + step * (months.length - 1 + cut)).toFixed(1);
+  // A snapshot within a month cuts its bar short.
+  const wide = (place) => Math.max(step * (place === months.length - 1 ? cut : 1) - 2, 1);
   const rect = (place, from, to, style, text) =>
     svg("rect", { class: style, x: (left + step * place + 1).toFixed(1), y: y(Math.max(from, to)).toFixed(1),
-      width: (step - 2).toFixed(1), height: (Math.abs(from - to) * scale).toFixed(1) },
+      width: wide(place).toFixed(1), height: (Math.abs(from - to) * scale).toFixed(1) },
       svg("title", {}, text));
   const bars = values.map((value, place) => {
     const waiting = Math.min(open[place] || 0, Math.max(value, 0));
@@ -320,11 +325,8 @@ function chart(account, kind) {
       waiting ? rect(place, value - waiting, value, "still-open", text) : null,
     ];
   });
-  const [year, month, day] = data.as_of.split("-").map(Number);
-  const cut = data.as_of.startsWith(months.at(-1)) ? (day - 1) / new Date(year, month, 0).getDate() : 1;
-  const now = (left + step * (months.length - 1 + cut)).toFixed(1);
   const years = months.map((name, place) =>
-    name.endsWith("-01") && place < months.length - 7
+    name.endsWith("-01") && left + step * place + 28 < now - 120 // else the words would touch
       ? [svg("line", { class: "axis", x1: left + step * place, x2: left + step * place, y1: base, y2: base + 4 }),
          svg("text", { x: left + step * place + 2, y: base + 12 }, name.slice(0, 4))]
       : []);
