@@ -60,9 +60,15 @@ def _make(
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {place} ({typed}, PRIMARY KEY ({named}))".encode()
     )
+    there = connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass "
+        "AND attnum > 0 AND NOT attisdropped",
+        [place],
+    ).fetchall()
+    known = {quoted(name) for (name,) in there}
     for name, kind in columns.items():
-        added = f"ALTER TABLE {place} ADD COLUMN IF NOT EXISTS {name} {kind}"
-        connection.execute(added.encode())
+        if name not in known:  # looked up, because to alter a table shuts out its readers
+            connection.execute(f"ALTER TABLE {place} ADD COLUMN {name} {kind}".encode())
 
 
 def _replace(

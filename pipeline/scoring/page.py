@@ -16,7 +16,6 @@ from typing import Any
 
 import jinja2
 import pyarrow as pa
-from markupsafe import Markup
 
 from pipeline.scoring.past_months import PastMonths
 
@@ -62,8 +61,8 @@ def write_page(path: Path, listed: pa.Table, past: PastMonths, about: About) -> 
     text = pages.get_template("call_list.html").render(
         title=f"Call list {about.as_of}, {about.name}",
         policy=_policy(script, style),
-        script=Markup(script),
-        style=Markup(style),
+        script=script,
+        style=style,
         data=_data(listed, past, about),
     )
     path.write_text(text, encoding="utf-8", newline="\n")

@@ -81,19 +81,35 @@ def test_what_the_server_refuses_leaves_the_table_as_it_was(theirs, database) ->
 
 
 def test_readers_see_the_old_rows_until_the_new_ones_are_whole(theirs, database) -> None:
-    """Another job holds the lock: ours waits, and nobody sees anything in between."""
-    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
+    """Somebody holds a row that is to go, so our job waits in the midst of its transaction."""
+    replace_rows(database, "scores", drawn({"risk": 0.5}, {"risk": 0.4}), KEY, SCOPE)
     with psycopg.connect(os.environ[database]) as other:
-        other.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ['"scores"'])
+        other.execute("SELECT FROM scores WHERE account_id = 'A2' FOR UPDATE")
         job = threading.Thread(
             target=replace_rows, args=(database, "scores", drawn({"risk": 0.7}), KEY, SCOPE)
         )
         job.start()
-        job.join(0.3)
-        assert job.is_alive()
-        assert found(theirs) == [("A1", D, 0.5)]
+        while not theirs.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+            pass
+        theirs.execute("SET lock_timeout = '1s'")
+        assert found(theirs) == [("A1", D, 0.5), ("A2", D, 0.4)]
     job.join()
     assert found(theirs) == [("A1", D, 0.7)]
+
+
+def test_two_jobs_at_once_come_one_after_the_other(theirs, database) -> None:
+    """Neither finds half of the other's rows, also where the table is yet to be made."""
+    rows = [drawn(*({"risk": risk} for _ in range(50))) for risk in (0.1, 0.2, 0.3, 0.4)]
+    jobs = [
+        threading.Thread(target=replace_rows, args=(database, "scores", each, KEY, SCOPE))
+        for each in rows
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert len(found(theirs)) == 50
+    assert len({risk for _, _, risk in found(theirs)}) == 1
 
 
 def test_columns_that_an_older_table_lacks_are_added(theirs, database) -> None:
