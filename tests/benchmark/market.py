@@ -23,7 +23,7 @@ from models import measures
 from models.auc_gain import auc_gain
 from models.calibration_limit import calibration_limit
 from models.dataset import Dataset
-from models.out_of_time import OutOfTime, predictable, rolling, testable
+from models.out_of_time import OutOfTime, rolling, testable
 from models.settings import ModelSettings
 from models.value_at_stake import Traded, Years
 from models.value_at_stake import fit as fit_value
@@ -246,12 +246,13 @@ def value_at_stake(table: Table, tests: int = 4, apart: int = 3) -> dict[str, An
     """Value at stake at snapshots whose next year is over, learned from years over by then.
 
     The list: who is called, by each ranking; what the calls earn if a share of the defectors called
-    stay and then bring what the stayers most alike at the same snapshot brought.
+    stay and then bring what the stayers most alike at the same snapshot brought. Risks are
+    uncalibrated where no earlier one of these snapshots was over.
     """
     years = table.table.years()
     mature = np.unique(years.as_of[~np.isnan(years.next_year.worth(None))])
     snapshots = [day.item() for day in mature if _learnable(years, day)][::-apart][:tests]
-    found = table.predicted(only=predictable(table.dataset, table.settings), rules=False)
+    found = table.predicted(only=snapshots, rules=False)
     each = [_one_year(years, found, snapshot) for snapshot in sorted(snapshots)]
     totals = {key: sum(one["sums"][key] for one in each) for key in each[0]["sums"]}
     earned = {name: [one["earned"][name] for one in each] for name in each[0]["earned"]}
