@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
 
+from features.contract import CAUSES
 from pipeline.config.form import Section
 from pipeline.config.form_file import Mistake, read_file, told
 from pipeline.config.kinds import Names
@@ -25,21 +26,6 @@ SHIPPED = Path(__file__).resolve().parents[2] / "configs" / "playbook.yaml"
 
 ELSE = "other"
 """The reason that answers for every group that has no answer of its own."""
-
-CAUSES = (
-    "price",
-    "product",
-    "service",
-    "complaint",
-    "contact_left",
-    "rep_left",
-    "promise",
-    "customer_shrank",
-    "customer_sold",
-    "customer_integrated",
-    "unknown",
-)
-"""What a person can find out by asking; recorded outcomes use the same names."""
 
 
 def _said(text: str) -> str:

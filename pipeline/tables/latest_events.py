@@ -13,6 +13,7 @@ from features.order_history import order_lines, traded_lines
 from features.populations import Population
 from features.visibility import Calendar, dated, snapshot_rows
 from pipeline.engines import Engine
+from pipeline.tables.labels import ACTIONS
 from pipeline.tables.values_table import IDENTITY
 from pipeline.wording import counted
 
@@ -22,7 +23,7 @@ _COMPLAINT = ("complaint_id", "category", "severity")
 
 @dataclass(frozen=True)
 class Event:
-    """An order, return, touch or complaint; what: in words."""
+    """An order, return, touch, complaint or action of ours on the account; what: in words."""
 
     at: datetime
     kind: str
@@ -33,7 +34,12 @@ def latest_events(
     engine: Engine, account: str, as_of: date, most: int, currency: str | None
 ) -> list[Event]:
     """The latest of each kind, at most so many, the latest of all first."""
-    asked = {"orders": _orders, "touches": _touches, "complaints": _complaints}
+    asked = {
+        "orders": _orders,
+        "touches": _touches,
+        "complaints": _complaints,
+        "outcomes": _actions,
+    }
     found = [
         event
         for table, ask in asked.items()
@@ -128,6 +134,18 @@ def _complaints(seen: _Seen, _: str | None) -> Iterator[Event]:
         state = next((name for name, keys in states.items() if complaint in keys), None)
         said = ", ".join(part for part in (category, severity, state) if part)
         yield Event(_stamp(at), "complaint", f"{complaint}: {said}" if said else str(complaint))
+
+
+def _actions(seen: _Seen, _: str | None) -> Iterator[Event]:
+    rows = seen.rows(
+        ACTIONS,
+        {"action": "action", "done_by": '"by"', "result": "result"},
+        "occurred_s, action, done_by, result",
+        f"ORDER BY occurred_s DESC, action LIMIT {seen.most}",
+    )
+    for at, action, by, result in rows:
+        who = f"{action} by {by}" if by else action
+        yield Event(_stamp(at), "action", f"{who}: {result}" if result else who)
 
 
 def _stamp(second: Any) -> datetime:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from features.contract import CAUSES
 from pipeline.config import load_config
-from pipeline.config.playbook import CAUSES, ELSE, SHIPPED, load_playbook
+from pipeline.config.playbook import ELSE, SHIPPED, load_playbook
 from pipeline.errors import ConfigError, MissingInput
 from pipeline.scoring.reason_texts import GROUPS, OTHER
 
