@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.config import Config
+from pipeline.config.form import PostgresqlConfig
 from pipeline.errors import ConfigError, DefectionError, ServiceUnavailable
 from pipeline.output_files import short
 
 KEY = ("account_id", "as_of", "model_version")
 
 
-def require_database(config: Config) -> None:
+def require_database(sink: PostgresqlConfig | None) -> None:
     """Say before the work begins what would stop it at its end."""
-    sink = config.scoring.postgresql
     if sink is None:
         return
     if importlib.util.find_spec("psycopg") is None:
@@ -32,14 +31,11 @@ def require_database(config: Config) -> None:
         )
 
 
-def write_to_database(config: Config, folder: Path) -> None:
+def write_to_database(sink: PostgresqlConfig, folder: Path) -> None:
     """Put the scores of a publication into the table, in place of those of its date and version.
 
     The files stay published whatever happens here; the same command again goes on from there.
     """
-    sink = config.scoring.postgresql
-    if sink is None:
-        return
     from pipeline.engines.postgresql_sink import replace_rows
 
     scores = pq.read_table(folder / "scores.parquet")

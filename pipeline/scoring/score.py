@@ -82,7 +82,7 @@ def score(
     reach beyond. Errors: ConfigError for an unknown model, one trained for another label, or an
     `as_of` before the end of its labels; DataError for sources that are stale at `as_of`.
     """
-    require_database(config)
+    require_database(config.scoring.postgresql)
     steps.begin("Finding the model")
     request = requested(config, as_of, model)
     until = request.learned_until
@@ -119,9 +119,10 @@ def score(
             inputs,
             lambda folder: _write(folder, engine, sources, request),
         )
-    if as_of >= until:  # a replay is no publication
-        steps.begin("Writing to the database")
-        write_to_database(config, publication.folder)
+    sink = config.scoring.postgresql
+    if sink is not None and as_of >= until:  # a replay is no publication
+        steps.begin("Writing to PostgreSQL")
+        write_to_database(sink, publication.folder)
     return publication
 
 
