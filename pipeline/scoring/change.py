@@ -66,12 +66,9 @@ def lost_accounts(
     if previous is None:
         return scores.slice(0, 0)
     then = pq.read_table(previous / "scores.parquet")
-    gone = pa.array(
-        {*then["account_id"].to_pylist()} - {*scores["account_id"].to_pylist()} - merged
-    )
-    then = then.filter(
-        pc.and_(pc.is_in(then["account_id"], gone), pc.is_valid(then["risk"]))
-    ).sort_by([("expected_loss", "descending"), ("account_id", "ascending")])
+    here = pa.array([*scores["account_id"].to_pylist(), *sorted(merged)], pa.string())
+    gone = pc.and_(pc.is_valid(then["risk"]), pc.invert(pc.is_in(then["account_id"], here)))
+    then = then.filter(gone).sort_by([("expected_loss", "descending"), ("account_id", "ascending")])
     rows = then.num_rows
     given = {
         **{name: then[name] for name in _KEPT},

@@ -100,6 +100,13 @@ def test_each_account_is_new_up_down_the_same_or_left(then) -> None:
     assert kinds(with_changes(now(), then, None, 0.01))["stays"] == "up"
 
 
+def test_where_nobody_has_left_nobody_is_lost(tmp_path) -> None:
+    both = {"stays": ("listed", 0.5)}
+    before = published(tmp_path / "before", scores(THEN, both))
+    lost = lost_accounts(scores(NOW, both), before, set(), 1)
+    assert lost.num_rows == 0 and lost.schema == SCHEMA
+
+
 def test_without_a_list_before_nothing_is_said() -> None:
     assert set(kinds(with_changes(now(), None, None, 0.05)).values()) == {None}
     assert lost_accounts(now(), None, set(), 1).num_rows == 0
