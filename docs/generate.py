@@ -102,9 +102,9 @@ published once, changed ones as a further revision.
 
 | file | for | what |
 |---|---|---|
-| `scores.parquet` | machines | all accounts of the cohort, a row each, with the columns below |
+| `scores.parquet` | machines | all accounts of the cohort, a row each; below them those lost |
 | `features.parquet` | machines | the features that they were scored on |
-| `call_list.csv` | people | the accounts to call, the same columns; UTF-8 with a byte-order mark |
+| `call_list.csv` | people | the accounts to call, those lost below; UTF-8 with a byte-order mark |
 | `call_list.xlsx` | people | the same with types, filters, and a sheet about the columns |
 | `call_list.html` | people | the same as one page: search, filters, a card for each account |
 | `manifest.json` | machines | written last: inputs with SHA-256, versions, counts, what is null |

@@ -177,13 +177,12 @@ COLUMNS = {
             "key_account",
             "Key account",
             "whether it meets the config's criteria of a key account",
-            null_means="it brings too little of the profit to be looked at",
         ),
         Column(
             "key_account_note",
             "Key account: why",
             "what makes it a key account, or why it only looks like one",
-            null_means="as for key_account",
+            null_means="it brings too little of the profit and of the revenue to be looked at",
             width=36,
         ),
         Column(
