@@ -13,7 +13,7 @@ from features.order_history import order_lines, traded_lines
 from features.populations import Population
 from features.visibility import Calendar, dated, snapshot_rows
 from pipeline.engines import Engine
-from pipeline.tables.labels import ACTIONS
+from pipeline.tables.actions import ACTIONS
 from pipeline.tables.values_table import IDENTITY
 from pipeline.wording import counted
 
