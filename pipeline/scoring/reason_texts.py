@@ -430,12 +430,18 @@ GROUPS = (
         ),
     ),
     Group(
+        "complaint_unanswered",
+        "complaint_latency",
+        "a complaint has no answer yet",
+        ("complaints_unanswered", "oldest_unanswered_days"),
+        (_phrase("complaint without an answer for {oldest_unanswered_days unit}"),),
+    ),
+    Group(
         "slow_answer",
         "complaint_latency",
-        "waits long for the first answer to a complaint",
-        ("first_response_days", "complaints_unanswered", "oldest_unanswered_days"),
+        "waited long for the first answer to a complaint",
+        ("first_response_days",),
         (
-            _phrase("complaint without an answer for {oldest_unanswered_days unit}"),
             _phrase(
                 "complaints of {window} days: first answer after {first_response_days unit} on "
                 "average"
