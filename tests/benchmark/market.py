@@ -193,11 +193,12 @@ def of_same_accounts(few: Market, many: Market) -> dict[str, float]:
     """AUC on the accounts of the smaller market, learned from it and from the larger one.
 
     An account lives the same life in both, so the very same rows are predicted. Uncalibrated: a
-    calibrator does not change who is riskier.
+    calibrator does not change who is riskier. One model at a time: they need memory, not time.
     """
     scores: dict[int, pd.Series] = {}
     for market in (few, many):
         table = built(market)
+        table = replace(table, settings=replace(table.settings, jobs=1))
         found = table.predicted(only=table.tests, rules=False)
         keys = pd.MultiIndex.from_arrays([found.account, found.as_of])
         rows = pd.DataFrame({"raw": found.raw, "label": found.label}, index=keys)
