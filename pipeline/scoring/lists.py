@@ -29,12 +29,12 @@ def write_lists(
 ) -> None:
     """Write the listed rows of the scores in all three forms, the lost accounts below them.
 
-    The page, which is for calling, leaves the lost ones out. scored: accounts of the cohort.
+    scored: accounts of the cohort.
     """
     rows = pa.concat_tables([listed, lost])
     write_call_list(folder / "call_list.csv", rows)
     write_spreadsheet(folder / "call_list.xlsx", rows, as_of)
-    accounts = listed["account_id"].to_pylist()
+    accounts = rows["account_id"].to_pylist()
     resolutions = "resolved_at" in sources.provided().get("complaints", ())
     about = About(
         name=config.name,
@@ -45,4 +45,4 @@ def write_lists(
         scored=scored,
     )
     past = past_months(engine, accounts, as_of, resolutions=resolutions)
-    write_page(folder / "call_list.html", listed, past, about)
+    write_page(folder / "call_list.html", rows, past, about)

@@ -167,7 +167,7 @@ def test_the_list_shows_all_accounts_in_order_with_their_figures(browser, page) 
     browser.open(page)
     assert names(browser) == LISTED
     assert status(browser) == "Showing all 5 accounts"
-    assert "tests, as of 2025-01-01; 5 accounts of 9 scored" in browser.one("#subtitle").text
+    assert "tests, as of 2025-01-01; 5 accounts to call of 9 scored" in browser.one("#subtitle").text
     assert browser.texts("#totals dd") == ["12,425 EUR", "1", "3", "1"]
     first = browser.texts("#rows tr")[0].splitlines()
     for said in ("key account", "Kim", "A", "73.1%", "high", "▲ +23.1 pts", "12,346", "9,025"):
@@ -356,6 +356,7 @@ def test_what_moved_is_told_and_a_lost_account_has_no_risk(browser, tmp_path) ->
     write_page(path, drawn_list(*rows), PAST, ABOUT)
     browser.open(path)
     assert browser.texts("#rows td.change") == ["▲ +10.0 pts\nnew on the list", "no change", ""]
+    assert "2 accounts to call of 9 scored" in browser.one("#subtitle").text
     assert browser.texts("#totals dt")[-1] == "lost" and "NaN" not in browser.one("main").text
     browser.one("[data-key=risk] button").click()
     browser.one("[data-key=risk] button").click()

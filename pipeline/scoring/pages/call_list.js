@@ -215,7 +215,8 @@ function sortBy(key) {
 
 function drawFrame() {
   byId("subtitle").textContent =
-    `${data.name}, as of ${data.as_of}; ${counted(accounts.length, "account")} of ` +
+    `${data.name}, as of ${data.as_of}; ` +
+    `${counted(accounts.filter((a) => !lost(a)).length, "account")} to call of ` +
     `${whole(data.scored)} scored; defection is ${data.defection}`;
   const number = (test) => whole(accounts.filter(test).length);
   const inBand = bands.map(({ name }) => [`risk ${name}`, number((a) => a.risk_band === name)]);
