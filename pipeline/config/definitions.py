@@ -17,6 +17,7 @@ from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.tables.values_table import make_values_table
 from pipeline.wording import shortened, unknown
 
+READABLE = {name: table for name, table in TABLES.items() if not table.by_hand}
 EVENTS = {name: table for name, table in TABLES.items() if table.events}
 
 _BESIDE = (
@@ -57,7 +58,7 @@ def mistakes_of(family: Family, windows: Sequence[int], beside: Iterable[Family]
         taken[feature.name] = feature.family
         rows |= _derived(feature.value)
     with DuckDBEngine(threads=1) as engine:
-        for table in TABLES.values():
+        for table in READABLE.values():
             columns = (f"CAST(NULL AS {kind}) AS {name}" for name, kind in table.stored().items())
             engine.make(table.name, f"SELECT {', '.join(columns)} WHERE FALSE")
         return [
@@ -116,10 +117,12 @@ def _of_feature(feature: Feature, taken: dict[str, str], rows: dict[str, object]
         yield _unparsed(error)
         return
     for table, column in sorted(read):
-        if table not in TABLES:
-            yield unknown(table, TABLES, "table")
-        elif column not in TABLES[table].stored():
-            yield unknown(column, TABLES[table].stored(), f"column of {table}")
+        if table in TABLES.keys() - READABLE.keys():
+            yield f"it reads {table}, which tell what we did; a feature tells of the account"
+        elif table not in READABLE:
+            yield unknown(table, READABLE, "table")
+        elif column not in READABLE[table].stored():
+            yield unknown(column, READABLE[table].stored(), f"column of {table}")
     for name, defined in _derived(feature.value).items():
         if name in _KEPT or not _NAME.fullmatch(name):
             yield f"rows cannot be named {name!r}; small letters, digits and _, and no table's name"

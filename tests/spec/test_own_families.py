@@ -178,6 +178,10 @@ def test_a_file_that_is_no_family(tmp_path, text, said):
         ),
         ("one(Count(Population('v', 'visits')))", "unknown table 'visits'"),
         (
+            "one(Count(Population('v', 'outcomes', 'known_at', ('known_at',))))",
+            "it reads outcomes, which tell what we did; a feature tells of the account",
+        ),
+        (
             "one(Total(visits, measure='SQARE(1)'))",
             "CatalogException: Catalog Error: Scalar Function with name sqare does not exist!",
         ),
