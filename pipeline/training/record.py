@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from features.catalogue import catalogue
 from pipeline.config import Config
 from pipeline.errors import CheckFailed
 from pipeline.tables.label_definitions import label_of
@@ -22,6 +21,7 @@ from pipeline.training.evaluation import (
     gain_over,
     published_risk,
 )
+from pipeline.training.inputs import input_tags, log_inputs
 from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.model_card import model_card
 from pipeline.training.preparation import Prepared
@@ -34,7 +34,6 @@ from pipeline.training.reporting import (
     value_line,
 )
 from pipeline.training.trained import Trained
-from pipeline.version import code_version
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +51,10 @@ class Registered:
 def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
     """Log one run and register its model as the challenger."""
     headline, card = _headline(config, trained), model_card(config, trained)
-    tags = _tags(config, trained.leakage) | {"label_end": str(trained.model.label_end)}
+    tags = input_tags(config) | {
+        "leakage": trained.leakage.verdict,
+        "label_end": str(trained.model.label_end),
+    }
     with tracking.run(_run_name(config), tags=tags, description=headline) as run:
         _log(run, config, trained)
         run.text("model_card.md", card)
@@ -67,9 +69,9 @@ def refuse(
     tracking: Tracking, config: Config, prepared: Prepared, leakage: LeakageReport
 ) -> NoReturn:
     """Log a run that ends with its leakage report, FAILED, and stop with what the report says."""
-    tags = _tags(config, leakage)
+    tags = input_tags(config) | {"leakage": leakage.verdict}
     with tracking.run(_run_name(config), tags=tags, description=leakage.line()) as run:
-        _log_inputs(run, config, prepared)
+        log_inputs(run, config, prepared)
         _log_leakage(run, leakage)
         raise CheckFailed(
             f"Training stopped: {leakage.refusal()}\n"
@@ -79,16 +81,6 @@ def refuse(
 
 def _run_name(config: Config) -> str:
     return f"{config.name} {config.label.definition} {config.label.horizon_days}d"
-
-
-def _tags(config: Config, leakage: LeakageReport) -> dict[str, str]:
-    return {
-        "code_version": code_version(),
-        "config_sha256": config.digest(),
-        "label": config.label.definition,
-        "horizon_days": str(config.label.horizon_days),
-        "leakage": leakage.verdict,
-    }
 
 
 def _headline(config: Config, trained: Trained) -> str:
@@ -114,44 +106,6 @@ def _headline(config: Config, trained: Trained) -> str:
     )
 
 
-def _log_inputs(run: Run, config: Config, prepared: Prepared) -> None:
-    """What went in: choices, sources and features."""
-    table = prepared.table
-    run.params(config.flat())
-    run.params(
-        {
-            "data.rows": len(table.frame),
-            "data.accounts": table.frame["account_id"].nunique(),
-            "data.features": len(table.selection.features),
-            "data.immature_snapshots": len(prepared.immature),
-            "data.until": prepared.until or "everything known",
-            **{
-                f"data.{name}.{fact}": value
-                for name, loaded in prepared.sources.tables.items()
-                for fact, value in (
-                    ("rows", loaded.rows),
-                    ("quarantined", loaded.quarantined),
-                    ("complete_until", loaded.complete_until),
-                )
-            },
-        }
-    )
-    for name, loaded in prepared.sources.tables.items():
-        for file in loaded.lineage:
-            run.dataset(name, file.path, file.sha256, loaded.rows)
-    run.json("validation.json", prepared.sources.report.to_json())
-    run.json("lineage.json", prepared.sources.lineage())
-    run.json("features_left_out.json", dict(table.selection.left_out))
-    run.text(
-        "feature_catalogue.md", catalogue(config.feature_families, config.features.windows_days)
-    )
-    mappings = [source.sql for source in config.sources.values() if source.sql]
-    own = config.features.own_families
-    families = [own[name] for name in config.features.families if name in own]
-    for path in (config.path, *mappings, *families):
-        run.file(path, "config")
-
-
 def _log_leakage(run: Run, leakage: LeakageReport) -> None:
     run.json("leakage_report.json", leakage.to_json())
     run.text("leakage_report.md", markdown(leakage))
@@ -159,7 +113,7 @@ def _log_leakage(run: Run, leakage: LeakageReport) -> None:
 
 def _log(run: Run, config: Config, trained: Trained) -> None:
     evaluation = trained.evaluation
-    _log_inputs(run, config, trained.prepared)
+    log_inputs(run, config, trained.prepared)
     _log_leakage(run, trained.leakage)
     run.json("label_audit.json", trained.labels.to_json())
     run.text("label_audit.md", label_audit.markdown(trained.labels))

@@ -29,7 +29,8 @@ from pipeline.locks import exclusive
 from pipeline.output_files import writing
 from pipeline.tracking.runs import Tracking, open_tracking
 from pipeline.training.choices import model_settings, refuse_one_class, test_snapshots
-from pipeline.training.preparation import open_engine, prepare
+from pipeline.training.inputs import input_tags, log_inputs
+from pipeline.training.preparation import Prepared, open_engine, prepare
 from pipeline.version import released_version
 
 DEVELOPMENT_SNAPSHOTS = 6
@@ -110,7 +111,7 @@ def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tu
     )
     gain = search.gain(chosen, own.raw)
     tuned = Tuned(tuple(done), tuple(snapshots), gain, resumed, journal)
-    _record(tracking, config, tuned)
+    _record(tracking, config, prepared, tuned)
     return tuned
 
 
@@ -190,16 +191,12 @@ def _line(trial: Trial) -> str:
     return json.dumps(asdict(trial)) + "\n"
 
 
-def _record(tracking: Tracking, config: Config, tuned: Tuned) -> None:
-    tags = {
-        "kind": "tuning",
-        "config_sha256": config.digest(),
-        "label": config.label.definition,
-        "horizon_days": str(config.label.horizon_days),
-    }
+def _record(tracking: Tracking, config: Config, prepared: Prepared, tuned: Tuned) -> None:
+    tags = {"kind": "tuning", **input_tags(config)}
     text = "\n".join(lines(tuned))
     name = f"{config.name} tuning"
     with tracking.run(name, tags=tags, description=f"```\n{text}\n```") as run:
+        log_inputs(run, config, prepared)
         run.params({f"best.{key}": value for key, value in tuned.best.settings.items()})
         for trial in tuned.trials:
             so_far = max(t.score.auc for t in tuned.trials[: trial.number + 1])

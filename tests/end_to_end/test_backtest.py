@@ -28,6 +28,8 @@ def test_families_calibrations_and_labels_are_compared(project: Project) -> None
 
     (run,) = re.findall(r"Logged as run (\w+)", done.stdout)
     (found,) = project.folder.glob(f"mlflow/**/{run}/artifacts/backtest.json")
+    lineage = json.loads(found.with_name("lineage.json").read_text())
+    assert all(len(file["sha256"]) == 64 for file in lineage["orders"])
     content = json.loads(found.read_text())
     assert [len(content["earlier"]), len(content["tested"])] == [8, 8]
     assert all(0.5 < label["auc"] < 1 for label in content["labels"])

@@ -167,7 +167,9 @@ def test_the_list_shows_all_accounts_in_order_with_their_figures(browser, page) 
     browser.open(page)
     assert names(browser) == LISTED
     assert status(browser) == "Showing all 5 accounts"
-    assert "tests, as of 2025-01-01; 5 accounts to call of 9 scored" in browser.one("#subtitle").text
+    assert (
+        "tests, as of 2025-01-01; 5 accounts to call of 9 scored" in browser.one("#subtitle").text
+    )
     assert browser.texts("#totals dd") == ["12,425 EUR", "1", "3", "1"]
     first = browser.texts("#rows tr")[0].splitlines()
     for said in ("key account", "Kim", "A", "73.1%", "high", "▲ +23.1 pts", "12,346", "9,025"):

@@ -22,7 +22,8 @@ from pipeline.training.choices import (
     require_order_history,
     test_snapshots,
 )
-from pipeline.training.preparation import open_engine, prepare
+from pipeline.training.inputs import input_tags, log_inputs
+from pipeline.training.preparation import Prepared, open_engine, prepare
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def backtest(config: Config, steps: Steps) -> BackTest:
         without,
     )
     steps.begin("Logging to MLflow")
-    return _record(tracking, config, result)
+    return _record(tracking, config, prepared, result)
 
 
 def lines(found: BackTest) -> list[str]:
@@ -103,16 +104,11 @@ def lines(found: BackTest) -> list[str]:
     ]
 
 
-def _record(tracking: Tracking, config: Config, found: BackTest) -> BackTest:
-    tags = {
-        "kind": "back-test",
-        "config_sha256": config.digest(),
-        "label": config.label.definition,
-        "horizon_days": str(config.label.horizon_days),
-    }
+def _record(tracking: Tracking, config: Config, prepared: Prepared, found: BackTest) -> BackTest:
+    tags = {"kind": "back-test", **input_tags(config)}
     text, subsets = "\n".join(lines(found)), found.ablation.subsets
     with tracking.run(f"{config.name} back-test", tags=tags, description=text) as run:
-        run.params(config.flat())
+        log_inputs(run, config, prepared)
         run.metrics({f"families/auc/{' and '.join(s.families)}": s.auc for s in subsets})
         run.metrics({f"calibration/brier/{way.way}": way.brier for way in found.tested})
         run.metrics({f"calibration/error/{way.way}": way.calibration_error for way in found.tested})
