@@ -211,10 +211,12 @@ def scored(
         )
     names = [feature.name for feature in selection.features]
     features = frame[names].to_numpy(dtype=np.float64)
+    main = request.model.horizon_days
+    by_horizon = request.model.risk_by_horizon(features, names, as_of)
     scores = score_table(
         frame,
-        request.model.risk(features, names, as_of),
-        request.model.risk_by_horizon(features, names, as_of),
+        request.model.risk(features, names, as_of) if main is None else by_horizon[main],
+        by_horizon,
         request.value,
         as_of=as_of,
         horizon_days=config.label.horizon_days,
