@@ -99,8 +99,7 @@ def built(market: Market) -> Table:
     first = pd.Timestamp(last) - pd.DateOffset(months=market.snapshots - 1)
     demo["sources"] = {name: {"path": f"{name}.parquet"} for name in demo["sources"]}
     demo["snapshots"] = {"first": first.date(), "last": last, "every": "month"}
-    demo["label"] |= {"horizon_days": market.horizon_days}
-    demo["label"] |= {"horizons_days": [market.horizon_days]}
+    demo["label"] |= {"horizon_days": market.horizon_days, "horizons_days": [90]}
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(demo), encoding="utf-8")
     config = load_config(path)

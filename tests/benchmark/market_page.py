@@ -50,10 +50,11 @@ def _truth(found: Result) -> Iterator[str]:
     model, best = found["scorers"]["model"], found["scorers"]["truth"]
     yield ""
     yield (
-        f"The gap to the truth is {best['auc'] - model['auc']:.4f} AUC, the larger part of it "
-        "what only the truth can know: who has left already and has not missed an order yet. Among "
-        f"the accounts that have not left it is {best['auc_of_trading']:.4f} against "
-        f"{model['auc_of_trading']:.4f}."
+        f"The gap to the truth is {best['auc'] - model['auc']:.4f} AUC, and "
+        f"{best['auc_of_trading'] - model['auc_of_trading']:.4f} among those who have not left. "
+        "The truth knows what no record tells: the bond itself, who has left already, how long a "
+        "quiet spell will last, each account's own clock. How much of the gap records could close, "
+        "it does not say."
     )
 
 
@@ -70,10 +71,9 @@ def _scorers(found: Result) -> Iterator[str]:
     )
     yield "|---|---:|---:|---:|---:|---|---|"
     for name, figures in found["scorers"].items():
-        risky = figures["brier"] is not None
         yield (
             f"| {name} | {figures['auc']:.4f} | {figures['auc_of_trading']:.4f} "
-            f"| {figures['average_precision']:.4f} | {figures['brier'] if risky else '':.4} "
+            f"| {figures['average_precision']:.4f} | {_number(figures['brier'])} "
             f"| {_list(figures['calibration_errors'])} | {_list(figures['limits'])} |"
         )
     yield ""
@@ -83,6 +83,10 @@ def _scorers(found: Result) -> Iterator[str]:
         if name != "truth"
     )
     yield f"Gain of the model in AUC: {gains}."
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _list(values: list[float] | None) -> str:
