@@ -341,7 +341,7 @@ def sections() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "value", lambda: value_at_stake(of(Market(5_000, 60, 7, snapshots=54)))
     for name, market in {
         "rare": Market(2_000, 36, 2, snapshots=30, horizon_days=180),
-        "frequent": Market(2_000, 36, 2, snapshots=30, horizon_days=14),
+        "frequent": Market(2_000, 36, 2, snapshots=30, horizon_days=7),
         "small": Market(500, 18, 3, snapshots=12),
     }.items():
         yield name, lambda market=market: against_truth(of(market), of(market).predicted())

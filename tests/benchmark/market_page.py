@@ -34,7 +34,7 @@ def page(result: Result) -> str:
             lines += [*section(result[name]), ""]
     others = {
         "rare": "Rare defection: 2,000 accounts, 36 months, a horizon of 180 days",
-        "frequent": "Frequent defection: 2,000 accounts, 36 months, a horizon of 14 days",
+        "frequent": "Frequent defection: 2,000 accounts, 36 months, a horizon of 7 days",
         "small": "A small history: 500 accounts, 18 months",
     }
     for name, title in others.items():
