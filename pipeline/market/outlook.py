@@ -2,11 +2,11 @@
 
 What has been set in motion by a moment counts as seen: the bond, the commitment, the account's own
 clock, the fate of the orders placed, a quiet spell that has begun. What is open is drawn anew many
-times: how the bond wavers, offers, who changes jobs, quiet spells, leaving for good. Only when the
-next order falls due is not drawn: its chance follows from the distribution of the gaps.
+times: how the bond wavers, offers, who changes jobs, quiet spells. Leaving for good, and when the
+next order falls due, are not drawn but weighted by their chances.
 
-An account that has not ordered cannot be told by its orders' problems, so none are drawn. Left
-aside, because it hardly matters within half a year: a successor who leaves again.
+Silence has no orders, so no problems with new orders are drawn. Left aside, because it hardly
+matters within half a year: a successor who leaves again.
 """
 
 from __future__ import annotations
