@@ -57,14 +57,16 @@ def table(evaluation: Evaluation) -> list[str]:
 
 def treated_lines(evaluation: Evaluation) -> list[str]:
     """How many accounts are left out because they were acted on; nothing where none is."""
-    left_out = [evaluation.value(TREATED, COHORT, test) for test in evaluation.tests]
-    if not sum(left_out):
-        return []
-    rows = sum(left_out) + sum(evaluation.value("accounts", COHORT, t) for t in evaluation.tests)
-    return [
-        f"Left out: {sum(left_out):,.0f} of {rows:,.0f} rows of the test snapshots, of accounts "
-        "acted on within the horizon (`backtest.treated`)"
-    ]
+    left_out = sum(evaluation.value(TREATED, COHORT, test) for test in evaluation.tests)
+    kept = sum(evaluation.value("accounts", COHORT, test) for test in evaluation.tests)
+    return left_out_lines(int(left_out), int(left_out + kept))
+
+
+def left_out_lines(treated: int, rows: int) -> list[str]:
+    """How many rows of the test snapshots are of treated accounts; nothing where none is."""
+    says = "acted on within the horizon (`backtest.treated`)"
+    line = f"Left out: {treated:,} of {rows:,} rows of the test snapshots, of accounts {says}"
+    return [line] if treated else []
 
 
 def chance_line(evaluation: Evaluation) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ def acted(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
     project = make_project(tmp_path_factory.mktemp("acted"), market)
     accounts = pd.read_parquet(market / "accounts.parquet")["account_id"].sort_values()
     with_outcomes(project, [f"{account},,call,2025-09-02,,R1,price" for account in accounts[:100]])
+    shutil.copy(project.folder / "outcomes.csv", project.folder / "september.csv")
     project.change(
         sources={
             **{
@@ -53,6 +57,28 @@ def test_the_next_training_leaves_treated_accounts_out_and_says_how_many(acted) 
     assert set(marked["as_of"].astype(str)) == {"2025-07-01", "2025-08-01", "2025-09-01"}
     tests = table[table["as_of"].isin(pd.to_datetime(["2025-08-01", "2025-09-01"]))]
     assert line.startswith(f"Left out: {tests['treated'].sum()} of {len(tests)} rows")
+
+
+@pytest.mark.slow
+def test_a_back_test_leaves_them_out_of_every_comparison(acted, tmp_path, market) -> None:
+    project = make_project(tmp_path, market)
+    project.change(
+        sources={
+            "orders": {"path": str(market / "orders.parquet")},
+            "outcomes": {"path": str(acted.folder / "september.csv")},
+        },
+        features={"windows_days": [90, 365]},
+        snapshots={"first": date(2025, 1, 1), "last": date(2026, 1, 1)},
+        model={"trees": 10, "jobs": 1},
+        backtest={"last": 1, "treated": "leave_out_everywhere"},
+    )
+    done = project.defection("backtest")
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"Left out: (\d+) of (\d+) rows of the test snapshots", done.stdout)
+    assert found is not None
+    left_out, rows = map(int, found.groups())
+    assert 0 < left_out < rows
+    assert f"| 2025-09-01 to 2025-09-01 | {rows - left_out} |" in done.stdout
 
 
 def scored(project: Project, as_of: str, revision: int = 1) -> pd.DataFrame:

@@ -24,11 +24,16 @@ from pipeline.training.choices import (
 )
 from pipeline.training.inputs import input_tags, log_inputs
 from pipeline.training.preparation import Prepared, open_engine, prepare
+from pipeline.training.reporting import left_out_lines
 
 
 @dataclass(frozen=True)
 class BackTest:
-    """What was found. earlier: each way to calibrate before the tests; tested: at them."""
+    """What was found.
+
+    earlier: each way to calibrate before the tests; tested: at them. rows: at the tests; treated:
+    of these, left out of what is measured.
+    """
 
     tests: tuple[date, ...]
     ablation: Ablation
@@ -36,6 +41,8 @@ class BackTest:
     tested: Sequence[WayRecord]
     labels: Sequence[LabelRecord]
     without: Mapping[str, str]
+    rows: int
+    treated: int
     run_id: str = ""
 
 
@@ -73,6 +80,8 @@ def backtest(config: Config, steps: Steps) -> BackTest:
         calibration.way_records(out_of_time.untreated(), tests),
         records,
         without,
+        len(out_of_time.at(*tests)),
+        int(out_of_time.at(*tests).treated.sum()),
     )
     steps.begin("Logging to MLflow")
     return _record(tracking, config, prepared, result)
@@ -83,6 +92,7 @@ def lines(found: BackTest) -> list[str]:
     tests = ", ".join(map(str, found.tests))
     return [
         f"Test snapshots: {tests}. All out of time; means over snapshots.",
+        *left_out_lines(found.treated, found.rows),
         "",
         "## Feature families",
         "",
