@@ -470,3 +470,18 @@ def test_nonsense_labels_are_not_predicted() -> None:
         parts = [found.at(split.snapshot) for split in found.splits]
         areas += [measures.auc(part.label, part.raw) for part in parts]
     assert np.mean(areas) == pytest.approx(0.5, abs=0.01)
+
+
+def test_rows_that_lie_side_by_side_are_not_copied() -> None:
+    dataset = market(3, accounts=60)
+    dataset = dataset.rows(dataset.order())
+    latest = dataset.as_of.max()
+    for mask in (dataset.as_of < latest, dataset.as_of == latest, dataset.order()):
+        part = dataset.rows(mask)
+        assert np.shares_memory(part.features, dataset.features)
+        assert np.array_equal(part.features, dataset.features[mask], equal_nan=True)
+        assert part.account.tolist() == dataset.account[mask].tolist()
+    for mask in (dataset.label == 1, dataset.order()[::-1], dataset.label == 2):
+        part = dataset.rows(mask)
+        assert np.array_equal(part.features, dataset.features[mask], equal_nan=True)
+        assert part.label.tolist() == dataset.label[mask].tolist()
