@@ -142,8 +142,18 @@ class RiskModel:
 
     def _columns(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
         """The columns of the trees, in their order; FeatureMismatch where they cannot be had."""
+        if features.ndim != 2 or features.shape[1] != len(names):
+            raise FeatureMismatch(
+                f"features have shape {features.shape}, but {len(names)} names are given"
+            )
+        self.require(names, len(features))
         position = {name: i for i, name in enumerate(names)}
-        missing = [name for name in self.names if name not in position]
+        return features[:, [position[name] for name in self.names]]
+
+    def require(self, names: Sequence[str], accounts: int) -> None:
+        """Raise FeatureMismatch where so many accounts with features `names` cannot be scored."""
+        there = set(names)
+        missing = [name for name in self.names if name not in there]
         if missing:
             further = [name for name in names if name not in self.names]
             raise FeatureMismatch(
@@ -151,17 +161,12 @@ class RiskModel:
                 f"there but not in the model: {_some(further)}. Score with the configuration that "
                 "the model was trained with, or retrain."
             )
-        if features.ndim != 2 or features.shape[1] != len(names):
+        if 0 < accounts < self.smallest_cohort * SMALLEST_COHORT_SHARE:
             raise FeatureMismatch(
-                f"features have shape {features.shape}, but {len(names)} names are given"
-            )
-        if 0 < len(features) < self.smallest_cohort * SMALLEST_COHORT_SHARE:
-            raise FeatureMismatch(
-                f"{len(features)} accounts are too few: the model compares all accounts of a "
+                f"{accounts} accounts are too few: the model compares all accounts of a "
                 f"snapshot with each other, and learned from {self.smallest_cohort} or more. Give "
                 "it the whole cohort; if that has shrunk so much, retrain."
             )
-        return features[:, [position[name] for name in self.names]]
 
     def save(self, folder: Path) -> dict[str, str]:
         """Write all files into the existing `folder`; return the SHA-256 of each by name."""

@@ -181,11 +181,15 @@ def score(
     replay: Annotated[
         bool, typer.Option("--replay", help="Allow a date that the model's labels reach beyond.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be read and written; write nothing.")
+    ] = False,
 ) -> None:
     """Score the accounts of a snapshot and publish the ranked list."""
-    from pipeline.commands import run_score
+    from pipeline.commands import run_dry_run, run_score
 
-    run_score(_config(config), day(as_of), model, replay=replay)
+    run = run_dry_run if dry_run else run_score
+    run(_config(config), day(as_of), model, replay=replay)
 
 
 @app.command(epilog="Example: `defection explain --account A000836 --as-of 2026-01-01`")

@@ -214,6 +214,17 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
     return publication
 
 
+def run_dry_run(config: Config, as_of: date, model: str, *, replay: bool) -> None:
+    """Print what `run_score` would read and write; writes nothing."""
+    from pipeline.scoring.dry_run import dry_run, lines
+
+    with console.steps() as steps:
+        found = dry_run(config, steps, as_of, model, replay=replay)
+    for line in lines(found):
+        console.say(line)
+    _say_left_out(found.read.selection.left_out)
+
+
 def run_explain(config: Config, account: str, as_of: date, model: str) -> None:
     """Print all that is known of one account at a snapshot; writes nothing."""
     from pipeline.scoring.explain import explain

@@ -42,6 +42,16 @@ def writing(place: Path) -> Iterator[None]:
         ) from error
 
 
+def require_writable(place: Path) -> None:
+    """Raise CannotWrite where nothing could be written under `place`, as far as a look can tell."""
+    standing = next(path for path in (place, *place.absolute().parents) if path.exists())
+    with writing(place):
+        if not standing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "", str(standing))
+        if not os.access(standing, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "", str(standing))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text; the file appears whole or not at all."""
     with _beside(path) as temporary:

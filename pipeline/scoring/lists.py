@@ -16,6 +16,9 @@ from pipeline.scoring.spreadsheet import write_spreadsheet
 from pipeline.sources import Sources
 from pipeline.tables.label_definitions import label_of
 
+LISTS = ("call_list.csv", "call_list.xlsx", "call_list.html")
+"""The files that `write_lists` writes."""
+
 
 def write_lists(
     folder: Path,
@@ -32,8 +35,9 @@ def write_lists(
     scored: accounts of the cohort.
     """
     rows = pa.concat_tables([listed, lost])
-    write_call_list(folder / "call_list.csv", rows)
-    write_spreadsheet(folder / "call_list.xlsx", rows, as_of)
+    for_spreadsheets, workbook, page = (folder / name for name in LISTS)
+    write_call_list(for_spreadsheets, rows)
+    write_spreadsheet(workbook, rows, as_of)
     accounts = rows["account_id"].to_pylist()
     resolutions = "resolved_at" in sources.provided().get("complaints", ())
     about = About(
@@ -45,4 +49,4 @@ def write_lists(
         scored=scored,
     )
     past = past_months(engine, accounts, as_of, resolutions=resolutions)
-    write_page(folder / "call_list.html", rows, past, about)
+    write_page(page, rows, past, about)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.locks import exclusive
-from pipeline.output_files import writing
+from pipeline.output_files import require_writable, writing
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"
@@ -33,6 +33,14 @@ class Publication:
     folder: Path
     manifest: Mapping[str, Any]
     new: bool
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Where a publication would lie, or lies already, `published` from the same inputs."""
+
+    folder: Path
+    published: bool
 
 
 def publish(
@@ -48,9 +56,18 @@ def publish(
     returns further entries of the manifest. Errors: TryAgain while another job publishes,
     CannotWrite when the disk is full or read-only; then nothing is published.
     """
-    place = root / f"as_of={as_of}" / f"model_version={model_version}"
+    place = _place(root, as_of, model_version)
     with writing(root), exclusive(root / ".lock", f"publishing scores as of {as_of}"):
         return _publish(root, place, inputs, write)
+
+
+def planned(root: Path, as_of: date, model_version: int, inputs: Mapping[str, Any]) -> Planned:
+    """What `publish` would do now, without the lock and without writing anything.
+
+    CannotWrite where that can be told by looking.
+    """
+    require_writable(root)
+    return _planned(_place(root, as_of, model_version), _sha256(inputs))
 
 
 def newest_before(root: Path, as_of: date) -> Path | None:
@@ -82,14 +99,12 @@ def _publish(
     unfinished = root / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
     fingerprint = _sha256(inputs)
-    revisions = _revisions(place)
+    plan = _planned(place, fingerprint)
     unfinished.mkdir(parents=True)
     try:
-        if revisions:
-            manifest = read_manifest(revisions[-1])
-            if manifest["inputs_sha256"] == fingerprint:
-                _point_latest(root, revisions[-1])  # a job killed just before it had not
-                return Publication(revisions[-1], manifest, new=False)
+        if plan.published:
+            _point_latest(root, plan.folder)  # a job killed just before it had not
+            return Publication(plan.folder, read_manifest(plan.folder), new=False)
         folder = Path(tempfile.mkdtemp(dir=unfinished))
         folder.chmod(0o755)
         began = datetime.now(UTC)
@@ -104,15 +119,26 @@ def _publish(
         _write_json(folder / MANIFEST, manifest)
         for file in (*folder.iterdir(), folder):
             _flush(file)
-        number = 1 + (_revision(revisions[-1]) if revisions else 0)
-        target = place / f"revision={number}"
         place.mkdir(parents=True, exist_ok=True)
-        folder.rename(target)
+        folder.rename(plan.folder)
         _flush(place)
-        _point_latest(root, target)
+        _point_latest(root, plan.folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return Publication(target, manifest, new=True)
+    return Publication(plan.folder, manifest, new=True)
+
+
+def _place(root: Path, as_of: date, model_version: int) -> Path:
+    return root / f"as_of={as_of}" / f"model_version={model_version}"
+
+
+def _planned(place: Path, fingerprint: str) -> Planned:
+    """The newest revision if it has this fingerprint, else the next."""
+    revisions = _revisions(place)
+    if revisions and read_manifest(revisions[-1])["inputs_sha256"] == fingerprint:
+        return Planned(revisions[-1], published=True)
+    number = 1 + (_revision(revisions[-1]) if revisions else 0)
+    return Planned(place / f"revision={number}", published=False)
 
 
 def _revisions(place: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from models import risk_model, value_at_stake
 from models.risk_model import RiskModel
 from models.value_at_stake import ValueAtStake
 from pipeline.config import Config
+from pipeline.config.form import PostgresqlConfig
 from pipeline.config.playbook import Playbook, load_playbook
 from pipeline.console import Steps
 from pipeline.engines import Engine
@@ -35,8 +36,14 @@ from pipeline.scoring.database import require_database, write_to_database
 from pipeline.scoring.earlier import earlier_risk
 from pipeline.scoring.effects import effects
 from pipeline.scoring.listing import listed_rows, with_list_status
-from pipeline.scoring.lists import write_lists
-from pipeline.scoring.publication import Publication, newest_before, publish, read_manifest
+from pipeline.scoring.lists import LISTS, write_lists
+from pipeline.scoring.publication import (
+    MANIFEST,
+    Publication,
+    newest_before,
+    publish,
+    read_manifest,
+)
 from pipeline.scoring.reason_columns import with_reasons
 from pipeline.scoring.reasons import explained
 from pipeline.scoring.score_table import score_table, shown_values
@@ -47,6 +54,9 @@ from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
 from pipeline.version import code_version, released_version
 from pipeline.wording import counted, listed
+
+FILES = ("scores.parquet", "features.parquet", *LISTS, MANIFEST)
+"""What a publication holds."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,26 @@ class Request:
         return max(self.model.label_end, date.fromisoformat(years) if years else date.min)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """All that is read before an account is scored.
+
+    root: the folder of publications. inputs: what decides the content; see `publish`.
+    """
+
+    request: Request
+    sources: Sources
+    selection: Selection
+    root: Path
+    inputs: Mapping[str, Any]
+
+    @property
+    def sink(self) -> PostgresqlConfig | None:
+        """The table that the scores also go to; none for a replay, which is no publication."""
+        is_replay = self.request.as_of < self.request.learned_until
+        return None if is_replay else self.request.config.scoring.postgresql
+
+
 def score(
     config: Config, steps: Steps, as_of: date, model: str = "champion", *, replay: bool = False
 ) -> Publication:
@@ -81,6 +111,29 @@ def score(
     model: an alias or a version number. replay: allow an `as_of` that the model's training labels
     reach beyond. Errors: ConfigError for an unknown model, one trained for another label, or an
     `as_of` before the end of its labels; DataError for sources that are stale at `as_of`.
+    """
+    with open_engine(config) as engine:
+        ready = prepared(engine, config, steps, as_of, model, replay=replay)
+        steps.begin("Scoring and publishing")
+        publication = publish(
+            ready.root,
+            as_of,
+            ready.request.version,
+            ready.inputs,
+            lambda folder: _write(folder, engine, ready.sources, ready.request),
+        )
+    if ready.sink is not None:
+        steps.begin("Writing to PostgreSQL")
+        write_to_database(ready.sink, publication.folder)
+    return publication
+
+
+def prepared(
+    engine: DuckDBEngine, config: Config, steps: Steps, as_of: date, model: str, *, replay: bool
+) -> Prepared:
+    """Find the model and read the sources into the engine; nothing is written.
+
+    Arguments and errors: as for `score`.
     """
     require_database(config.scoring.postgresql)
     steps.begin("Finding the model")
@@ -93,37 +146,24 @@ def score(
             "Score a later date, or pass --replay to see knowingly what it says of the past."
         )
     root = config.output / ("scores" if as_of >= until else "replays")
-    with open_engine(config) as engine:
-        steps.begin("Reading the sources")
-        sources, selection = sources_for(engine, request)
-        previous = newest_before(root, as_of)
-        acted_on = lists_acted_on(engine, root, as_of, config.scoring.cooldown_days)
-        request = replace(request, previous=previous, acted_on=acted_on)
-        inputs = {
-            "as_of": str(as_of),
-            "config_sha256": config.digest(),
-            "features_sha256": selection.digest(),
-            "model_version": request.version,
-            "model_sha256": dict(request.model_sha256),
-            "playbook_sha256": request.playbook.sha256,
-            "previous_sha256": _sha256_of(previous),
-            "acted_on_sha256": {str(day): _sha256_of(found) for day, found in acted_on.items()},
-            "program": released_version(),
-            "sources": sources.lineage(),
-        }
-        steps.begin("Scoring and publishing")
-        publication = publish(
-            root,
-            as_of,
-            request.version,
-            inputs,
-            lambda folder: _write(folder, engine, sources, request),
-        )
-    sink = config.scoring.postgresql
-    if sink is not None and as_of >= until:  # a replay is no publication
-        steps.begin("Writing to PostgreSQL")
-        write_to_database(sink, publication.folder)
-    return publication
+    steps.begin("Reading the sources")
+    sources, selection = sources_for(engine, request)
+    previous = newest_before(root, as_of)
+    acted_on = lists_acted_on(engine, root, as_of, config.scoring.cooldown_days)
+    inputs = {
+        "as_of": str(as_of),
+        "config_sha256": config.digest(),
+        "features_sha256": selection.digest(),
+        "model_version": request.version,
+        "model_sha256": dict(request.model_sha256),
+        "playbook_sha256": request.playbook.sha256,
+        "previous_sha256": _sha256_of(previous),
+        "acted_on_sha256": {str(day): _sha256_of(found) for day, found in acted_on.items()},
+        "program": released_version(),
+        "sources": sources.lineage(),
+    }
+    request = replace(request, previous=previous, acted_on=acted_on)
+    return Prepared(request, sources, selection, root, inputs)
 
 
 def requested(config: Config, as_of: date, model: str) -> Request:
@@ -156,6 +196,15 @@ def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Select
     selection = selected_features(config, sources)
     _refuse_other_definitions(config, selection, request.model, request.version)
     return sources, selection
+
+
+def require_accounts(config: Config, as_of: date, accounts: int) -> None:
+    """DataError where the cohort has no accounts."""
+    if not accounts:
+        raise DataError(
+            f"No account has an order in the {config.cohort.days} days before {as_of}: there is "
+            "nobody to score. Check the date and `cohort.days`."
+        )
 
 
 def _sha256_of(publication: Path | None) -> str | None:
@@ -204,11 +253,7 @@ def scored(
     last_touch = Last(touches) if "touches" in sources.tables else None
     shown = {**shown_values(last_touch), **last_action(engine, config.scoring.cooldown_days)}
     frame = snapshot_features(engine, config, selection, as_of, besides=shown)
-    if frame.empty:
-        raise DataError(
-            f"No account has an order in the {config.cohort.days} days before {as_of}: there is "
-            "nobody to score. Check the date and `cohort.days`."
-        )
+    require_accounts(config, as_of, len(frame))
     names = [feature.name for feature in selection.features]
     features = frame[names].to_numpy(dtype=np.float64)
     main = request.model.horizon_days

@@ -1,0 +1,75 @@
+"""What `score` would read and write now, told without writing anything or taking its lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from pipeline.config import Config
+from pipeline.console import Steps
+from pipeline.output_files import short
+from pipeline.scoring.publication import Planned, planned
+from pipeline.scoring.score import FILES, Prepared, prepared, require_accounts
+from pipeline.tables.cohort import make_active_cohort
+from pipeline.training.preparation import open_engine
+from pipeline.wording import counted
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What was read, where it would be published, and how many accounts the cohort has."""
+
+    read: Prepared
+    plan: Planned
+    accounts: int
+
+
+def dry_run(
+    config: Config, steps: Steps, as_of: date, model: str = "champion", *, replay: bool = False
+) -> DryRun:
+    """Do what `score` does before its lock: find the model, read the sources, count the cohort.
+
+    Arguments and errors: as for `score`, but for what only trying can tell: another job's lock, a
+    full disk, a PostgreSQL server that does not answer.
+    """
+    with open_engine(config) as engine:
+        read = prepared(engine, config, steps, as_of, model, replay=replay)
+        plan = planned(read.root, as_of, read.request.version, read.inputs)
+        steps.begin("Counting the cohort")
+        make_active_cohort(engine, "cohort", [as_of], config.cohort.days)
+        ((accounts,),) = engine.rows("SELECT COUNT(*) FROM cohort")
+    require_accounts(config, as_of, accounts)
+    read.request.model.require([f.name for f in read.selection.features], accounts)
+    return DryRun(read, plan, accounts)
+
+
+def lines(found: DryRun) -> Iterator[str]:
+    """The answer as text."""
+    read, request = found.read, found.read.request
+    config = request.config
+    yield f"Dry run of {config.name} as of {request.as_of}: nothing is written."
+    yield "Would read"
+    for name, table in read.sources.tables.items():
+        aside = f", {table.quarantined:,} set aside" if table.quarantined else ""
+        until = f", complete until {table.complete_until:%Y-%m-%d %H:%M}" if table.is_event else ""
+        yield f"  {name:<14}{counted(table.rows, 'row')}{aside}{until}"
+        yield from (f"    {file.path}" for file in table.lineage)
+    yield f"  {'model':<14}version {request.version} of {config.tracking.model_name}"
+    before = short(request.previous) if request.previous else "there is none"
+    yield f"  {'list before':<14}{before}"
+    yield f"Would score {counted(found.accounts, 'account')}"
+    if found.plan.published:
+        yield f"Would publish nothing: already published, from the same inputs: {_place(found)}"
+    else:
+        yield f"Would write {_place(found)}"
+        yield from (f"  {name}" for name in FILES)
+    if read.sink is not None:
+        yield (
+            f"Would replace the rows of {request.as_of} and version {request.version} in the table "
+            f"{read.sink.table} of the PostgreSQL server that {read.sink.url_variable} names"
+        )
+
+
+def _place(found: DryRun) -> str:
+    return short(found.plan.folder)
