@@ -36,6 +36,9 @@ def commands() -> str:
         "",
         root.epilog,
     ]
+    parts += ["", "## Before the command", "", "Example: `defection --log json history`"]
+    parts += ["", "| option | default | |", "|---|---|---|"]
+    parts += [_row(option) for option in root.params if option.name != "help"]
     for name, command in root.commands.items():
         parts += ["", f"## defection {name}", "", command.help, "", command.epilog]
         options = [option for option in command.params if option.name != "help"]

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _USAGE = 64
 _BUG = 70
+_INTERRUPTED = 130
 _MODEL_EXITS: dict[type[Exception], int] = {
     model_errors.ModelLibraryMissing: 69,
     model_errors.DamagedModel: 65,
@@ -42,9 +44,20 @@ app = typer.Typer(
 )
 
 
+class LogForm(StrEnum):
+    """What standard error is written for: people, or programs."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    log: Annotated[
+        LogForm,
+        typer.Option("--log", help="`json`: standard error has one JSON object a line and step."),
+    ] = LogForm.TEXT,
 ) -> None:
     """Options that stand before the command."""
 
@@ -244,7 +257,24 @@ def ui(config: ConfigPath = DEFAULT_CONFIG) -> None:
 def main() -> None:
     """Run the command line; every error ends in a message and an exit code, not a traceback."""
     arguments = sys.argv[1:]
-    sys.exit(_run(arguments, debug="--debug" in arguments[:1]))
+    options, command = _before_command(arguments)
+    if f"--log={LogForm.JSON}" in options:
+        console.log_as_json(command)
+    sys.exit(_run(arguments, debug="--debug" in options))
+
+
+def _before_command(arguments: list[str]) -> tuple[list[str], str]:
+    """The options before the command, `--log json` as one word, and the command, if there is one.
+
+    Read before the command line is understood: it may be what cannot be.
+    """
+    options: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            return options, word
+        options.append(f"{word}={next(words, '')}" if word == "--log" else word)
+    return options, ""
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
@@ -261,26 +291,31 @@ def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
     except DefectionError as error:
         if debug:
             raise
-        console.complain(f"defection: {error}")
+        console.fail(str(error), error.exit_code)
         return error.exit_code
     except model_errors.ModelError as error:
         if debug:
             raise
-        console.complain(f"defection: {error}")
-        return _MODEL_EXITS.get(type(error), _BUG)
+        code = _MODEL_EXITS.get(type(error), _BUG)
+        console.fail(str(error), code)
+        return code
     except KeyboardInterrupt:
-        console.complain("defection: interrupted; nothing half-made was published.")
-        return 130
+        console.fail("interrupted; nothing half-made was published.", _INTERRUPTED)
+        return _INTERRUPTED
     except Exception as error:
         if debug:
             raise
         if hasattr(error, "format_message"):  # the command line could not be understood
-            console.complain(f"defection: {error.format_message()}")
-            console.complain("Try `defection --help`, or `defection COMMAND --help`.")
+            console.fail(
+                f"{error.format_message()}\nTry `defection --help`, or `defection COMMAND --help`.",
+                _USAGE,
+            )
             return _USAGE
-        console.complain(
-            f"defection: {type(error).__name__}: {error}\n"
-            "This is a bug of ours. Run again with `defection --debug ...` and report what it says."
+        console.fail(
+            f"{type(error).__name__}: {error}\n"
+            "This is a bug of ours. Run again with `defection --debug ...` and report what it "
+            "says.",
+            _BUG,
         )
         return _BUG
     return result if isinstance(result, int) else 0

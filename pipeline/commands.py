@@ -103,6 +103,7 @@ def run_features(
             whole_cohort=whole_cohort,
             progress=steps.detail("Building features"),
         )
+        steps.know(as_of=as_of, rows=len(frame))
     path = out or _place(config, f"features_{as_of}", only)
     write_parquet(path, frame)
     console.say(
@@ -118,6 +119,7 @@ def run_train(config: Config, until: date | None) -> Registered:
 
     with console.steps() as steps:
         registered = train(config, steps, until)
+        steps.know(version=registered.version)
     trained = registered.trained
     frame = trained.prepared.table.frame
     console.say(

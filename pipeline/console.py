@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.step_log import StepLog
+
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+_log: StepLog | None = None  # where `--log json` was given
 
 
 def say(text: str = "") -> None:
@@ -16,8 +20,29 @@ def say(text: str = "") -> None:
     print(text)
 
 
+def log_as_json(command: str) -> None:
+    """Let standard error have one JSON object a line from now on; see `pipeline.step_log`."""
+    global _log
+    _log = StepLog(command, _print_error)
+
+
 def complain(text: str) -> None:
-    """Print an error or a warning, never wrapped, so that paths can be copied."""
+    """Print a warning, never wrapped, so that paths can be copied."""
+    if _log is None:
+        _print_error(text)
+    else:
+        _log.warn(text)
+
+
+def fail(text: str, exit_code: int) -> None:
+    """Print the error that ends the program with `exit_code`, never wrapped."""
+    if _log is None:
+        _print_error(f"defection: {text}")
+    else:
+        _log.fail(text, exit_code)
+
+
+def _print_error(text: str) -> None:
     print(text, file=sys.stderr)
 
 
@@ -47,10 +72,33 @@ class Steps:
 
         return show
 
+    def know(self, **facts: object) -> None:
+        """What is known by now, such as as_of, version and rows; the JSON log says it."""
+
+
+class LoggedSteps(Steps):
+    """The same as lines of JSON."""
+
+    def __init__(self, log: StepLog) -> None:
+        super().__init__(None)
+        self._log = log
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        """A new step; the one before it is done."""
+        self._log.begin(what)
+
+    def know(self, **facts: object) -> None:
+        """Say these in every line from now on."""
+        self._log.know(**facts)
+
 
 @contextmanager
 def steps() -> Iterator[Steps]:
-    """Show progress on standard error while the block runs, if that is a terminal."""
+    """Show progress on standard error while the block runs, if that is a terminal or logged."""
+    if _log is not None:
+        yield LoggedSteps(_log)
+        _log.end()
+        return
     if not sys.stderr.isatty():
         yield Steps(None)
         return

@@ -39,6 +39,7 @@ def dry_run(
         steps.begin("Counting the cohort")
         make_active_cohort(engine, "cohort", [as_of], config.cohort.days)
         ((accounts,),) = engine.rows("SELECT COUNT(*) FROM cohort")
+        steps.know(rows=accounts)
     require_accounts(config, as_of, accounts)
     read.request.model.require([f.name for f in read.selection.features], accounts)
     return DryRun(read, plan, accounts)

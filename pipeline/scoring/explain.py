@@ -71,8 +71,10 @@ def explain(
     account: its id. model: an alias or a version number. Errors: as for `score`; DataError where
     the account is not in the cohort, UsageError where no source has it.
     """
+    steps.know(as_of=as_of)
     steps.begin("Finding the model")
     request = requested(config, as_of, model)
+    steps.know(version=request.version)
     request = replace(request, previous=newest_before(config.output / "scores", as_of))
     with open_engine(config) as engine:
         steps.begin("Reading the sources")

@@ -122,6 +122,7 @@ def score(
             ready.inputs,
             lambda folder: _write(folder, engine, ready.sources, ready.request),
         )
+    steps.know(rows=publication.manifest["rows"]["scores"])
     if ready.sink is not None:
         steps.begin("Writing to PostgreSQL")
         write_to_database(ready.sink, publication.folder)
@@ -135,9 +136,11 @@ def prepared(
 
     Arguments and errors: as for `score`.
     """
+    steps.know(as_of=as_of)
     require_database(config.scoring.postgresql)
     steps.begin("Finding the model")
     request = requested(config, as_of, model)
+    steps.know(version=request.version)
     until = request.learned_until
     if as_of < until and not replay:
         raise ConfigError(

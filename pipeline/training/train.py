@@ -37,6 +37,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     require_order_history(config)
     with open_engine(config) as engine:
         prepared = prepare(engine, config, steps, until)
+        steps.know(rows=len(prepared.table.frame))
         dataset = prepared.table.dataset()
         refuse_one_class(dataset)
         tests = test_snapshots(config, dataset)
