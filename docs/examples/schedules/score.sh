@@ -1,0 +1,33 @@
+#!/bin/sh
+# Validates and scores the snapshot of today. Tries again while another job holds the lock (exit
+# code 75) or a server is away (69), logs one JSON object a line, and mails its end when it fails.
+set -eu
+
+CONFIG=${CONFIG:-/etc/defection/config.yaml}
+LOG=${LOG:-/var/log/defection/score.log}
+MAIL_TO=${MAIL_TO:-sales-data@example.com}
+AS_OF=${AS_OF:-$(date -u +%F)}
+TRIES=${TRIES:-6}
+WAIT_SECONDS=${WAIT_SECONDS:-600}
+
+run() {
+    defection --log json validate --config "$CONFIG" || return
+    defection --log json score --config "$CONFIG" --as-of "$AS_OF"
+}
+
+code=0
+while :; do
+    code=0
+    run >>"$LOG" 2>&1 || code=$?
+    TRIES=$((TRIES - 1))
+    case "$code" in
+        69 | 75) [ "$TRIES" -gt 0 ] || break ;;
+        *) break ;;
+    esac
+    sleep "$WAIT_SECONDS"
+done
+
+if [ "$code" -ne 0 ]; then
+    tail -n 40 "$LOG" | mail -s "Call list of $AS_OF: exit code $code" "$MAIL_TO"
+fi
+exit "$code"
