@@ -178,6 +178,20 @@ def promote(
     run_promote(_config(config), version, by, reason)
 
 
+@app.command(
+    epilog="Example: `defection rollback --by 'A. Reviewer' --reason 'lists of version 4 look odd'`"
+)
+def rollback(
+    by: Annotated[str, typer.Option(help="Who decides.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Put the champion before this one into use again, and record who decided it and why."""
+    from pipeline.commands import run_rollback
+
+    run_rollback(_config(config), by, reason)
+
+
 @app.command(epilog="Example: `defection history --config configs/demo.yaml`")
 def history(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Print who promoted which version when, and why."""

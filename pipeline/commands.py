@@ -28,6 +28,7 @@ from pipeline.training.preparation import open_engine, prepare
 
 if TYPE_CHECKING:
     from pipeline.scoring.publication import Publication
+    from pipeline.tracking.registry import Promotion
     from pipeline.training.record import Registered
 
 _SHOWN = 10  # accounts of a list that the terminal shows
@@ -174,11 +175,20 @@ def run_tune(config: Config, trials: int, seconds: float | None) -> None:
 
 def run_promote(config: Config, version: str, by: str, reason: str) -> None:
     """Make a version the champion and record who and why."""
-    promotion = open_tracking(config).registry.promote(version, by, reason)
+    _say_champion(config, open_tracking(config).registry.promote(version, by, reason))
+
+
+def run_rollback(config: Config, by: str, reason: str) -> None:
+    """Put the champion before into use again and record who and why."""
+    _say_champion(config, open_tracking(config).registry.rollback(by, reason))
+
+
+def _say_champion(config: Config, promotion: Promotion) -> None:
     before = f", in place of version {promotion.previous}" if promotion.previous else ""
+    again = " again" if promotion.rollback else ""
     console.say(
-        f"Version {promotion.version} of {config.tracking.model_name} is now the champion{before}. "
-        f"By {promotion.by}: {promotion.reason}"
+        f"Version {promotion.version} of {config.tracking.model_name} is now the champion{again}"
+        f"{before}. By {promotion.by}: {promotion.reason}"
     )
 
 
@@ -190,7 +200,8 @@ def run_history(config: Config) -> None:
     for entry in promotions:
         console.say(
             f"{entry.number:>3}  {entry.at}  version {entry.version}"
-            f"{f' after {entry.previous}' if entry.previous else ''}  {entry.by}: {entry.reason}"
+            f"{f' after {entry.previous}' if entry.previous else ''}"
+            f"{', rolled back' if entry.rollback else ''}  {entry.by}: {entry.reason}"
         )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +44,10 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class Promotion:
-    """One move of the champion alias. previous: None for the first; at: UTC, ISO 8601, seconds."""
+    """One move of the champion alias. previous: None for the first; at: UTC, ISO 8601, seconds.
+
+    rollback: whether it went back to the champion that `previous` had replaced.
+    """
 
     number: int
     version: int
@@ -52,6 +55,7 @@ class Promotion:
     by: str
     reason: str
     at: str
+    rollback: bool = False
 
 
 class Registry:
@@ -148,6 +152,18 @@ class Registry:
         ConfigError when there is no such version or it is in use already, CheckFailed when a
         measure of its run is not a number.
         """
+        return self._use(lambda: version, by, reason, rollback=False)
+
+    def rollback(self, by: str, reason: str) -> Promotion:
+        """Put the champion that the present one replaced into use again; recorded as a promotion.
+
+        Once more goes back further. Raises as `promote`, and ConfigError without a champion before.
+        """
+        return self._use(self._replaced, by, reason, rollback=True)
+
+    def _use(
+        self, choose: Callable[[], int | str], by: str, reason: str, *, rollback: bool
+    ) -> Promotion:
         said = {"by": by.strip(), "reason": reason.strip()}
         for what, text in said.items():
             if not 0 < len(text) <= _TEXT_LIMIT or not text.isprintable():
@@ -157,7 +173,7 @@ class Registry:
                 )
         self._registered()  # before the lock, whose file would make the folder
         with exclusive(self._store.folder / ".promotion.lock", "promoting a model", _LOCK_SECONDS):
-            chosen = self.resolve(version)
+            chosen = self.resolve(choose())
             aliases = self._registered().aliases
             previous = int(aliases[CHAMPION]) if CHAMPION in aliases else None
             if previous == chosen.version:
@@ -173,9 +189,21 @@ class Registry:
                 by=said["by"],
                 reason=said["reason"],
                 at=datetime.now(UTC).isoformat(timespec="seconds"),
+                rollback=rollback,
             )
             self._move_champion(promotion, CHALLENGER in chosen.aliases)
         return promotion
+
+    def _replaced(self) -> int:
+        """The version that was in use when the present champion was promoted last."""
+        champion = self.resolve(CHAMPION).version
+        for past in reversed(self.history()):
+            if past.version == champion and past.previous and not past.rollback:
+                return past.previous
+        raise ConfigError(
+            f"Version {champion} of {self._name} is the first champion: there is none to go back "
+            "to. Promote another version: defection promote --version N --by NAME --reason TEXT"
+        )
 
     def _move_champion(self, promotion: Promotion, was_challenger: bool) -> None:
         # Recorded first: a job killed in between leaves a record too many, never an alias that

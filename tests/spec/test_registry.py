@@ -314,6 +314,35 @@ def test_promotions_move_the_champion_and_are_remembered(
     assert registry.history() == [first, second]
 
 
+def test_a_rollback_goes_to_the_champion_before_and_once_more_further_back(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    registry = model_of(tracking, "rolled", model_folder, versions=3)
+    for version in (1, 2, 3):
+        registry.promote(version, "A. Analyst", f"{version} is better")
+    for expected, before in ((2, 3), (1, 2)):
+        back = registry.rollback("B. Boss", "odd lists")
+        assert (back.version, back.previous, back.rollback) == (expected, before, True)
+        assert registry.resolve("champion").version == expected
+    with pytest.raises(ConfigError, match="Version 1 of rolled is the first champion"):
+        registry.rollback("B. Boss", "further")
+    registry.promote(3, "A. Analyst", "mended")
+    assert registry.rollback("B. Boss", "not mended").version == 1
+    assert [(p.version, p.rollback) for p in registry.history()] == [
+        (1, False), (2, False), (3, False), (2, True), (1, True), (3, False), (1, True),
+    ]  # fmt: skip
+
+
+def test_a_rollback_needs_a_champion_a_name_and_a_reason(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    registry = model_of(tracking, "unused", model_folder, versions=1)
+    with pytest.raises(ConfigError, match="champion"):
+        registry.rollback("B. Boss", "nothing is in use")
+    with pytest.raises(UsageError, match="who and why"):
+        registry.rollback("", "x")
+
+
 @pytest.mark.parametrize(
     ("by", "reason"), [("", "x"), ("x", "  "), ("x\ny", "x"), ("x", "y" * 2001)]
 )
