@@ -73,11 +73,15 @@ def _capacity(owners: set[str | None], scoring: ScoringConfig) -> int:
 
 
 def _held_out(row: Mapping[str, Any], choice: HoldOutConfig, as_of: date) -> bool:
-    """A coin that falls the same way whenever the same date is scored, whoever else is scored."""
+    """A coin thrown once a calendar year for each account, whoever else is scored.
+
+    So whoever is held out stays so over the horizons that overlap, and is called by no later list
+    of the year: two groups that can be compared.
+    """
     if (row["key_account"] and not choice.key_accounts) or (
         row["tier"] == "A" and not choice.tier_a
     ):
         return False
-    digest = hashlib.sha256(f"{as_of} {row['account_id']}".encode()).digest()
+    digest = hashlib.sha256(f"{as_of.year} {row['account_id']}".encode()).digest()
     coin = int.from_bytes(digest[: _COIN_BITS // 8], "big") / 2**_COIN_BITS
     return bool(coin < choice.share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +97,13 @@ def test_a_share_is_held_out_by_the_same_coin_every_time() -> None:
     again = dict(zip(fewer["account_id"].to_pylist(), status(fewer, **choices), strict=True))
     both = [account for account in again if "beyond" not in (again[account], half[account])]
     assert both and all(again[account] == half[account] for account in both)
-    # Another date, another draw.
-    other = with_list_status(scores, ScoringConfig(**choices), D + timedelta(days=1), set())
-    assert other["list_status"].to_pylist() != first
+
+    # Whoever is held out stays so for the calendar year, and no longer.
+    def on(*day: int) -> list[str]:
+        told = with_list_status(scores, ScoringConfig(**choices), date(*day), set())
+        return [str(one) for one in told["list_status"].to_pylist()]
+
+    assert on(2025, 1, 1) == on(2025, 3, 1) == on(2025, 12, 31) != on(2026, 1, 1)
 
 
 def test_nobody_is_held_out_unless_it_is_asked_and_never_the_important_ones() -> None:
