@@ -65,7 +65,7 @@ def key_accounts(
         reasons += _margins(past.last_year, past.year_before, margin_share, criteria)
     age, quarters = past.age_days, (frame[_QUARTERS].to_numpy() > 0).sum(axis=1)
     reasons += [
-        (age < criteria.tenure_days, lambda row: f"new: {age[row]:,.0f} days"),
+        (age < criteria.tenure_days, lambda row: f"with us for only {age[row]:,.0f} days"),
         (
             quarters < criteria.active_quarters,
             lambda row: f"unsteady: orders in {quarters[row]} of the last 4 quarters",

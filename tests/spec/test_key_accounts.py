@@ -66,7 +66,7 @@ def test_key_accounts_and_those_that_only_look_like_them() -> None:
             False,
             "not key: margin eaten by concessions: 20.0% after 31.2%",
         ),
-        "new": (False, "not key: new: 364 days"),
+        "new": (False, "not key: with us for only 364 days"),
         "second": (True, "brings 14.4% of the profit"),  # a year before is not known whole
         "unsteady": (False, "not key: unsteady: orders in 2 of the last 4 quarters"),
         "shrinking": (False, "not key: shrinking: -25% on the year before"),
