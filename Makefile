@@ -20,13 +20,14 @@ N = 1000
 TRIALS = 30
 SECONDS_MOST ?=
 FAMILIES ?=
+SECTIONS ?=
 BENCH_LINES = 2000000,20000000
 PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what
 # is in them, so that no value is ever read as a command.
 GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNT ACCOUNTS MONTHS N TRIALS SECONDS_MOST \
-	FAMILIES BENCH_LINES
+	FAMILIES BENCH_LINES SECTIONS
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -161,7 +162,7 @@ bench: $(READY) ## time and memory of the feature table beside one plain scan (B
 	@$(BIN)/python tests/benchmark/feature_table.py
 
 bench-market: $(READY) ## the recipe on simulated markets, where the truth is known (SECTIONS=...)
-	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/market.py $(SECTIONS)
+	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/market.py $$SECTIONS
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python docs/generate.py

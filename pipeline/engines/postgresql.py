@@ -52,6 +52,12 @@ def connected(variable: str) -> psycopg.Connection:
             "PostgreSQL server in it, such as postgresql://user@server/database."
         )
     try:
+        host = psycopg.conninfo.conninfo_to_dict(url).get("host") or ""
+        if "@" in str(host):  # the rest of a password, which a message would show
+            raise ConfigError(
+                f"{variable} is not a connection string of PostgreSQL: write an @ within the user "
+                "or the password as %40."
+            )
         return psycopg.connect(url, autocommit=True)
     except psycopg.ProgrammingError:  # its text would quote the string
         raise ConfigError(f"{variable} is not a connection string of PostgreSQL.") from None

@@ -11,22 +11,33 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+from psycopg.sql import Literal
 
 from pipeline.engines.postgresql import connected, copied
 from pipeline.engines.protocol import quoted
 from pipeline.engines.translation import POSTGRESQL, postgresql_type
 from pipeline.errors import CannotWrite, ServiceUnavailable
 
+_PASSING = ("08", "40", "53300", "55P03", "57")
+"""States of SQL that another try may mend: a lost connection, a deadlock, too many connections, a
+lock or a statement that took too long, a server that shuts down. A full disk is none of them."""
+
 
 def replace_rows(
-    variable: str, table: str, rows: pa.Table, key: Sequence[str], scope: Mapping[str, Any]
+    variable: str,
+    table: str,
+    rows: pa.Table,
+    key: Sequence[str],
+    scope: Mapping[str, Any],
+    whose: str = "",
 ) -> None:
     """Make those rows of `table` that have the values of `scope` the given ones.
 
     variable: of the environment; holds the connection string. table: its name, or schema.table;
-    made if absent, with `key` as its primary key; columns that it lacks are added. Errors:
-    ServiceUnavailable where the server is away or goes away, CannotWrite where it refuses; then
-    the table is as before.
+    made if absent, with `key` as its primary key; columns that it lacks are added. whose: says of a
+    table that is made to whom it belongs; another's is refused. Errors:
+    ServiceUnavailable where the server is away, goes away or is too busy, CannotWrite where it
+    refuses or the table has another key, and so is not ours; then the table is as before.
     """
     place = ".".join(quoted(part) for part in table.split("."))
     for name in (*table.split("."), *rows.column_names):
@@ -35,15 +46,17 @@ def replace_rows(
     with connected(variable) as connection:
         try:
             with connection.transaction():
-                _make(connection, place, columns, key)
+                _make(connection, place, columns, key, whose)
+                _require_owner(connection, place, whose)
                 _replace(connection, place, columns, rows, scope)
-        except psycopg.OperationalError as error:
-            raise ServiceUnavailable(
-                f"The PostgreSQL server that {variable} names went away: {error}. Its table "
-                f"{table} is as before."
-            ) from None
         except psycopg.Error as error:
+            # Not the whole text: its context holds the row at hand.
             said = error.diag.message_primary or type(error).__name__
+            if connection.closed or (error.sqlstate or "").startswith(_PASSING):
+                raise ServiceUnavailable(
+                    f"The PostgreSQL server that {variable} names broke off: {said}. Its table "
+                    f"{table} is as before."
+                ) from None
             raise CannotWrite(
                 f"PostgreSQL refuses to write the table {table}: {said}. It is as before. Check "
                 "that the user may create and change it, and that it was made by this program."
@@ -51,15 +64,32 @@ def replace_rows(
 
 
 def _make(
-    connection: psycopg.Connection, place: str, columns: Mapping[str, str], key: Sequence[str]
+    connection: psycopg.Connection,
+    place: str,
+    columns: Mapping[str, str],
+    key: Sequence[str],
+    whose: str,
 ) -> None:
     """The table with all columns; two jobs at once come one after the other."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [place])
     named = ", ".join(map(quoted, key))
     typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {place} ({typed}, PRIMARY KEY ({named}))".encode()
-    )
+    exists = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [place]).fetchone()
+    if exists != (True,):  # asked first: IF NOT EXISTS wants the right to create all the same
+        connection.execute(f"CREATE TABLE {place} ({typed}, PRIMARY KEY ({named}))".encode())
+        if whose:
+            said = Literal(whose).as_string(connection)
+            connection.execute(f"COMMENT ON TABLE {place} IS {said}".encode())
+    found = connection.execute(
+        "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid "
+        "AND attnum = ANY (indkey) WHERE indrelid = %s::regclass AND indisprimary",
+        [place],
+    ).fetchall()
+    if {name for (name,) in found} != {*key}:
+        raise CannotWrite(
+            f"The table {place} is not one of this program: its primary key is not "
+            f"{', '.join(key)}. It is as before. Name another in `scoring.postgresql.table`."
+        )
     there = connection.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass "
         "AND attnum > 0 AND NOT attisdropped",
@@ -69,6 +99,18 @@ def _make(
     for name, kind in columns.items():
         if name not in known:  # looked up, because to alter a table shuts out its readers
             connection.execute(f"ALTER TABLE {place} ADD COLUMN {name} {kind}".encode())
+
+
+def _require_owner(connection: psycopg.Connection, place: str, whose: str) -> None:
+    """Refuse a table of somebody else, whose rows of the same date and version would go."""
+    asked = "SELECT obj_description(%s::regclass, 'pg_class')"
+    found = connection.execute(asked, [place]).fetchone()
+    owner = found[0] if found else None
+    if owner is not None and whose and owner != whose:
+        raise CannotWrite(
+            f"The table {place} holds {owner}, not {whose}. It is as before. Name another in "
+            "`scoring.postgresql.table`."
+        )
 
 
 def _replace(

@@ -11,6 +11,7 @@ import pyarrow as pa
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
 _DECIMALS = {
     **dict.fromkeys(("risk", "risk_30", "risk_90", "risk_180", "previous_risk", "change"), 3),
+    **dict.fromkeys(("change_by_model", "change_by_time", "change_by_data"), 3),
     **dict.fromkeys(("days_silent", "usual_gap"), 0),
     **dict.fromkeys(("value_at_stake", "value_at_stake_low", "value_at_stake_high"), 0),
     "expected_loss": 0,

@@ -232,13 +232,6 @@ COLUMNS = {
             width=16,
         ),
         Column(
-            "list_status",
-            "Listed",
-            "whether it is to be called, and why not: without_profit, resting, held_out, "
-            "beyond_capacity; lost where it has left the cohort",
-            width=14,
-        ),
-        Column(
             "thin_history",
             "Thin history",
             "whether fewer than three order days are known, too few for a rhythm",

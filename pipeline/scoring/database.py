@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.config.form import PostgresqlConfig
 from pipeline.errors import ConfigError, DefectionError, ServiceUnavailable
 from pipeline.output_files import short
+from pipeline.scoring.publication import read_manifest
 
 KEY = ("account_id", "as_of", "model_version")
 
@@ -39,9 +40,10 @@ def write_to_database(sink: PostgresqlConfig, folder: Path) -> None:
     from pipeline.engines.postgresql_sink import replace_rows
 
     scores = pq.read_table(folder / "scores.parquet")
+    whose = f"the scores of {read_manifest(folder)['config']}"
     (first,) = scores.slice(0, 1).select(["as_of", "model_version"]).to_pylist()
     try:
-        replace_rows(sink.url_variable, sink.table, scores, KEY, first)
+        replace_rows(sink.url_variable, sink.table, scores, KEY, first, whose)
     except DefectionError as error:
         raise type(error)(
             f"{error} The files are published whole in {short(folder)}; the same command again "

@@ -34,14 +34,14 @@ def with_list_status(
 
     Held-out accounts take no capacity. The same accounts, date and choices give the same list.
     """
-    names = ["account_id", "owner_id", "tier", "key_account", "effort"]
+    names = ["account_id", "owner_id", "tier", "key_account", "value_at_stake"]
     rows = scores.select(names).to_pylist()
     capacity = _capacity({row["owner_id"] for row in rows}, scoring)
     called: Counter[str | None] = Counter()
     status = []
     for row in rows:
         owner = row["owner_id"]
-        if row["effort"] == scoring.effort.without_profit:
+        if row["value_at_stake"] <= scoring.profit.contact_cost:
             found = WITHOUT_PROFIT
         elif row["account_id"] in resting:
             found = RESTING

@@ -25,6 +25,8 @@ from pipeline.output_files import require_writable, writing
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"
 
+_FOLLOW_UP_SECONDS = 60  # that a job waits for another one's publishing, its own being done
+
 
 @dataclass(frozen=True)
 class Publication:
@@ -68,6 +70,16 @@ def planned(root: Path, as_of: date, model_version: int, inputs: Mapping[str, An
     """
     require_writable(root)
     return _planned(_place(root, as_of, model_version), _sha256(inputs))
+
+
+def while_newest(folder: Path, act: Callable[[Path], None]) -> None:
+    """Do something with the newest revision beside `folder`, while nobody publishes another.
+
+    TryAgain while another job does.
+    """
+    root = folder.parents[2]
+    with exclusive(root / ".lock", f"following up on {folder.parents[1].name}", _FOLLOW_UP_SECONDS):
+        act(_revisions(folder.parent)[-1])
 
 
 def newest_before(root: Path, as_of: date) -> Path | None:

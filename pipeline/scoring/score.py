@@ -43,6 +43,7 @@ from pipeline.scoring.publication import (
     newest_before,
     publish,
     read_manifest,
+    while_newest,
 )
 from pipeline.scoring.reason_columns import with_reasons
 from pipeline.scoring.reasons import explained
@@ -123,9 +124,9 @@ def score(
             lambda folder: _write(folder, engine, ready.sources, ready.request),
         )
     steps.know(rows=publication.manifest["rows"]["scores"])
-    if ready.sink is not None:
+    if (sink := ready.sink) is not None:
         steps.begin("Writing to PostgreSQL")
-        write_to_database(ready.sink, publication.folder)
+        while_newest(publication.folder, lambda folder: write_to_database(sink, folder))
     return publication
 
 

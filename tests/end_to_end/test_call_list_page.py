@@ -262,7 +262,7 @@ def test_a_card_tells_the_whole_account(browser, page) -> None:
         "Orders in 90 days: 6, then 2.",
         "We can influence this.",
         "Name a person for the open complaint.",
-        "2,750 EUR in the last 3 months; most 1,500 EUR",
+        "2,750 EUR since 2024-10; most 1,500 EUR",
         "3 complaints in 24 months, 1 still open (hatched)",
         "snapshot 2025-01-01",
     ):
@@ -271,7 +271,7 @@ def test_a_card_tells_the_whole_account(browser, page) -> None:
     assert len(browser.all("[data-series=net] .below")) == 1  # returned more than ordered
     assert len(browser.all("[data-series=complaints] .still-open")) == 1
     label = browser.one("[data-series=touches] svg").get_attribute("aria-label")
-    assert label == "Touches per month: 4 touches in the last 3 months; most 2 touches"
+    assert label == "Touches per month: 4 touches since 2024-10; most 2 touches"
     browser.one(".months summary").click()
     assert browser.texts(".months tbody tr")[0] == "2024-12 \u2212250 1 2 3 (1 open)"
 

@@ -38,7 +38,12 @@ def interrupted_after(project: Project, trials: int) -> int:
     command = [DEFECTION, "tune", "--trials", str(TRIALS), "--config", project.config]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     with subprocess.Popen(
-        [*map(str, command)], cwd=project.folder, env=environment, stderr=subprocess.DEVNULL
+        [*map(str, command)],
+        cwd=project.folder,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        # What runs in the background of a shell ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while len(journal(project)) < trials and process.poll() is None:
             time.sleep(0.05)

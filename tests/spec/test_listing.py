@@ -31,7 +31,7 @@ def ranked(owners: list[str | None], **columns: list) -> pa.Table:
         "owner_id": owners,
         "tier": ["B"] * len(owners),
         "key_account": [False] * len(owners),
-        "effort": ["strive"] * len(owners),
+        "value_at_stake": [1000.0] * len(owners),
     } | columns
     empty = {name: [None] * len(owners) for name in SCHEMA.names}
     return pa.table(empty | rows, schema=SCHEMA)
@@ -70,7 +70,7 @@ def test_accounts_without_an_owner_are_one_more_owners() -> None:
 
 
 def test_who_rests_or_is_not_worth_a_call_makes_room() -> None:
-    scores = ranked([None] * 5, effort=["strive", "let go", *["strive"] * 3])
+    scores = ranked([None] * 5, value_at_stake=[20.0, 15.0, *[1000.0] * 3])
     assert status(scores, {"A0"}, call_capacity=2) == [
         "resting",
         "without_profit",

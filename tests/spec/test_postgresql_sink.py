@@ -17,7 +17,7 @@ import psycopg
 import pyarrow as pa
 
 from pipeline.engines.postgresql_sink import replace_rows
-from pipeline.errors import CannotWrite, ServiceUnavailable
+from pipeline.errors import CannotWrite, ConfigError, ServiceUnavailable
 from pipeline.scoring.database import KEY
 from pipeline.scoring.score_table import SCHEMA
 
@@ -152,5 +152,59 @@ def test_a_server_that_goes_away_leaves_the_table_as_it_was(theirs, database) ->
         while not theirs.execute((ended + "AND NOT granted").encode()).fetchall():
             pass
         running.join()
-    assert "went away" in str(raised[0])
+    assert "broke off" in str(raised[0])
     assert found(theirs) == [("A1", D, 0.5)]
+
+
+def test_a_table_that_is_not_ours_is_left_alone(theirs, database) -> None:
+    theirs.execute("CREATE TABLE scores (account_id TEXT PRIMARY KEY, vat TEXT)")
+    theirs.execute("INSERT INTO scores VALUES ('A1', 'DE1')")
+    with pytest.raises(CannotWrite, match="not one of this program"):
+        replace_rows(database, "scores", drawn({}), KEY, SCOPE)
+    assert found_all(theirs) == [("A1", "DE1")]
+
+
+def test_a_table_is_of_one_config(theirs, database) -> None:
+    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE, "the scores of north")
+    with pytest.raises(CannotWrite, match="holds the scores of north, not the scores of south"):
+        replace_rows(database, "scores", drawn({"risk": 0.7}), KEY, SCOPE, "the scores of south")
+    replace_rows(database, "scores", drawn({"risk": 0.6}), KEY, SCOPE, "the scores of north")
+    assert found(theirs) == [("A1", D, 0.6)]
+
+
+def test_whoever_may_write_a_table_need_not_be_able_to_make_one(theirs, database) -> None:
+    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
+    theirs.execute("DROP ROLE IF EXISTS nightly; CREATE ROLE nightly")
+    theirs.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    theirs.execute("GRANT SELECT, INSERT, DELETE ON scores TO nightly")
+    try:
+        os.environ["AS_NIGHTLY"] = f"{os.environ[database]} options='-c role=nightly'"
+        replace_rows("AS_NIGHTLY", "scores", drawn({"risk": 0.6}), KEY, SCOPE)
+    finally:
+        del os.environ["AS_NIGHTLY"]
+        theirs.execute("DROP OWNED BY nightly; DROP ROLE nightly")
+    assert found(theirs) == [("A1", D, 0.6)]
+
+
+def test_a_refusal_shows_no_row_of_the_table(theirs, database) -> None:
+    """A full disk is no server that went away, and its context holds the row at hand."""
+    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
+    theirs.execute(
+        "CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$;"
+        "CREATE TRIGGER full_disk BEFORE INSERT ON scores EXECUTE FUNCTION full_disk()"
+    )
+    with pytest.raises(CannotWrite, match="no space left") as refused:
+        replace_rows(database, "scores", drawn({"name": "Acme"}), KEY, SCOPE)
+    assert "Acme" not in str(refused.value) and "A1" not in str(refused.value)
+
+
+def test_a_password_with_an_at_sign_is_not_repeated(monkeypatch) -> None:
+    monkeypatch.setenv("SLIP", "postgresql://user:sec@ret@localhost:1/db")
+    with pytest.raises(ConfigError, match="%40") as refused:
+        replace_rows("SLIP", "scores", drawn({}), KEY, SCOPE)
+    assert "ret" not in str(refused.value)
+
+
+def found_all(theirs: psycopg.Connection) -> list[Any]:
+    return theirs.execute("SELECT * FROM scores").fetchall()

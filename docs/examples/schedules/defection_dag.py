@@ -21,7 +21,13 @@ WORTH_ANOTHER_TRY = {69, 75}  # service unavailable; another job holds the lock
 
 def run(command: str) -> None:
     """Run a command of `defection`; whatever another try cannot mend fails at once."""
-    code = subprocess.run([DEFECTION, *shlex.split(command)[1:]], check=False).returncode
+    arguments = [DEFECTION, *shlex.split(command)[1:]]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as program:
+        for line in program.stdout or ():
+            print(line, end="")  # into the log of the task, which sees no other process's output
+    code = program.returncode
     if code in WORTH_ANOTHER_TRY:
         raise RuntimeError(f"exit code {code}: trying again")
     if code:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Validates and scores the snapshot of today. Tries again while another job holds the lock (exit
-# code 75) or a server is away (69), logs one JSON object a line, and mails its end when it fails.
+# code 75) or a server is away (69), logs what is said, and mails its end when it fails.
 set -eu
 
 CONFIG=${CONFIG:-/etc/defection/config.yaml}
@@ -28,6 +28,7 @@ while :; do
 done
 
 if [ "$code" -ne 0 ]; then
-    tail -n 40 "$LOG" | mail -s "Call list of $AS_OF: exit code $code" "$MAIL_TO"
+    # A mail that cannot be sent must not hide the exit code.
+    tail -n 40 "$LOG" | mail -s "Call list of $AS_OF: exit code $code" "$MAIL_TO" || true
 fi
 exit "$code"

@@ -297,7 +297,7 @@ function inWords({ name, unit, none }, values, open) {
     return `${unit(sum(values))} in ${months.length} months` +
       (series.includes("open") ? `, ${still ? `${whole(still)} still open (hatched)` : "none open"}` : "");
   }
-  return `${last} in the last 3 months; most ${unit(Math.max(...values))}`;
+  return `${last} since ${months.at(-3)}; most ${unit(Math.max(...values))}`;
 }
 
 function chart(account, kind) {
