@@ -117,10 +117,10 @@ as text in the XLSX. `call_list.html` has everything in it and asks the network 
 `call_list.html#account=ID` opens an account's card.
 
 With `scoring.postgresql` the rows of `scores.parquet` go to a table of a PostgreSQL server as well,
-with the same columns and the primary key (account_id, as_of, model_version). A table
-is of one config; that of another, or one with another key, is refused. The user of the connection
-string in `url_variable` may create the table, or read and write one that is there; to add columns that
-a later version has, it must own it. A run replaces the rows of its date and version in one transaction;
+with the same columns and the primary key (account_id, as_of, model_version). A table is of one
+config; that of another, or one with another key, is refused. The user of the connection string in
+`url_variable` may create the table, or read and write one that is there; to add the columns of a
+later version, it must own it. A run replaces the rows of its date and version in one transaction;
 replays are not written.
 
 ## Columns of scores.parquet

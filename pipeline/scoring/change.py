@@ -18,6 +18,8 @@ UP, DOWN, SAME = "up", "down", "same"  # the risk
 LEFT = "left"  # on the list before, and no more
 LOST = "lost"  # scored before, and no longer in the cohort: it has not ordered for `cohort.days`
 
+_NOT_RECORDED = "not recorded"  # the list status of a publication that did not know of any
+
 _KEPT = (
     *("account_id", "name", "owner_id", "horizon_days", "currency", "tier", "key_account"),
     *("last_order_at", "last_touch_at"),
@@ -41,9 +43,13 @@ def with_changes(
     listed, listed_then = frame["list_status"] == LISTED, then == LISTED
     change = frame["change"].to_numpy(dtype=np.float64)
     kind = np.select(
-        [then.isna() | (listed & ~listed_then), listed_then & ~listed],
+        [then.isna() | (listed & ~listed_then & (then != _NOT_RECORDED)), listed_then & ~listed],
         [NEW, LEFT],
-        np.select([change >= least_change, change <= -least_change], [UP, DOWN], SAME),
+        np.select(
+            [(change >= least_change) & (change > 0), (change <= -least_change) & (change < 0)],
+            [UP, DOWN],
+            SAME,
+        ),
     )
     columns: dict[str, Any] = {"change_kind": kind}
     if effects is not None:
@@ -92,7 +98,7 @@ def _status_in(folder: Path) -> pd.Series:
     """The list status of the accounts that a publication scored, by account_id."""
     table = pq.read_table(folder / "scores.parquet")
     if "list_status" not in table.column_names:  # by a program that did not know of it
-        table = table.append_column("list_status", pa.repeat("not recorded", table.num_rows))
+        table = table.append_column("list_status", pa.repeat(_NOT_RECORDED, table.num_rows))
     frame = table.select(["account_id", "risk", "list_status"]).to_pandas()
     status: pd.Series = frame[frame["risk"].notna()].set_index("account_id")["list_status"]
     return status

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,16 +27,21 @@ def last_action(engine: Engine, cooldown_days: int) -> dict[str, Value]:
 
 
 def lists_acted_on(
-    engine: Engine, root: Path, as_of: date, cooldown_days: int
+    engine: Engine, root: Path, as_of: date, cooldown_days: int, meaning: Mapping[str, Any]
 ) -> dict[date, Path | None]:
-    """For each day with an action within the cooldown, the newest publication until then."""
+    """For each day with an action within the cooldown, the newest publication until then.
+
+    meaning: see `pipeline.scoring.publication.newest_before`.
+    """
     if not last_action(engine, cooldown_days):
         return {}
     found = engine.rows(f"SELECT DISTINCT CAST({ACTIONS.occurred} AS DATE) FROM {ACTIONS.table}")
     days = sorted(day for (day,) in found)
     first = as_of - timedelta(days=cooldown_days)
     return {
-        day: newest_before(root, day + timedelta(days=1)) for day in days if first <= day < as_of
+        day: newest_before(root, day + timedelta(days=1), meaning)
+        for day in days
+        if first <= day < as_of
     }
 
 

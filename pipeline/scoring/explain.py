@@ -75,7 +75,8 @@ def explain(
     steps.begin("Finding the model")
     request = requested(config, as_of, model)
     steps.know(version=request.version)
-    request = replace(request, previous=newest_before(config.output / "scores", as_of))
+    before = newest_before(config.output / "scores", as_of, config.meaning_of_risk())
+    request = replace(request, previous=before)
     with open_engine(config) as engine:
         steps.begin("Reading the sources")
         sources, selection = sources_for(engine, request)

@@ -23,6 +23,7 @@ from pipeline.locks import exclusive
 from pipeline.output_files import require_writable, writing
 
 MANIFEST = "manifest.json"
+MEANING = "meaning_of_risk"  # in the manifest: what the risk is a statement about
 UNFINISHED = ".unfinished"
 
 _FOLLOW_UP_SECONDS = 60  # that a job waits for another one's publishing, its own being done
@@ -82,14 +83,18 @@ def while_newest(folder: Path, act: Callable[[Path], None]) -> None:
         act(_revisions(folder.parent)[-1])
 
 
-def newest_before(root: Path, as_of: date) -> Path | None:
-    """The last revision of the newest publication with an earlier as_of, if there is one."""
+def newest_before(root: Path, as_of: date, meaning: Mapping[str, Any]) -> Path | None:
+    """The last revision of the newest publication with an earlier as_of, if there is one.
+
+    meaning: of the risk; publications of another are passed over, for theirs cannot be compared.
+    """
     days = sorted(root.glob("as_of=????-??-??"), reverse=True)
     for day in (day for day in days if day.name < f"as_of={as_of}"):
         found = [
             (read_manifest(folder)["published_at"], int(version.name.partition("=")[2]), folder)
             for version in day.glob("model_version=*")
             for folder in _revisions(version)[-1:]
+            if read_manifest(folder).get(MEANING, meaning) == meaning
         ]
         if found:
             return max(found)[-1]

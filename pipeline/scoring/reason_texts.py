@@ -422,7 +422,8 @@ GROUPS = (
                 "first_response_days 365 < 30",
             ),
             _phrase(
-                "{complaints_unresolved unit} open, the oldest for {oldest_unresolved_days unit}",
+                "{complaints_unresolved unit} open or reopened, one never settled for "
+                "{oldest_unresolved_days unit}",
                 "complaints_unresolved > 1",
             ),
             _phrase("complaint open for {oldest_unresolved_days unit}"),
@@ -444,7 +445,13 @@ GROUPS = (
         (
             _phrase(
                 "complaints of {window} days: first answer after {first_response_days unit} on "
-                "average"
+                "average",
+                "complaints_unanswered = 0",
+                "first_response_days < 30",
+            ),
+            _phrase(  # one that has none yet counts with the days that it has waited, 30 at most
+                "complaints of {window} days: {first_response_days unit} or more until the first "
+                "answer, on average"
             ),
         ),
     ),
@@ -459,7 +466,14 @@ GROUPS = (
                 "promised time, or overdue",
                 "resolved_late_share > 0.005",
             ),
-            _phrase("complaints of {window} days: settled after {resolution_days unit} on average"),
+            _phrase(
+                "complaints of {window} days: settled after {resolution_days unit} on average",
+                "complaints_unresolved = 0",
+            ),
+            _phrase(
+                "complaints of {window} days: {resolution_days unit} or more until they are "
+                "settled, on average"
+            ),
         ),
     ),
     Group(

@@ -39,6 +39,7 @@ from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.lists import LISTS, write_lists
 from pipeline.scoring.publication import (
     MANIFEST,
+    MEANING,
     Publication,
     newest_before,
     publish,
@@ -138,7 +139,6 @@ def prepared(
     Arguments and errors: as for `score`.
     """
     steps.know(as_of=as_of)
-    require_database(config.scoring.postgresql)
     steps.begin("Finding the model")
     request = requested(config, as_of, model)
     steps.know(version=request.version)
@@ -150,10 +150,13 @@ def prepared(
             "Score a later date, or pass --replay to see knowingly what it says of the past."
         )
     root = config.output / ("scores" if as_of >= until else "replays")
+    if as_of >= until:
+        require_database(config.scoring.postgresql)
     steps.begin("Reading the sources")
     sources, selection = sources_for(engine, request)
-    previous = newest_before(root, as_of)
-    acted_on = lists_acted_on(engine, root, as_of, config.scoring.cooldown_days)
+    meaning, cooldown = config.meaning_of_risk(), config.scoring.cooldown_days
+    previous = newest_before(root, as_of, meaning)
+    acted_on = lists_acted_on(engine, root, as_of, cooldown, meaning)
     inputs = {
         "as_of": str(as_of),
         "config_sha256": config.digest(),
@@ -303,6 +306,7 @@ def _write(
     write_lists(folder, to_call, lost, engine, sources, config, as_of, scores.num_rows)
     return {
         "config": config.name,
+        MEANING: config.meaning_of_risk(),
         "as_of": str(as_of),
         "model": {"name": config.tracking.model_name, "version": request.version},
         "schema_version": SCHEMA_VERSION,

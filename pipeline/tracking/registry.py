@@ -195,15 +195,20 @@ class Registry:
         return promotion
 
     def _replaced(self) -> int:
-        """The version that was in use when the present champion was promoted last."""
+        """The champion before this one: a promotion goes on top, a rollback takes it off again."""
         champion = self.resolve(CHAMPION).version
-        for past in reversed(self.history()):
-            if past.version == champion and past.previous and not past.rollback:
-                return past.previous
-        raise ConfigError(
-            f"Version {champion} of {self._name} is the first champion: there is none to go back "
-            "to. Promote another version: defection promote --version N --by NAME --reason TEXT"
-        )
+        used: list[int] = []
+        for past in self.history():
+            used = used[:-1] if past.rollback else [*used, past.version]
+        while used and used[-1] != champion:  # recorded by a job that died before it moved
+            used.pop()
+        if len(used) < 2:
+            raise ConfigError(
+                f"Version {champion} of {self._name} has no champion before it in the history: "
+                "there is none to go back to. Promote another version: "
+                "defection promote --version N --by NAME --reason TEXT"
+            )
+        return used[-2]
 
     def _move_champion(self, promotion: Promotion, was_challenger: bool) -> None:
         # Recorded first: a job killed in between leaves a record too many, never an alias that

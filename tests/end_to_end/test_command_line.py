@@ -110,7 +110,7 @@ def test_the_same_config_data_and_seed_give_the_same_bytes(trained, project) -> 
 def test_there_is_nothing_before_the_first_champion(trained) -> None:
     done = trained.defection("rollback", "--by", "a test", "--reason", "odd lists")
     assert done.returncode == 78
-    assert "Version 1 of small is the first champion: there is none to go back to" in done.stderr
+    assert "Version 1 of small has no champion before it in the history" in done.stderr
 
 
 def test_scores_go_to_postgresql_too_once_it_answers(trained, database, monkeypatch) -> None:

@@ -115,7 +115,7 @@ def test_without_a_list_before_nothing_is_said() -> None:
 def test_a_list_by_a_program_that_did_not_know_of_its_status(then, tmp_path) -> None:
     old = pq.read_table(then / "scores.parquet").drop_columns("list_status")
     found = kinds(with_changes(now(), published(tmp_path / "old", old), None, 0.05))
-    assert (found["below"], found["called"], found["rises"]) == ("up", "up", "new")
+    assert (found["below"], found["called"], found["rises"]) == ("up", "up", "up")
 
 
 def test_the_effects_stand_beside_the_change_where_they_are_known(then) -> None:

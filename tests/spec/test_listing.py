@@ -154,7 +154,7 @@ def rest(engine, root: Path, actions, risks: dict[str, float], days: int = 30) -
         make_values_table(engine, "found", asked, [D])
         done = engine.frame("SELECT * FROM found").set_index("account_id")[LAST_ACTION]
         frame[LAST_ACTION] = frame["account_id"].map(done)
-    lists = lists_acted_on(engine, root, D, days)
+    lists = lists_acted_on(engine, root, D, days, {})
     engine.drop("outcomes", "found")
     return resting(frame, pd.Series(risks), lists, ScoringConfig())
 
@@ -191,6 +191,6 @@ def test_without_an_earlier_list_nobody_can_say_that_the_risk_has_risen(engine, 
 def test_without_outcomes_nobody_rests(engine) -> None:
     load(engine, complete({}))
     assert last_action(engine, 30) == {}
-    assert lists_acted_on(engine, Path("nowhere"), D, 30) == {}
+    assert lists_acted_on(engine, Path("nowhere"), D, 30, {}) == {}
     frame = pd.DataFrame({"account_id": ["A"]})
     assert resting(frame, pd.Series({"A": 0.9}), {}, ScoringConfig()) == set()

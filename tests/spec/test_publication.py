@@ -67,8 +67,21 @@ def test_an_older_date_does_not_move_the_pointer(tmp_path) -> None:
     publish(tmp_path, D, 1, {}, one_file)
     publish(tmp_path, date(2024, 12, 1), 1, {}, one_file)
     assert "2025-01-01" in (tmp_path / "latest.json").read_text()
-    assert newest_before(tmp_path, D).parent.parent.name == "as_of=2024-12-01"
-    assert newest_before(tmp_path, date(2024, 12, 1)) is None
+    assert newest_before(tmp_path, D, {}).parent.parent.name == "as_of=2024-12-01"
+    assert newest_before(tmp_path, date(2024, 12, 1), {}) is None
+
+
+def test_a_publication_of_another_meaning_is_passed_over(tmp_path) -> None:
+    for day, days in ((1, 90), (2, 30)):
+        publish(tmp_path, date(2024, 12, day), 1, {}, lambda folder, days=days: meant(folder, days))
+    for days, found in ((90, "2024-12-01"), (30, "2024-12-02")):
+        before = newest_before(tmp_path, D, {"label.horizon_days": days})
+        assert before.parent.parent.name == f"as_of={found}"
+    assert newest_before(tmp_path, D, {"label.horizon_days": 180}) is None
+
+
+def meant(folder: Path, days: int) -> Mapping[str, Any]:
+    return {**one_file(folder), "meaning_of_risk": {"label.horizon_days": days}}
 
 
 def test_a_failure_while_writing_leaves_nothing(tmp_path) -> None:

@@ -324,13 +324,19 @@ def test_a_rollback_goes_to_the_champion_before_and_once_more_further_back(
         back = registry.rollback("B. Boss", "odd lists")
         assert (back.version, back.previous, back.rollback) == (expected, before, True)
         assert registry.resolve("champion").version == expected
-    with pytest.raises(ConfigError, match="Version 1 of rolled is the first champion"):
+    with pytest.raises(ConfigError, match="Version 1 of rolled has no champion before it"):
         registry.rollback("B. Boss", "further")
     registry.promote(3, "A. Analyst", "mended")
     assert registry.rollback("B. Boss", "not mended").version == 1
     assert [(p.version, p.rollback) for p in registry.history()] == [
         (1, False), (2, False), (3, False), (2, True), (1, True), (3, False), (1, True),
     ]  # fmt: skip
+    # 1, then 2, then 1 again: back to 2, to 1, and to nothing more.
+    registry.promote(2, "A. Analyst", "better")
+    registry.promote(1, "A. Analyst", "not better")
+    assert [registry.rollback("B. Boss", "odd").version for _ in range(2)] == [2, 1]
+    with pytest.raises(ConfigError, match="no champion before it"):
+        registry.rollback("B. Boss", "further")
 
 
 def test_a_rollback_needs_a_champion_a_name_and_a_reason(
