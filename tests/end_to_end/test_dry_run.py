@@ -31,7 +31,9 @@ def test_it_says_what_a_real_run_then_does_and_writes_nothing(trained) -> None:
     said = dry.stdout.splitlines()
     assert f"Would write {place}" in said
     assert "  model         version 1 of small" in said
-    assert f"  list before   out/scores/as_of={FIRST_LIST}/model_version=1/revision=1" in said
+    days = sorted(day.name for day in trained.scores.glob("as_of=*"))
+    newest = [day for day in days if day < f"as_of={AS_OF}"][-1]
+    assert any(f"  list before   out/scores/{newest}/model_version=1/" in line for line in said)
 
     assert trained.defection("score", "--as-of", AS_OF).returncode == 0
     manifest = json.loads((trained.folder / place / "manifest.json").read_text())
@@ -59,7 +61,9 @@ def test_changed_inputs_would_be_a_further_revision(trained) -> None:
         dry = trained.defection("score", "--as-of", FIRST_LIST, "--dry-run")
     finally:
         trained.config.write_text(config)
-    assert f"Would write out/scores/as_of={FIRST_LIST}/model_version=1/revision=2" in dry.stdout
+    place = f"as_of={FIRST_LIST}/model_version=1"
+    there = len([*trained.scores.glob(f"{place}/revision=*")])
+    assert f"Would write out/scores/{place}/revision={there + 1}\n" in dry.stdout
 
 
 def test_the_table_of_the_database_is_named_and_not_written(trained, monkeypatch) -> None:
