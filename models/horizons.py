@@ -34,7 +34,7 @@ class HorizonModel:
     label_end: date
 
 
-def fit_horizons(
+def fit_each_horizon(
     lessons: Mapping[int, tuple[Dataset, OutOfTime]],
     settings: ModelSettings,
     comparable_from: date | None = None,

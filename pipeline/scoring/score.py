@@ -122,7 +122,7 @@ def score(
             as_of,
             ready.request.version,
             ready.inputs,
-            lambda folder: _write(folder, engine, ready.sources, ready.request),
+            lambda folder: _write(folder, engine, ready),
         )
     steps.know(rows=publication.manifest["rows"]["scores"])
     if (sink := ready.sink) is not None:
@@ -281,12 +281,10 @@ def scored(
     return frame, scores
 
 
-def _write(
-    folder: Path, engine: DuckDBEngine, sources: Sources, request: Request
-) -> Mapping[str, Any]:
+def _write(folder: Path, engine: DuckDBEngine, ready: Prepared) -> Mapping[str, Any]:
     """Write all files of a publication but the manifest, and return the manifest's entries."""
+    request, sources, selection = ready.request, ready.sources, ready.selection
     config, as_of = request.config, request.as_of
-    selection = selected_features(config, sources)
     frame, scores = scored(engine, sources, selection, request)
     names = [feature.name for feature in selection.features]
     risk = scores.select(["account_id", "risk"]).to_pandas().set_index("account_id")["risk"]

@@ -11,8 +11,7 @@ import numpy as np
 
 from models import measures
 from models.dataset import Dataset, FloatArray
-from models.horizons import HorizonModel, in_order
-from models.horizons import fit_horizons as fit_each_horizon
+from models.horizons import HorizonModel, fit_each_horizon, in_order
 from models.out_of_time import OutOfTime, predictable, rolling
 from models.settings import ModelSettings
 from pipeline.tables.training_table import TrainingTable

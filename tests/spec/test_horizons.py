@@ -16,8 +16,7 @@ from models import risk_model
 from models.dataset import Cohort, Dataset, FloatArray
 from models.errors import DamagedModel
 from models.gradient_boosting import recipe
-from models.horizons import fit_horizons as fit_each_horizon
-from models.horizons import in_order
+from models.horizons import fit_each_horizon, in_order
 from models.out_of_time import predictable, rolling
 from models.settings import ModelSettings
 from pipeline.tables.training_table import TrainingTable
