@@ -41,7 +41,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	promote rollback score explain ui test test-all check bench bench-market laws docs pictures clean
+	promote rollback score explain monitor ui test test-all check bench bench-market laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -136,6 +136,9 @@ score: $(READY) ## publish the ranked list (AS_OF=YYYY-MM-DD)
 
 explain: $(READY) ## one account whole (ACCOUNT=..., AS_OF=YYYY-MM-DD)
 	@$(DEFECTION) explain --config "$$CONFIG" --account "$$ACCOUNT" --as-of "$$AS_OF"
+
+monitor: $(READY) ## drift of the inputs, and what came of earlier lists (AS_OF=YYYY-MM-DD)
+	@$(DEFECTION) monitor --config "$$CONFIG" --as-of "$$AS_OF"
 
 ui: $(READY) ## open the MLflow UI on this machine
 	@$(DEFECTION) ui --config "$$CONFIG"

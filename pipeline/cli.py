@@ -232,6 +232,18 @@ def explain(
     run_explain(_config(config), account, day(as_of), model)
 
 
+@app.command(epilog="Example: `defection monitor --as-of 2026-01-01`")
+def monitor(
+    as_of: AsOf,
+    config: ConfigPath = DEFAULT_CONFIG,
+    model: Annotated[str, typer.Option(help="An alias or a version number.")] = "champion",
+) -> None:
+    """Look for drift in what is scored, and at what came of earlier lists; 1 means an alarm."""
+    from pipeline.commands import run_monitor
+
+    run_monitor(_config(config), day(as_of), model)
+
+
 @app.command(
     epilog="Example: `defection simulate --out market --accounts 2000 --months 30 --seed 7`"
 )

@@ -16,7 +16,7 @@ from features.families import FAMILIES
 from pipeline import console
 from pipeline.config import Config
 from pipeline.config.playbook import load_playbook
-from pipeline.errors import DataError
+from pipeline.errors import CheckFailed, DataError
 from pipeline.output_files import short, write_parquet, write_text
 from pipeline.sources import load_sources
 from pipeline.sources.validation import report_lines, validate
@@ -25,6 +25,7 @@ from pipeline.tables.label_definitions import label_of
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.scoring.publication import Publication
@@ -247,6 +248,26 @@ def run_explain(config: Config, account: str, as_of: date, model: str) -> None:
         explained = explain(config, steps, account, as_of, model)
     for line in lines(explained):
         console.say(line)
+
+
+def run_monitor(config: Config, as_of: date, model: str) -> None:
+    """Look at the model's inputs and outcomes, publish the report; CheckFailed on an alarm."""
+    from pipeline.monitoring.lines import lines
+    from pipeline.monitoring.monitor import monitor
+
+    with console.steps() as steps:
+        found = monitor(config, steps, as_of, model)
+    for line in lines(found.report):
+        console.say(line)
+    again = "" if found.publication.new else "Already published, from the same inputs: "
+    console.say(f"{again}{short(found.page)}")
+    if found.alarms:
+        raise CheckFailed(
+            f"{counted(len(found.alarms), 'feature')} drifted from what training knows.\n"
+            + "\n".join(found.report["drift"]["look_at"])
+            + f"\nAll of it: {short(found.page)}. If the change is real and here to stay, train "
+            "again; until then take the list with care."
+        )
 
 
 def run_simulate(out: Path, accounts: int, months: int, seed: int) -> None:

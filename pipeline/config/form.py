@@ -357,6 +357,14 @@ class ScoringConfig(Section):
         return bands
 
 
+class MonitorConfig(Section):
+    """When `monitor` raises an alarm."""
+
+    false_alarm_rate: Share = Field(
+        0.01, description="of the runs that raise one although no feature has drifted"
+    )
+
+
 class EngineConfig(Section):
     """The query engine's share of the machine."""
 
@@ -390,6 +398,7 @@ class Config(Section):
     backtest: BacktestConfig = _defaults()
     model: ModelConfig = _defaults()
     scoring: ScoringConfig = _defaults()
+    monitor: MonitorConfig = _defaults()
     engine: EngineConfig = _defaults()
     tracking: TrackingConfig
     output: Place = Field(description="where scores go; ../var/<name> if absent")

@@ -6,8 +6,6 @@ data are JSON in a script element; the script makes text of them, never markup.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +15,7 @@ from typing import Any
 import jinja2
 import pyarrow as pa
 
+from pipeline.page_policy import policy
 from pipeline.scoring.past_months import PastMonths
 
 _PAGES = Path(__file__).parent / "pages"
@@ -60,7 +59,7 @@ def write_page(path: Path, listed: pa.Table, past: PastMonths, about: About) -> 
     )
     text = pages.get_template("call_list.html").render(
         title=f"Call list {about.as_of}, {about.name}",
-        policy=_policy(script, style),
+        policy=policy(style, script),
         script=script,
         style=style,
         data=_data(listed, past, about),
@@ -108,26 +107,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date):
         return str(value)
     return round(value, 6) if isinstance(value, float) else value
-
-
-def _policy(script: str, style: str) -> str:
-    """A Content-Security-Policy that lets this very script and style act, and nothing else."""
-    rules = {
-        "default-src": "'none'",
-        "script-src": _hashed(script),
-        "style-src": _hashed(style),
-        "img-src": "data:",  # the empty icon, so that none is asked for
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "require-trusted-types-for": "'script'",
-        "trusted-types": "'none'",
-    }
-    return "; ".join(f"{name} {rule}" for name, rule in rules.items())
-
-
-def _hashed(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _asset(name: str) -> str:

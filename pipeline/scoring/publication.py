@@ -60,7 +60,7 @@ def publish(
     CannotWrite when the disk is full or read-only; then nothing is published.
     """
     place = _place(root, as_of, model_version)
-    with writing(root), exclusive(root / ".lock", f"publishing scores as of {as_of}"):
+    with writing(root), exclusive(root / ".lock", f"publishing {root.name} as of {as_of}"):
         return _publish(root, place, inputs, write)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pipeline.config import Config
 from pipeline.errors import CheckFailed
+from pipeline.monitoring.reference import reference_of
 from pipeline.tables.label_definitions import label_of
 from pipeline.tracking import plots
 from pipeline.tracking.runs import Run, Tracking
@@ -61,6 +62,7 @@ def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
         with tempfile.TemporaryDirectory(prefix="defection-") as folder:
             trained.model.save(Path(folder))
             trained.value.save(Path(folder))
+            reference_of(trained.prepared.table).save(Path(folder))
             version = run.register(Path(folder), trained.model.names, description=card, tags=tags)
     return Registered(version, run.id, trained)
 

@@ -1,0 +1,102 @@
+"""The report as text for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.wording import counted
+
+_SHOWN = 5  # earlier lists of a kind
+_MEASURES = {
+    "base_rate": "share that defects",
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "precision_at_capacity": "precision at capacity",
+}
+
+
+def lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """What a person reads at the terminal; see `monitor.html` for all of it."""
+    yield (
+        f"{report['config']} as of {report['as_of']}, model version {report['model_version']}: "
+        f"{counted(report['drift']['accounts'], 'account')}"
+    )
+    yield from _drift(report["drift"])
+    yield from _expected(report["expected"])
+    yield from _early(report["early"])
+    yield from _realised(report["realised"])
+    yield from _plays(report["plays"])
+
+
+def _drift(drift: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Inputs   {counted(len(drift['features']), 'feature')} beside "
+        f"{counted(drift['training_snapshots'], 'training snapshot')}, {drift['training_first']} "
+        f"to {drift['training_last']}"
+    )
+    if not drift["judged"]:
+        yield f"         {drift['why_not']}"
+        return
+    known = [each for each in drift["features"] if each["distance"] is not None]
+    furthest = max(known, key=lambda each: each["distance"])
+    yield (
+        f"         {counted(len(drift['alarms']), 'alarm')}; the furthest is {furthest['name']}, "
+        f"{furthest['distance']:.1f} spreads from what is usual (alarm beyond "
+        f"{drift['limit']:.1f}, by chance in {drift['false_alarm_rate']:.1%} of runs)"
+    )
+
+
+def _expected(expected: Mapping[str, Any]) -> Iterator[str]:
+    said = ", ".join(
+        f"{text} {_interval(expected[name])}"
+        for name, text in _MEASURES.items()
+        if expected[name]["value"] is not None
+    )
+    yield f"Expected {said}"
+    yield f"         {expected['assumption']}"
+
+
+def _early(early: Mapping[str, Any]) -> Iterator[str]:
+    if early["why_not"]:
+        yield f"Early    {early['why_not']}"
+    for past in early["publications"][-_SHOWN:]:
+        verdict = "within chance" if past["within_chance"] else "BEYOND CHANCE"
+        yield (
+            f"Early    {past['as_of']}: after {past['days']} days {past['observed']:.1%} have "
+            f"ordered, expected {past['expected']:.1%} ({past['low']:.1%} to {past['high']:.1%}), "
+            f"{verdict}"
+        )
+
+
+def _realised(measured: list[Mapping[str, Any]]) -> Iterator[str]:
+    if not measured:
+        yield "Realised No earlier list has a complete label yet."
+    for past in measured[-_SHOWN:]:
+        if past["auc"]["value"] is None:
+            yield f"Realised {past['as_of']}: all of {past['accounts']:,} accounts ended alike"
+            continue
+        verdict = "within chance" if past["within_chance"] else "BEYOND CHANCE"
+        yield (
+            f"Realised {past['as_of']}: {past['base_rate']:.1%} defected, mean risk "
+            f"{past['mean_risk']:.1%}; AUC {past['auc']['value']:.4f}; calibration error "
+            f"{past['calibration_error']:.3f}, {verdict} ({past['calibration_limit']:.3f})"
+        )
+
+
+def _plays(plays: Mapping[str, Any]) -> Iterator[str]:
+    if plays["why_not"]:
+        yield f"Plays    {plays['why_not']}"
+        return
+    listed, acted = (sum(play[name] for play in plays["plays"]) for name in ("listed", "acted"))
+    yield f"Plays    {listed:,} named by {counted(len(plays['plays']), 'play')}, {acted:,} acted on"
+    if plays["held_out"] and plays["held_out"]["difference"] is not None:
+        held = plays["held_out"]
+        yield (
+            f"         held out less listed, share of defectors: {held['difference']:+.1%} "
+            f"({held['low']:+.1%} to {held['high']:+.1%})"
+        )
+
+
+def _interval(found: Mapping[str, float]) -> str:
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"

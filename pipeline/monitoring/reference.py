@@ -1,0 +1,39 @@
+"""What the features looked like in training: recorded with the version, read by `monitor`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from models import drift
+from models.drift import Reference
+from pipeline.errors import ConfigError
+from pipeline.tables.training_table import TrainingTable
+from pipeline.tracking.registry import Registry
+
+
+def reference_of(table: TrainingTable) -> Reference:
+    """The features of a training table at each snapshot; a feature's group is its family."""
+    features = table.selection.features
+    names = [feature.name for feature in features]
+    return drift.learn(
+        table.features[names].to_numpy(dtype=np.float64),
+        names,
+        [feature.family for feature in features],
+        table.features["as_of"].to_numpy(dtype="datetime64[D]"),
+    )
+
+
+def registered_reference(registry: Registry, version: int) -> Reference:
+    """The reference of a registered version; ConfigError where it was registered without one."""
+    with tempfile.TemporaryDirectory(prefix="defection-") as folder:
+        found = drift.load(registry.download(version, Path(folder)))
+    if found is None:
+        raise ConfigError(
+            f"Model version {version} was registered without {drift.FILE}: nothing says what its "
+            "features looked like in training, so no drift can be told. Train again (defection "
+            "train), review the new version and promote it."
+        )
+    return found
