@@ -10,7 +10,8 @@ of many series shrunk to a common one).
 An alarm is a distance that Student's t exceeds by chance, over both levels of all features
 together, in the stated share of runs (Bonferroni). Features look back for months, so that
 neighbouring snapshots repeat each other: a quarter of training counts as one independent
-observation, and a short training alarms late. Measured in docs/decisions/0015-monitoring.md.
+observation, what the group adds as three, and a short training alarms late. That this holds was
+measured: docs/decisions/0015-monitoring.md.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ LARGEST_SQUARE = 25.0
 
 INDEPENDENT_DAYS = 91
 """Of training, as one independent observation."""
+
+GROUP_OBSERVATIONS = 3.0
+"""What the spread of the group adds to these."""
 
 FEWEST_SNAPSHOTS = 3
 """With another half a year away, below which no spread is known and nothing is judged."""
@@ -134,7 +138,7 @@ def judge(
 
 def _limit(days: DateArray, levels: int, false_alarm_rate: float) -> float:
     """The distance that any of so many levels exceeds by chance in this share of runs."""
-    freedom = 1 + float((days[-1] - days[0]).astype(int)) / INDEPENDENT_DAYS
+    freedom = GROUP_OBSERVATIONS + float((days[-1] - days[0]).astype(int)) / INDEPENDENT_DAYS
     return float(student.isf(false_alarm_rate / (2 * levels), freedom))
 
 

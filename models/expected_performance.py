@@ -28,7 +28,11 @@ def expected_performance(risk: FloatArray, capacity: int, seed: int = 0) -> dict
     for draw in _draws(risk, seed):
         for name, values in _measured(risk, draw, capacity).items():
             measured.setdefault(name, []).append(values)
-    exact = {"base_rate": float(mean(risk)), "auc": expected_auc(risk)}
+    exact = {
+        "base_rate": float(mean(risk)),
+        "auc": expected_auc(risk),
+        "precision_at_capacity": float(mean(risk, _listed(risk, capacity))),
+    }
     found = {}
     for name, parts in measured.items():
         drawn = np.concatenate(parts)
@@ -65,12 +69,11 @@ def _draws(risk: FloatArray, seed: int) -> Iterator[FloatArray]:
 def _measured(risk: FloatArray, label: FloatArray, capacity: int) -> dict[str, FloatArray]:
     """The measures under each draw, (r,)."""
     curve = _ranking(risk).curve(np.concatenate([label, 1 - label], axis=1))
-    highest = Ranking(np.ones(len(risk)), risk).curve(np.ones(len(risk))).listed(capacity)
     return {
         "base_rate": mean(label),
         "auc": curve.auc(),
         "average_precision": curve.average_precision(),
-        "precision_at_capacity": mean(label, highest),
+        "precision_at_capacity": mean(label, _listed(risk, capacity)),
     }
 
 
@@ -78,3 +81,9 @@ def _ranking(risk: FloatArray) -> Ranking:
     """Each account twice, as a defector and as a stayer; the weights say which it is."""
     label = np.repeat([1, 0], len(risk))
     return Ranking(label, np.concatenate([risk, risk]))
+
+
+def _listed(risk: FloatArray, capacity: int) -> FloatArray:
+    """How far each account is among those called, 0-1, (n,)."""
+    every = np.ones(len(risk))
+    return Ranking(every, risk).curve(every).listed(capacity)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.definition import Selection
+from features.definition import Feature, Selection
 from features.values import columns_of
 from models.drift import Reference
 from models.drift_judgement import Judgement, judge
@@ -38,8 +38,8 @@ def input_drift(
     names = list(reference.names)
     counts = reference.count(frame[names].to_numpy(dtype=np.float64), names)
     found = judge(reference, counts, as_of, false_alarm_rate)
-    tables = _tables(selection)
-    features = [_feature(found, place, tables) for place in range(len(names))]
+    known = {feature.name: feature for feature in selection.features}
+    features = [_feature(found, place, known[name]) for place, name in enumerate(names)]
     alarms = [features[place] for place in found.alarms]
     return {
         "judged": found.judged,
@@ -57,20 +57,11 @@ def input_drift(
     }
 
 
-def _tables(selection: Selection) -> dict[str, list[str]]:
-    """By feature, the sources that it reads."""
+def _feature(found: Judgement, place: int, feature: Feature) -> dict[str, Any]:
     return {
-        feature.name: sorted({table for table, _ in columns_of(feature.value)})
-        for feature in selection.features
-    }
-
-
-def _feature(found: Judgement, place: int, tables: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    name = found.names[place]
-    return {
-        "name": name,
-        "family": found.groups[place],
-        "reads": list(tables[name]),
+        "name": feature.name,
+        "family": feature.family,
+        "reads": sorted({table for table, _ in columns_of(feature.value)}),
         "psi": figure(found.psi[place]),
         "psi_training": figure(found.psi_usual[place]),
         "psi_season": figure(found.psi_season[place]),

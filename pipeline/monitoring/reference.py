@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from features.contract import REPS
+from features.definition import Feature
+from features.values import columns_of
 from models import drift
 from models.drift import Reference
 from pipeline.errors import ConfigError
@@ -15,15 +18,26 @@ from pipeline.tracking.registry import Registry
 
 
 def reference_of(table: TrainingTable) -> Reference:
-    """The features of a training table at each snapshot; a feature's group is its family."""
+    """The features of a training table at each of its snapshots."""
     features = table.selection.features
     names = [feature.name for feature in features]
     return drift.learn(
         table.features[names].to_numpy(dtype=np.float64),
         names,
-        [feature.family for feature in features],
+        [group_of(feature) for feature in features],
         table.features["as_of"].to_numpy(dtype="datetime64[D]"),
     )
+
+
+def group_of(feature: Feature) -> str:
+    """The features whose spread over the months is alike: those of a family.
+
+    Those that follow our representatives are a group of their own: when one leaves, all the
+    accounts that he or she served move at once.
+    """
+    columns = columns_of(feature.value)
+    by_rep = any(table == REPS.name or column == "rep_id" for table, column in columns)
+    return f"{feature.family} by representative" if by_rep else feature.family
 
 
 def registered_reference(registry: Registry, version: int) -> Reference:
