@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from models.dataset import FloatArray
-from models.early_read import cleared_by, expected_silent
+from models.early_read import LONGEST_FIRST, cleared_by, expected_silent
 from pipeline.config import Config
 from pipeline.engines import Engine
 from pipeline.monitoring.past import Past, labels_of
@@ -23,8 +23,12 @@ from pipeline.monitoring.plain import figure
 from pipeline.tables.label_definitions import inactivity
 
 ASSUMPTION = (
-    "Holds if the risks are calibrated, and between two published horizons if orders come at an "
-    "even rate."
+    "Holds if the risks are calibrated, and as far as orders come at an even rate before the first "
+    "published horizon, and between two at a rate that falls as time passes."
+)
+_NO_SHORT_RISK = (
+    f"Not available without a published risk over {LONGEST_FIRST} days or fewer "
+    "(`label.horizons_days`): a longer one does not say who should have ordered by now."
 )
 FIRST_DAY = 7  # before it hardly anybody has had the time to order
 _PUBLISHED = (30, 90, 180)
@@ -42,16 +46,28 @@ def early_read(
         }
     lag = config.label.reporting_lag_days
     read = []
+    why_not = "No publication is old enough, with a horizon that is not over."
     for past in pasts:
         days = (known_until - past.as_of).days - lag
-        if FIRST_DAY <= days < config.label.horizon_days:
-            read.append(_read(engine, config, past, days))
-    why_not = None if read else "No publication is old enough, with a horizon that is not over."
-    return {"why_not": why_not, "assumption": ASSUMPTION, "publications": read}
+        if not FIRST_DAY <= days < config.label.horizon_days:
+            continue
+        found = _read(engine, config, past, days)
+        if found is None:
+            why_not = _NO_SHORT_RISK
+        else:
+            read.append(found)
+    return {
+        "why_not": None if read else why_not,
+        "assumption": ASSUMPTION,
+        "publications": read,
+    }
 
 
-def _read(engine: Engine, config: Config, past: Past, days: int) -> dict[str, Any]:
+def _read(engine: Engine, config: Config, past: Past, days: int) -> dict[str, Any] | None:
+    """One publication; None where it has no risk over a horizon that is short enough."""
     scores = past.scores("account_id", "risk", *(f"risk_{each}" for each in _PUBLISHED))
+    if min(_by_horizon(scores, config.label.horizon_days)) > LONGEST_FIRST:
+        return None
     label = inactivity(days, config.label.reporting_lag_days)
     found = labels_of(engine, label, [(past.as_of, scores["account_id"])])
     scores = scores.merge(found[["account_id", "defected", "treated"]], on="account_id")

@@ -65,18 +65,23 @@ def test_what_cannot_be_expected_is_unknown(risk) -> None:
 # --- early read ------------------------------------------------------------------------------
 
 
-def test_half_the_horizon_leaves_the_root_of_the_chance() -> None:
-    """Silent for 90 days with chance .25: for 45 days .5, at an even rate."""
-    assert expected_silent({90: np.array([0.25, 1.0, 0.0])}, 45) == pytest.approx([0.5, 1, 0])
+def test_before_the_first_horizon_orders_come_at_an_even_rate() -> None:
+    """Silent for 30 days with chance .25: for 15 days .5."""
+    assert expected_silent({30: np.array([0.25, 1.0, 0.0])}, 15) == pytest.approx([0.5, 1, 0])
 
 
-def test_between_two_horizons_the_line_runs_between_them() -> None:
-    """.8 at 30 and .2 at 90 days: at 60 days the root of .8 x .2 = .4; at 15, that of .8."""
-    risks = {30: np.array([0.8]), 90: np.array([0.2])}
-    assert expected_silent(risks, 60) == pytest.approx([0.4])
-    assert expected_silent(risks, 15) == pytest.approx([np.sqrt(0.8)])
-    assert expected_silent(risks, 30) == pytest.approx([0.8])
-    assert expected_silent(risks, 90) == pytest.approx([0.2])
+def test_between_two_horizons_the_rate_falls_as_time_passes() -> None:
+    """.8 at 10 and .2 at 40 days: at 20 days, half way in the log of days, the root of .8 x .2."""
+    risks = {10: np.array([0.8]), 40: np.array([0.2])}
+    assert expected_silent(risks, 20) == pytest.approx([0.4])
+    assert expected_silent(risks, 5) == pytest.approx([np.sqrt(0.8)])
+    assert expected_silent(risks, 10) == pytest.approx([0.8])
+    assert expected_silent(risks, 40) == pytest.approx([0.2])
+
+
+def test_a_long_horizon_alone_does_not_say_who_should_have_ordered_by_now() -> None:
+    with pytest.raises(ValueError, match="the shortest horizon has 90 days"):
+        expected_silent({90: np.array([0.2])}, 30)
 
 
 def test_the_expected_share_that_ordered_by_hand() -> None:
