@@ -24,6 +24,8 @@ from pipeline.scoring.listing import HELD_OUT, LISTED
 from pipeline.tables.actions import ACTIONS
 
 NO_PLAY = "no play"
+OTHERS = "others"
+FEWEST_ALIKE = 5  # results told in the same words; what is told of one account may name it
 _COLUMNS = ("account_id", "play", "list_status", "tier", "key_account")
 
 
@@ -80,11 +82,15 @@ def _with_actions(
 def _play(play: str, rows: pd.DataFrame) -> dict[str, Any]:
     acted = rows["acted"].to_numpy(dtype=np.bool_)
     results = rows.loc[acted, "result"].fillna("not recorded").value_counts()
+    named = results[results >= FEWEST_ALIKE]
+    told = {str(result): int(count) for result, count in named.items()}
+    if rest := int(results.sum() - named.sum()):
+        told[OTHERS] = rest
     return {
         "play": play,
         "listed": len(rows),
         "acted": int(acted.sum()),
-        "results": {str(result): int(count) for result, count in results.items()},
+        "results": told,
         "acted_ripe": _defected(rows[acted]),
         "not_acted_ripe": _defected(rows[~acted]),
     }

@@ -137,7 +137,9 @@ def test_without_drift_it_says_so_and_what_came_of_earlier_lists(watched) -> Non
     # Plays: whoever was named counts once a play; a coin held others out.
     plays = found["plays"]
     assert sum(play["acted"] for play in plays["plays"]) <= 60
-    assert all(play["results"] in ({}, {"reached": play["acted"]}) for play in plays["plays"])
+    for play in plays["plays"]:
+        assert sum(play["results"].values()) == play["acted"]
+        assert set(play["results"]) <= ({"reached"} if play["acted"] >= 5 else {"others"})
     ripe_ones = [play[part]["accounts"] for play in plays["plays"] for part in PARTS]
     assert sum(ripe_ones) == (scores(watched, RIPE)["list_status"] == "listed").sum()
     held = plays["held_out"]
@@ -170,6 +172,25 @@ def test_the_page_and_the_run_name_no_account_and_act_on_nothing(watched) -> Non
     assert run.data.metrics["drift/alarms"] == 0
     assert 0.5 < run.data.metrics["realised/auc"] <= 1
     assert not [account for account in accounts if account in str(run.data)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_asks_nobody_for_anything_and_fits(watched, scheme) -> None:
+    pytest.importorskip("selenium", reason="selenium is not installed: make setup")
+    from browser import PHONE, chromium, programs
+
+    found = programs()
+    if found is None:
+        pytest.skip("no Chromium with its driver: apt-get install chromium-driver")
+    looked(watched)
+    page = next((watched.folder / "out" / "monitor").glob(f"as_of={AS_OF}/*/*/monitor.html"))
+    with chromium(found) as browser:
+        browser.complaints(), browser.asked_for()
+        browser.open(page, PHONE, scheme)
+        assert browser.texts("h1") == ["Monitor"]
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        assert browser.complaints() == []
+        assert {address.partition(":")[0] for address in browser.asked_for()} <= {"file"}
 
 
 def test_the_same_again_is_published_already_and_logged_once(watched) -> None:
