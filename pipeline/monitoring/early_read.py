@@ -86,7 +86,7 @@ def _read(engine: Engine, config: Config, past: Past, days: int) -> dict[str, An
         "low": figure(expected.low),
         "high": figure(expected.high),
         "observed": figure(cleared),
-        "within_chance": bool(expected.low <= cleared <= expected.high),
+        "within_chance": not (cleared < expected.low or cleared > expected.high),
     }
 
 

@@ -61,6 +61,9 @@ def _early(early: Mapping[str, Any]) -> Iterator[str]:
     if early["why_not"]:
         yield f"Early    {early['why_not']}"
     for past in early["publications"][-_SHOWN:]:
+        if past["observed"] is None:
+            yield f"Early    {past['as_of']}: all of its accounts were acted on"
+            continue
         verdict = "within chance" if past["within_chance"] else "BEYOND CHANCE"
         yield (
             f"Early    {past['as_of']}: after {past['days']} days {past['observed']:.1%} have "
@@ -74,7 +77,9 @@ def _realised(measured: list[Mapping[str, Any]]) -> Iterator[str]:
         yield "Realised No earlier list has a complete label yet."
     for past in measured[-_SHOWN:]:
         if past["auc"]["value"] is None:
-            yield f"Realised {past['as_of']}: all of {past['accounts']:,} accounts ended alike"
+            alike = f"all of {past['accounts']:,} accounts ended alike"
+            why = alike if past["accounts"] else "all of its accounts were acted on"
+            yield f"Realised {past['as_of']}: {why}"
             continue
         verdict = "within chance" if past["within_chance"] else "BEYOND CHANCE"
         yield (

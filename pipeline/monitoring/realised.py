@@ -18,7 +18,7 @@ from pipeline.monitoring.past import Past, labels_of
 from pipeline.monitoring.plain import figure, figures
 from pipeline.tables.label_definitions import label_of
 
-_REPETITIONS = 500
+_REPETITIONS = 200
 
 
 def realised(
@@ -60,7 +60,7 @@ def _measured(config: Config, past: Past, rows: pd.DataFrame) -> dict[str, Any]:
         "mean_risk": figure(float(measures.mean(risk))),
         "calibration_error": figure(error),
         "calibration_limit": figure(limit),
-        "within_chance": bool(error <= limit),
+        "within_chance": not error > limit,
         **figures(_with_intervals(rows, label, risk, config.scoring.call_capacity)),
     }
 
