@@ -41,7 +41,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	promote rollback score explain ui test test-all check bench bench-market laws docs pictures clean
+	review promote rollback score explain ui test test-all check bench bench-market laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -127,6 +127,9 @@ tune: $(READY) ## search for better settings of the model (TRIALS=..., SECONDS_M
 
 rollback: $(READY) ## put the champion before this one into use again (BY=... REASON=...)
 	@$(DEFECTION) rollback --config "$$CONFIG" --by "$$BY" --reason "$$REASON"
+
+review: $(READY) ## a version beside the champion, as review.html in its run (VERSION=..., OUT=... with names)
+	@$(DEFECTION) review --config "$$CONFIG" --version "$$VERSION" $${OUT:+--reveal "$$OUT"}
 
 promote: $(READY) ## make a version the champion (VERSION=... BY=... REASON=...)
 	@$(DEFECTION) promote --config "$$CONFIG" --version "$$VERSION" --by "$$BY" --reason "$$REASON"

@@ -27,6 +27,7 @@ from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
 
 if TYPE_CHECKING:
+    from pipeline.review.review import Reviewed
     from pipeline.scoring.publication import Publication
     from pipeline.tracking.registry import Promotion
     from pipeline.training.record import Registered
@@ -114,13 +115,15 @@ def run_features(
 
 
 def run_train(config: Config, until: date | None) -> Registered:
-    """Train and register a challenger; print what was measured."""
+    """Train, register and review a challenger; print what was measured."""
+    from pipeline.review.review import review_trained
     from pipeline.training.reporting import chance_line, table, value_line
     from pipeline.training.train import train
 
     with console.steps() as steps:
         registered = train(config, steps, until)
         steps.know(version=registered.version)
+        reviewed = review_trained(steps, config, registered)
     trained = registered.trained
     frame = trained.prepared.table.frame
     console.say(
@@ -144,9 +147,29 @@ def run_train(config: Config, until: date | None) -> Registered:
     _say_left_out(trained.prepared.table.selection.left_out)
     console.say(
         f"Registered as version {registered.version} of {config.tracking.model_name}, alias "
-        "challenger. Look at it in the MLflow UI (`defection ui`), then promote it."
+        "challenger"
     )
+    _say_reviewed(reviewed)
     return registered
+
+
+def run_review(config: Config, version: str, reveal: Path | None) -> None:
+    """Review a version beside the champion; print the differences and what the gate says."""
+    from pipeline.review.review import review
+
+    with console.steps() as steps:
+        reviewed = review(config, steps, version, reveal)
+        steps.know(version=reviewed.version)
+    _say_reviewed(reviewed)
+    if reveal is not None:
+        console.say(f"With the names of accounts, for this house only: {short(reveal)}")
+
+
+def _say_reviewed(reviewed: Reviewed) -> None:
+    from pipeline.review.reporting import lines
+
+    for line in lines(reviewed):
+        console.say(line)
 
 
 def run_backtest(config: Config) -> None:
@@ -173,9 +196,13 @@ def run_tune(config: Config, trials: int, seconds: float | None) -> None:
     console.say(f"All trials: {short(tuned.journal)}, and a run in the MLflow UI.")
 
 
-def run_promote(config: Config, version: str, by: str, reason: str) -> None:
+def run_promote(config: Config, version: str, by: str, reason: str, *, override: bool) -> None:
     """Make a version the champion and record who and why."""
-    _say_champion(config, open_tracking(config).registry.promote(version, by, reason))
+    registry = open_tracking(config).registry
+    promotion = registry.promote(version, by, reason, override=override)
+    _say_champion(config, promotion)
+    for objection in promotion.overridden:
+        console.say(f"Set aside: {objection}")
 
 
 def run_rollback(config: Config, by: str, reason: str) -> None:
@@ -201,8 +228,11 @@ def run_history(config: Config) -> None:
         console.say(
             f"{entry.number:>3}  {entry.at}  version {entry.version}"
             f"{f' after {entry.previous}' if entry.previous else ''}"
-            f"{', rolled back' if entry.rollback else ''}  {entry.by}: {entry.reason}"
+            f"{', rolled back' if entry.rollback else ''}"
+            f"{', over objections' if entry.overridden else ''}  {entry.by}: {entry.reason}"
         )
+        for objection in entry.overridden:
+            console.say(f"     set aside: {objection}")
 
 
 def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publication:

@@ -42,7 +42,7 @@ def tour(path: Path, as_of: date, *, simulate: bool) -> None:
     _say(
         "promote", "--config", path, "--version", registered.version, "--by", by, "--reason", reason
     )
-    commands.run_promote(config, str(registered.version), by, reason)
+    commands.run_promote(config, str(registered.version), by, reason, override=False)
     _say("score", "--config", path, "--as-of", as_of)
     publication = commands.run_score(config, as_of, "champion", replay=False)
     console.say()

@@ -357,6 +357,27 @@ class ScoringConfig(Section):
         return bands
 
 
+class GateConfig(Section):
+    """What keeps a version out of use, unless somebody overrides it and says why."""
+
+    least_gain: float = Field(
+        0.0, strict=True, ge=-1, le=1, description="of the mean AUC over each baseline, at least"
+    )
+    calibration_error: ShareOrNone = Field(
+        0.04, description="mean, at most; or what chance alone explains, where that is more"
+    )
+    slice_loss: ShareOrNone = Field(
+        0.05,
+        description="of AUC in a slice, against the champion or, without one, the logistic",
+    )
+    least_slice: Count = Field(
+        100, description="accounts of a slice at a snapshot, below which it does not block"
+    )
+    max_lag_days: Whole = Field(
+        31, description="by which a source of events may end before the orders do"
+    )
+
+
 class EngineConfig(Section):
     """The query engine's share of the machine."""
 
@@ -390,6 +411,7 @@ class Config(Section):
     backtest: BacktestConfig = _defaults()
     model: ModelConfig = _defaults()
     scoring: ScoringConfig = _defaults()
+    gate: GateConfig = _defaults()
     engine: EngineConfig = _defaults()
     tracking: TrackingConfig
     output: Place = Field(description="where scores go; ../var/<name> if absent")

@@ -23,6 +23,7 @@ from pipeline.locks import exclusive
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
 from pipeline.tracking.store import Store, without_credentials
+from pipeline.tracking.stored_runs import StoredRun, stored_json, stored_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,6 +82,18 @@ class Tracking:
                 killed = isinstance(error, KeyboardInterrupt | SystemExit)
                 _end(client, run.id, "KILLED" if killed else "FAILED", error)
                 raise
+
+    def stored(self, run_id: str) -> StoredRun:
+        """What a run of this store has said."""
+        return stored_run(self._store, run_id)
+
+    def stored_json(self, run_id: str, path: str) -> Any:
+        """A JSON file of a run. MissingInput where it is not there."""
+        return stored_json(self._store, run_id, path)
+
+    def reopened(self, run_id: str) -> Run:
+        """A finished run, to which what was found out later is added."""
+        return Run(self._store, self._model_name, "", run_id)
 
     def _experiment_id(self, client: Any) -> str:
         """The id of the experiment, which is created when it does not exist."""
