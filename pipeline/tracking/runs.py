@@ -209,6 +209,20 @@ class Run:
         with self._store.errors():
             self._store.client().log_inputs(self.id, datasets=[DatasetInput(data, tags)])
 
+    def child(
+        self, name: str, params: Mapping[str, object], metrics: Mapping[str, float | None]
+    ) -> None:
+        """A finished run under this one, such as of one split of a back-test."""
+        client = self._store.client()
+        with self._store.errors():
+            tags = {"mlflow.parentRunId": self.id}
+            started = client.create_run(self._experiment_id, tags=tags, run_name=name)
+        under = Run(self._store, self._model_name, self._experiment_id, started.info.run_id)
+        under.params(params)
+        under.metrics(metrics)
+        with self._store.errors():
+            client.set_terminated(under.id, "FINISHED")
+
     def register(
         self,
         model_folder: Path,

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from features.catalogue import catalogue
 from pipeline.config import Config
 from pipeline.tracking.runs import Run
 from pipeline.training.preparation import Prepared
-from pipeline.version import code_version
+from pipeline.version import code_version, git_commit, lock_digest
 
 
-def input_tags(config: Config) -> dict[str, str]:
-    """By which code and config, and of which label."""
+def input_tags(config: Config, prepared: Prepared) -> dict[str, str]:
+    """By which code, packages and config, from which data, and of which label."""
+    digests = sorted(
+        f"{name} {file.sha256}"
+        for name, table in prepared.sources.tables.items()
+        for file in table.lineage
+    )
     return {
         "code_version": code_version(),
+        **git_commit(),
+        **lock_digest(),
         "config_sha256": config.digest(),
+        "data_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         "label": config.label.definition,
         "horizon_days": str(config.label.horizon_days),
     }

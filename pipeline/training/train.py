@@ -96,6 +96,15 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     value = fit_value_at_stake(prepared.table.years(), settings.seed)
     steps.begin("Logging to MLflow")
     trained = Trained(
-        prepared, leakage, audit, tuple(tests), out_of_time, evaluation, horizons, model, value
+        prepared,
+        leakage,
+        audit,
+        tuple(tests),
+        out_of_time,
+        facts,
+        evaluation,
+        horizons,
+        model,
+        value,
     )
     return record(tracking, config, trained)
