@@ -297,7 +297,8 @@ def ui(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Open the MLflow UI over the runs and models, on this machine only."""
     from pipeline.tracking.ui import serve_ui
 
-    raise typer.Exit(serve_ui(_config(config).tracking.folder, console.say))
+    settings = _config(config).tracking
+    raise typer.Exit(serve_ui(settings.folder, console.say, settings.experiment))
 
 
 def main() -> None:

@@ -148,7 +148,9 @@ def _reviewed(
 
     key = pseudonym_key(config.output)
     hidden = {one.account_id: pseudonym(one.account_id, key) for one in accounts}
-    tracking.reopened(chosen.run_id).text(PAGE, page(hidden))
+    of_training = tracking.reopened(chosen.run_id)
+    of_training.text(PAGE, page(hidden))
+    of_training.tags(tracking.registry.resolve(chosen.version).judgement())
     if reveal is not None:
         shown = {one.account_id: f"{one.account_id} {one.name or ''}".strip() for one in accounts}
         write_text(reveal, page(shown))

@@ -28,6 +28,7 @@ STATE_TAG = "review_state"
 BLOCKED, REVIEWED, APPROVED = "blocked", "reviewed", "approved"
 BLOCKED_TAG = "blocked_because"
 COMPARED_TAG = "compared_with"
+_JUDGEMENT = (STATE_TAG, BLOCKED_TAG, COMPARED_TAG)
 
 SHA256_TAG = "sha256."  # and the name of the file: a version's tags
 NATIVE = "native"  # the folder of native files inside a model's artifacts
@@ -47,6 +48,10 @@ class ModelVersion:
     tags: Mapping[str, str]
     description: str
     aliases: tuple[str, ...]
+
+    def judgement(self) -> dict[str, str]:
+        """Its tags that a review has set."""
+        return {tag: self.tags[tag] for tag in _JUDGEMENT if tag in self.tags}
 
 
 @dataclass(frozen=True)

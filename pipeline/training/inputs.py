@@ -56,7 +56,7 @@ def log_inputs(run: Run, config: Config, prepared: Prepared) -> None:
             run.dataset(name, file.path, file.sha256, loaded.rows)
     run.json("config.json", config.as_written())
     run.json("feature_definitions.json", table.selection.definitions())
-    run.json("validation.json", prepared.sources.report.to_json())
+    run.json("validation.json", prepared.sources.report.to_json(examples=False))
     run.json("lineage.json", prepared.sources.lineage())
     run.json("features_left_out.json", dict(table.selection.left_out))
     run.text(
