@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from browser import AXE, DESK, PHONE, Browser, chromium, programs
 from project import DEFECTION, Project, make_project
+from pipeline.sources.casts import LONGEST_TEXT
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def _with_canaries(project: Project, market: Path) -> None:
     accounts["name"] = [f"{CANARY} person {row}" for row in range(len(accounts))]
     accounts.to_parquet(project.folder / "accounts.parquet")
     orders = pd.read_parquet(market / "orders.parquet")
-    orders.loc[orders.index[:3], ["account_id", "order_id"]] = ("", f"{CANARY} order")
+    orders.loc[orders.index[:3], "product_id"] = f"{CANARY} product " + "x" * LONGEST_TEXT
     orders.to_csv(project.folder / "orders.csv", index=False)
     elsewhere = ("touches", "complaints", "reps")
     project.change(
@@ -292,6 +293,7 @@ def test_the_reviewer_finds_everything_in_the_ui(window: Browser, story: Project
 def _shower(window: Browser) -> Callable[[str, str, str], str]:
     def show(address: str, name: str, awaited: str) -> str:
         """The text of a page once it says what is awaited; its picture is kept."""
+        window.goto("about:blank")  # else only a part of the page is exchanged
         window.goto(address)
         _until(lambda: awaited in window.one("body").text)
         window.picture(KEPT / f"ui_{name}.png")
