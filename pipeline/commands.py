@@ -114,7 +114,7 @@ def run_features(
     _say_left_out(selection.left_out)
 
 
-def run_train(config: Config, until: date | None) -> Registered:
+def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]:
     """Train, register and review a challenger; print what was measured."""
     from pipeline.review.review import review_trained
     from pipeline.training.reporting import chance_line, table, value_line
@@ -150,7 +150,7 @@ def run_train(config: Config, until: date | None) -> Registered:
         "challenger"
     )
     _say_reviewed(reviewed)
-    return registered
+    return registered, reviewed
 
 
 def run_review(config: Config, version: str, reveal: Path | None) -> None:

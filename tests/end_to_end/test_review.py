@@ -15,8 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
+pytest.importorskip("selenium", reason="selenium is not installed: make setup")
+
 from browser import AXE, DESK, PHONE, Browser, chromium, programs
 from project import DEFECTION, Project, make_project
+
 from pipeline.sources.casts import LONGEST_TEXT
 
 pytestmark = pytest.mark.slow
