@@ -366,6 +366,9 @@ class GateConfig(Section):
     calibration_error: ShareOrNone = Field(
         0.04, description="mean, at most; or what chance alone explains, where that is more"
     )
+    champion_loss: ShareOrNone = Field(
+        0.0, description="of the mean AUC, against the champion, at most; chance left aside"
+    )
     slice_loss: ShareOrNone = Field(
         0.05,
         description="of AUC in a slice, against the champion or, without one, the logistic",

@@ -34,6 +34,7 @@ def objections(
     return [
         *_leakage(learned),
         *_baselines(gate, evaluation),
+        *_champion(gate, evaluation),
         *_calibration(gate, evaluation),
         *_slices(gate, slices, CHAMPION if CHAMPION in evaluation.scorers else RIVAL),
         *_stale(gate, learned, champion_label_end),
@@ -58,6 +59,18 @@ def _baselines(gate: GateConfig, evaluation: Evaluation) -> Iterator[str]:
                 f"AUC {auc.value:.4f} against {evaluation.value('auc', name):.4f} of the baseline "
                 f"{name}: a gain of {gain.value:+.4f}, at least {gate.least_gain:+.4f} is asked"
             )
+
+
+def _champion(gate: GateConfig, evaluation: Evaluation) -> Iterator[str]:
+    if CHAMPION not in evaluation.scorers:
+        return
+    gain = evaluation.of(gain_over(CHAMPION))
+    if gain.value < -gate.champion_loss and gain.high < 0:
+        yield (
+            f"AUC {evaluation.value('auc'):.4f} against {evaluation.value('auc', CHAMPION):.4f} of "
+            f"the champion: {gain.value:+.4f} ({gain.low:+.3f} to {gain.high:+.3f}); a loss "
+            f"of at most {gate.champion_loss:.4f} is allowed"
+        )
 
 
 def _calibration(gate: GateConfig, evaluation: Evaluation) -> Iterator[str]:

@@ -36,8 +36,12 @@ def evaluation(
     error: float = 0.03,
     limit: float = 0.02,
     champion: bool = False,
+    on_champion: tuple[float, float] = (0.0, 0.01),
 ) -> Evaluation:
-    """auc: value and lower end. gain: over the logistic. limit: of the error, by chance."""
+    """auc: value and lower end. gain: over the logistic. limit: of the error, by chance.
+
+    on_champion: the gain on it, and its upper end.
+    """
 
     def key(measure: str, scorer: str = "model") -> Key:
         return Key("mean", "all", measure, scorer)
@@ -49,6 +53,9 @@ def evaluation(
         key("calibration_error"): Interval(error, 0.0, 0.1),
         key("calibration_error_limit"): Interval(limit, NAN, NAN),
     }
+    if champion:
+        figures[key("auc", "champion")] = Interval(auc[0] - on_champion[0], 0.7, 0.9)
+        figures[key(gain_over("champion"))] = Interval(on_champion[0], -0.05, on_champion[1])
     scorers = ("model", "logistic", *(("champion",) if champion else ()))
     return Evaluation(figures, (date(2025, 9, 1),), scorers)
 
@@ -88,6 +95,18 @@ def test_nothing_speaks_against_a_good_version() -> None:
 )
 def test_a_figure_out_of_bounds_is_said_with_its_bound(found: Evaluation, said: str) -> None:
     assert against(found) == [said]
+
+
+def test_a_version_that_is_worse_than_the_champion_beyond_chance_is_blocked() -> None:
+    (said,) = against(evaluation(champion=True, on_champion=(-0.012, -0.007)))
+    assert said == (
+        "AUC 0.8000 against 0.8120 of the champion: -0.0120 (-0.050 to -0.007); a loss of at most "
+        "0.0000 is allowed"
+    )
+    assert against(evaluation(champion=True, on_champion=(-0.012, 0.001))) == []
+    assert (
+        against(evaluation(champion=True, on_champion=(-0.012, -0.007)), champion_loss=0.02) == []
+    )
 
 
 def test_an_error_that_chance_explains_does_not_block() -> None:
