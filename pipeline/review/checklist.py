@@ -151,7 +151,7 @@ def _monitoring() -> Iterator[Item]:
         "Monitoring",
         "Will somebody see it go wrong?",
         JUDGE,
-        "say who runs `defection monitor`, how often, and who reads it; what to watch stands on "
+        "say who runs the monitor, how often, and who reads it; what to watch stands on "
         "the version's page",
     )
 

@@ -168,6 +168,10 @@ class Registry:
         """The version in use; None without one."""
         return self.resolve(CHAMPION) if CHAMPION in self._registered().aliases else None
 
+    def newest(self) -> ModelVersion:
+        """The version that was registered last."""
+        return self.resolve(max(int(v.version) for v in self._registered().latest_versions))
+
     def judge(
         self, version: int, objections: Sequence[str], compared_with: int | None
     ) -> list[str]:

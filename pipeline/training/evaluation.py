@@ -322,13 +322,18 @@ def _once(
 
 
 def _means(figures: Mapping[Key, Floats], tests: Sequence[date]) -> dict[Key, Floats]:
-    """Each figure that every test snapshot has, averaged over them draw by draw."""
+    """Each figure that every test snapshot has, averaged over them draw by draw.
+
+    Of a group, over those snapshots for which it can be said: some have nobody of it.
+    """
     by_snapshot = [[key._replace(snapshot=str(test)) for test in tests] for key in figures]
-    return {
-        keys[0]._replace(snapshot=MEAN): np.mean([figures[key] for key in keys], axis=0)
-        for keys in by_snapshot
-        if all(key in figures for key in keys)
-    }
+    found = {}
+    for keys in by_snapshot:
+        if all(key in figures for key in keys):
+            whole = keys[0].group == ALL
+            said = [figures[key] for key in keys if whole or not np.isnan(figures[key][0])]
+            found[keys[0]._replace(snapshot=MEAN)] = np.mean(said or [figures[keys[0]]], axis=0)
+    return found
 
 
 def _gains(figures: Mapping[Key, Floats]) -> dict[Key, Floats]:

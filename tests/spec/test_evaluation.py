@@ -219,3 +219,12 @@ def test_exactly_the_treated_rows_are_left_out_of_what_is_measured() -> None:
         "(`backtest.treated`)"
     ]
     assert treated_lines(drawn) == []
+
+
+def test_a_group_that_a_snapshot_lacks_is_measured_where_it_is() -> None:
+    drawn = back_test(RISK, logistic=1 - RISK)
+    newcomers = np.where(drawn.as_of == np.datetime64(SECOND, "D"), "new", "old").astype(object)
+    by = replace(facts(), group=newcomers, groups=("new", "old"))
+    found = evaluate(drawn, by, [FIRST, SECOND], 2, TERMS, repetitions=50)
+    for group, day in (("new", SECOND), ("old", FIRST)):
+        assert found.of("auc", group=group) == found.of("auc", snapshot=day)
