@@ -69,6 +69,7 @@ def review(
     tracking = open_tracking(config)
     chosen = tracking.registry.resolve(version)
     config = with_recipe(config, tracking.stored_json(chosen.run_id, "config.json"))
+    requested(config, date.max, str(chosen.version))  # refuses one trained for something else
     until = tracking.stored(chosen.run_id).params.get("data.until", "")
     challenger = predicted(
         config,
@@ -146,7 +147,7 @@ def _reviewed(
     def page(names: Mapping[str, str]) -> str:
         return review_page(about, against, comparison, moved, names, differing, items, drawn)
 
-    key = pseudonym_key(config.output)
+    key = pseudonym_key(config.output) if accounts else b""
     hidden = {one.account_id: pseudonym(one.account_id, key) for one in accounts}
     of_training = tracking.reopened(chosen.run_id)
     of_training.text(PAGE, page(hidden))
