@@ -8,7 +8,6 @@ somebody else's text).
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.engines.protocol import literal, quoted
+from pipeline.scratch import ScratchFolder
 
 QueryError = duckdb.Error
 """What a statement that cannot be understood or carried out raises."""
@@ -38,7 +38,7 @@ class DuckDBEngine:
         memory_share: float = 0.6,
         spill_folder: Path | None = None,
     ) -> None:
-        self._spill = tempfile.TemporaryDirectory(prefix="defection-", dir=spill_folder)
+        self._spill = ScratchFolder(spill_folder)
         self._connection = duckdb.connect(":memory:")
         pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
         folders = [str(p.resolve()) + "/" for p in readable if p.is_dir()]
@@ -46,7 +46,7 @@ class DuckDBEngine:
         settings: dict[str, Any] = {
             "threads": threads,
             "memory_limit": f"{int(pages * page_bytes * memory_share / 1e6)}MB",
-            "temp_directory": self._spill.name,
+            "temp_directory": str(self._spill.path),
             "preserve_insertion_order": False,
             # Joins have their smaller side on the right. Left to guess, DuckDB takes a filtered
             # scan of millions of rows for a small one and builds its hash table of that.
@@ -55,7 +55,7 @@ class DuckDBEngine:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "enable_progress_bar": False,
-            "allowed_directories": [*folders, self._spill.name],
+            "allowed_directories": [*folders, str(self._spill.path)],
             "allowed_paths": files,
             "enable_external_access": False,
             "lock_configuration": True,
@@ -68,12 +68,12 @@ class DuckDBEngine:
 
     def __exit__(self, *error: object) -> None:
         self._connection.close()
-        self._spill.cleanup()
+        self._spill.close()
 
     @property
     def folder(self) -> Path:
         """A private folder that statements may read; it is gone when the engine is closed."""
-        return Path(self._spill.name)
+        return self._spill.path
 
     def is_one_query(self, sql: str) -> bool:
         """Whether a text is a single SELECT; QueryError where it cannot be parsed."""

@@ -80,8 +80,7 @@ def explain(
     with open_engine(config) as engine:
         steps.begin("Reading the sources")
         sources, selection = sources_for(engine, request)
-        steps.begin("Scoring the cohort")
-        frame, scores = scored(engine, sources, selection, request)
+        frame, scores = scored(engine, sources, selection, request, steps)
         found = scores.filter(pc.equal(scores["account_id"], account)).to_pylist()
         if not found:
             raise _not_scored(engine, config, account, as_of)
