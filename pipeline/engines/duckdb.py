@@ -8,7 +8,9 @@ somebody else's text).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,7 +53,6 @@ class DuckDBEngine:
             # Joins have their smaller side on the right. Left to guess, DuckDB takes a filtered
             # scan of millions of rows for a small one and builds its hash table of that.
             "disabled_optimizers": "build_side_probe_side",
-            "TimeZone": "UTC",  # else a zoned time's date depends on the machine
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "enable_progress_bar": False,
@@ -60,6 +61,9 @@ class DuckDBEngine:
             "enable_external_access": False,
             "lock_configuration": True,
         }
+        # Global, so that `beside` has it too; else a zoned time's date depends on the machine.
+        self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._connection.execute("SET TimeZone = 'UTC'")
         for name, value in settings.items():
             self._connection.execute(f"SET {name} = {literal(value)}")
 
@@ -69,6 +73,28 @@ class DuckDBEngine:
     def __exit__(self, *error: object) -> None:
         self._connection.close()
         self._spill.close()
+
+    @contextmanager
+    def beside(self) -> Iterator[Self]:
+        """Further tables, under any names, within the same limits of memory and threads.
+
+        Use as a context manager; its tables are gone at the end. Its statements can read this
+        engine's tables as `beyond(name)`, and never by the name alone. One at a time.
+        """
+        other = copy(self)
+        other._connection = self._connection.cursor()
+        try:
+            other._connection.execute("ATTACH ':memory:' AS beside")
+            other._connection.execute("USE beside")
+            yield other
+        finally:
+            other._connection.close()
+            self._connection.execute("DETACH DATABASE IF EXISTS beside")
+
+    @staticmethod
+    def beyond(name: str) -> str:
+        """A table of the engine that this one lies beside, for a statement."""
+        return f"memory.main.{quoted(name)}"
 
     @property
     def folder(self) -> Path:
@@ -101,7 +127,11 @@ class DuckDBEngine:
     def has_table(self, name: str) -> bool:
         """Whether the engine holds a table of that name."""
         return bool(
-            self.rows("SELECT 1 FROM information_schema.tables WHERE table_name = ?", [name])
+            self.rows(
+                "SELECT 1 FROM information_schema.tables "
+                "WHERE table_catalog = current_database() AND table_name = ?",
+                [name],
+            )
         )
 
     def make(self, name: str, *queries: str) -> None:
