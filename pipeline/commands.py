@@ -319,7 +319,7 @@ def _say_list(folder: Path) -> None:
     for row in top.slice(0, _SHOWN).to_pylist():
         console.say(
             f"{row['rank']:>4}  {row['account_id']:<12}{row['risk']:>6.1%}"
-            f"{row['value_at_stake']:>12,.0f}{row['expected_loss']:>12,.0f}  {row['tier']:<6}"
+            f"{row['value_at_stake']:>z12,.0f}{row['expected_loss']:>z12,.0f}  {row['tier']:<6}"
             f"{row['days_silent']:>4.0f} days  {row['name'] or ''}"
         )
 

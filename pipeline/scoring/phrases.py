@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from features.definition import Feature
 from pipeline.scoring.reason_texts import Phrase
@@ -66,14 +67,14 @@ def shown(value: float, unit: str, currency: str | None, *, named: bool) -> str:
     """A number as people read it: `91 %`, `12,300`, `2.4`; named: with its noun or currency."""
     kind = unit.split(",")[0]
     if kind.startswith("share"):
-        return f"{100 * value:.0f} %"
+        return f"{100 * value:z.0f} %"
     if kind.startswith("currency"):
-        return f"{value:,.0f}" + (f" {currency}" if named and currency else "")
+        return f"{value:z,.0f}" + (f" {currency}" if named and currency else "")
     if kind == "days" and 0 < value < 1:
         return "less than 1 day" if named else "less than 1"
-    whole = f"{value:,.0f}"
+    whole = f"{value:z,.0f}"
     if " " in kind or kind in ("ratio", "index"):
-        return f"{value:.1f}" + (f" {kind}" if named and " " in kind else "")
+        return f"{value:z.1f}" + (f" {kind}" if named and " " in kind else "")
     if not named:
         return whole
     return f"{whole} {_SINGULAR.get(kind, kind.removesuffix('s')) if whole == '1' else kind}"
@@ -92,12 +93,24 @@ def stems_of(phrase: Phrase) -> set[str]:
     return {match["stem"] for match in found if match} - {"window"}
 
 
+@cache
+def _holes(text: str) -> tuple[re.Match[str], ...]:
+    return tuple(_HOLE.finditer(text))
+
+
+@cache
+def _condition(text: str) -> re.Match[str]:
+    match = _CONDITION.fullmatch(text)
+    assert match is not None
+    return match
+
+
 def _filled(phrase: Phrase, window: int, numbers: Numbers) -> str | None:
     if not all(_holds(condition, window, numbers) for condition in phrase.only_if):
         return None
     parts = []
     position = 0
-    for hole in _HOLE.finditer(phrase.text):
+    for hole in _holes(phrase.text):
         if hole["stem"] == "window":
             part = str(window) if window else None
         else:
@@ -124,7 +137,6 @@ def _number(hole: re.Match[str], window: int, numbers: Numbers) -> str | None:
 
 
 def _holds(condition: str, window: int, numbers: Numbers) -> bool:
-    match = _CONDITION.fullmatch(condition)
-    assert match is not None
+    match = _condition(condition)
     found = numbers.known(match["stem"], int(match["days"] or window))
     return found is not None and _COMPARED[match["sign"]](found[1], float(match["number"]))

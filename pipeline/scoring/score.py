@@ -183,7 +183,9 @@ def requested(config: Config, as_of: date, model: str) -> Request:
     version = registry.resolve(model)
     with ScratchFolder() as folder:
         files = registry.download(version, folder.path)
-        loaded = risk_model.load(files, expected_sha256=version.sha256)
+        loaded = replace(
+            risk_model.load(files, expected_sha256=version.sha256), threads=config.engine.threads
+        )
         value = value_at_stake.load(files)
     _refuse_other_meaning(config, loaded, version.version)
     return Request(config, as_of, version.version, loaded, value, playbook, version.sha256)

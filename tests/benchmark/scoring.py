@@ -36,7 +36,7 @@ from pipeline.training.train import train
 FOLDER = Path("var/bench/scoring")
 AS_OF, BEFORE = date(2026, 1, 1), date(2025, 12, 22)
 LEARNED = {"accounts": 2_000, "months": 30, "seed": 7}
-SCORED = {"accounts": 85_000, "months": 14, "seed": 7}  # of whom some 50,000 are in the cohort
+SCORED = {"accounts": 60_000, "months": 14, "seed": 7}  # of whom some 50,000 are in the cohort
 CALLS = (200, 5_000)  # the default, and many
 ROWS = 1_000_000
 RUNS = 3

@@ -19,7 +19,7 @@ from models.risk_model import RiskModel
 from pipeline.config import load_config
 from pipeline.config.own_families import load_family
 from pipeline.config.playbook import load_playbook
-from pipeline.scoring.phrases import Numbers, filled, stems_of
+from pipeline.scoring.phrases import Numbers, filled, shown, stems_of
 from pipeline.scoring.reason_columns import REASON_COLUMNS, with_reasons
 from pipeline.scoring.reason_groups import placed_features
 from pipeline.scoring.reason_texts import GROUPS, OTHER, Phrase
@@ -172,6 +172,20 @@ def test_the_window_that_counts_most_is_spoken_of_unless_it_has_nothing_to_say()
     assert filled(phrases, (365, 30), known) == "40 in 365"
     assert filled(phrases, (90, 30), known) == "1 in 30"
     assert filled(phrases, (), known) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "says"),
+    [
+        (-0.3, "currency", "0 EUR"),
+        (-0.001, "share, 0-1", "0 %"),
+        (-0.04, "ratio", "0.0"),
+        (-0.2, "orders", "0 orders"),
+        (-3.0, "currency", "-3 EUR"),
+    ],
+)
+def test_what_rounds_to_nothing_has_no_sign(value: float, unit: str, says: str) -> None:
+    assert shown(value, unit, "EUR", named=True) == says
 
 
 def test_money_without_a_currency_is_a_number() -> None:
