@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.contact_breadth import touches
-from features.contract import ACCOUNT_MERGES
 from features.definition import Selection
 from features.values import Last
 from models import risk_model, value_at_stake
@@ -51,6 +50,7 @@ from pipeline.scoring.score_table import score_table, shown_values
 from pipeline.scratch import ScratchFolder
 from pipeline.sources import Sources, load_sources
 from pipeline.tables.derived import make_derived_tables
+from pipeline.tables.identity import merged_by
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
@@ -302,7 +302,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     moved = _effects(engine, sources, request, selection, risk)
     told = moved if isinstance(moved, pd.DataFrame) else None
     scores = with_changes(scores, request.previous, told, config.scoring.least_change)
-    lost = lost_accounts(scores, request.previous, _merged(engine, as_of), request.version)
+    lost = lost_accounts(scores, request.previous, merged_by(engine, as_of), request.version)
     steps.begin("Writing the publication")
     pq.write_table(pa.concat_tables([scores, lost]), folder / "scores.parquet")
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
@@ -365,18 +365,6 @@ def _effects(
         risk,
         request.previous,
     )
-
-
-def _merged(engine: Engine, as_of: date) -> set[str]:
-    """The accounts that had become part of another by the snapshot."""
-    if not engine.has_table(ACCOUNT_MERGES.name):
-        return set()
-    found = engine.rows(
-        "SELECT from_id FROM account_merges WHERE NOT deleted AND known_at < ? "
-        "AND (superseded_at IS NULL OR superseded_at >= ?)",
-        [as_of, as_of],
-    )
-    return {from_id for (from_id,) in found}
 
 
 def _people(engine: Engine, as_of: date) -> pd.DataFrame:
