@@ -9,11 +9,11 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from features.definition import Feature
-from pipeline.scoring.reason_texts import Phrase
+from pipeline.scoring.reason_texts import WORDS, Phrase
 
 _HOLE = re.compile(r"\{(?P<stem>[a-z_]+)(?: (?P<days>\d+))?(?P<before> before)?(?P<unit> unit)?\}")
 _CONDITION = re.compile(r"(?P<stem>[a-z_]+)(?: (?P<days>\d+))? (?P<sign>[<>=]) (?P<number>[0-9.]+)")
@@ -30,11 +30,13 @@ class Numbers:
     """An account's features by name, with their units, and the currency of its money.
 
     values: NaN where a feature is unknown. units: a feature's unit, as its definition says it.
+    words: what is said of the account besides, of `reason_texts.WORDS`, as far as it is known.
     """
 
     values: Mapping[str, float]
     units: Mapping[str, str]
     currency: str | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def known(self, stem: str, days: int | None) -> tuple[str, float] | None:
         """Name and value of the feature of that stem, with the window if it has one."""
@@ -83,14 +85,14 @@ def shown(value: float, unit: str, currency: str | None, *, named: bool) -> str:
 def stems_of(phrase: Phrase) -> set[str]:
     """The stems that a phrase and its conditions speak of; ValueError where one is not understood.
 
-    What a text means by `{window}` is no stem.
+    What a text means by `{window}` and by words is no stem.
     """
     holes = [_HOLE.fullmatch(hole) for hole in re.findall(r"\{[^}]*\}", phrase.text)]
     conditions = [_CONDITION.fullmatch(condition) for condition in phrase.only_if]
     found = [*holes, *conditions]
     if not all(found):
         raise ValueError(f"a phrase that cannot be read: {phrase}")
-    return {match["stem"] for match in found if match} - {"window"}
+    return {match["stem"] for match in found if match} - {"window", *WORDS}
 
 
 @cache
@@ -113,6 +115,8 @@ def _filled(phrase: Phrase, window: int, numbers: Numbers) -> str | None:
     for hole in _holes(phrase.text):
         if hole["stem"] == "window":
             part = str(window) if window else None
+        elif hole["stem"] in WORDS:
+            part = numbers.words.get(hole["stem"])
         else:
             part = _number(hole, window, numbers)
         if part is None:

@@ -35,6 +35,7 @@ from pipeline.scoring.earlier import earlier_risk
 from pipeline.scoring.effects import effects
 from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.lists import LISTS, write_lists
+from pipeline.scoring.main_contacts import main_contact_roles
 from pipeline.scoring.publication import (
     MANIFEST,
     MEANING,
@@ -296,7 +297,8 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     scores = with_list_status(scores, config.scoring, as_of, rests)
     listed = listed_rows(scores)["account_id"].to_pylist()
     steps.begin("Explaining the accounts to call")
-    reasons = explained(config, request.model, frame, listed, sources.currency)
+    roles = main_contact_roles(engine, listed, as_of)
+    reasons = explained(config, request.model, frame, listed, sources.currency, roles)
     scores = with_reasons(scores, reasons, request.playbook)
     steps.begin("Comparing with the list before")
     moved = _effects(engine, sources, request, selection, risk)

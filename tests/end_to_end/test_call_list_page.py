@@ -43,7 +43,8 @@ ROWS: tuple[dict[str, Any], ...] = (
         "reason_2": "A complaint has been open for 38 days.",
         "reason_family_2": "complaint_latency",
         "controllable": "yes",
-        "play": "Name a person for the open complaint.",
+        "play": "Name a person for the open complaint",
+        "play_owner": "service",
         "effort": "win back by all means",
     },
     {
@@ -259,7 +260,7 @@ def test_a_card_tells_the_whole_account(browser, page) -> None:
         "win back by all means",
         "Orders in 90 days: 6, then 2.",
         "We can influence this.",
-        "Name a person for the open complaint.",
+        "Name a person for the open complaint (service)",
         "2,750 EUR since 2024-10; most 1,500 EUR",
         "3 complaints in 24 months, 1 still open (hatched)",
         "snapshot 2025-01-01",

@@ -166,6 +166,20 @@ def test_a_group_is_stated_with_the_accounts_own_numbers(
     assert filled(TEXTS[group], (90,), Numbers(known, UNITS, "EUR")) == said
 
 
+def test_the_main_contact_is_named_by_its_role_where_that_is_known() -> None:
+    known = {"busiest_contact_share_365d": 0.912, "days_since_key_contact": 74.0}
+    role = {"key_contact_role": "purchasing manager"}
+    for words, silent, carries in (
+        (role, "main contact (purchasing manager)", "one contact (purchasing manager)"),
+        ({}, "main contact", "one contact"),
+    ):
+        numbers = Numbers(known, UNITS, "EUR", words)
+        said = filled(TEXTS["key_contact_silent"], (90,), numbers)
+        assert said == f"{silent} silent for 74 days"
+        said = filled(TEXTS["one_contact"], (90,), numbers)
+        assert said is not None and said.startswith(f"{carries} accounts for 91 % of the year's")
+
+
 def test_the_window_that_counts_most_is_spoken_of_unless_it_has_nothing_to_say() -> None:
     known = Numbers({"orders_count_30d": 1.0, "orders_count_365d": 40.0}, UNITS)
     phrases = (Phrase("{orders_count} in {window}"),)
@@ -237,7 +251,7 @@ def model(cohort: pd.DataFrame) -> RiskModel:
 @pytest.fixture(scope="module")
 def reasons(model: RiskModel, cohort: pd.DataFrame) -> list[list[Reason]]:
     told = model.explain(cohort.to_numpy(), NAMES, range(len(cohort)))
-    return reasons_of(told, cohort, PLACED, "EUR")
+    return reasons_of(told, cohort, PLACED, "EUR", [{}] * len(cohort))
 
 
 def test_the_silent_account_is_told_to_be_silent(reasons: list[list[Reason]]) -> None:
@@ -289,12 +303,12 @@ def test_an_account_outside_the_cohort_has_none(
         "snapshots: {first: 2024-01-01, last: 2024-06-01}\n"
     )
     everybody = cohort.assign(account_id=[f"A{row}" for row in range(len(cohort))])
-    told = explained(load_config(path), model, everybody, ["A7", "lost", "A2"], "EUR")
+    told = explained(load_config(path), model, everybody, ["A7", "lost", "A2"], "EUR", {})
     assert [*told] == ["A7", "A2"]
     for row in (2, 7):
         mine = [reason.adds for reason in told[f"A{row}"]]
         assert mine == pytest.approx([reason.adds for reason in reasons[row]])
-    assert explained(load_config(path), model, everybody, [], "EUR") == {}
+    assert explained(load_config(path), model, everybody, [], "EUR", {}) == {}
 
 
 # --- what is published ----------------------------------------------------------------------
@@ -333,6 +347,7 @@ def test_at_most_three_reasons_are_published_with_their_families() -> None:
 def test_the_strongest_reason_decides_what_to_do() -> None:
     row = published(reason("rep_left", 0.9), reason("silence", 0.4))
     assert (row["controllable"], row["play"]) == ("yes", "Introduce the successor in person")
+    assert row["play_owner"] == load_playbook(None).plays[row["play"]].owner == "management"
     row = published(reason("rep_left", 0.9, None), reason("silence", 0.4))
     assert (row["controllable"], row["play"]) == ("unclear", "Ask what has changed")
 
