@@ -41,8 +41,8 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	review promote rollback score explain ui test test-all check crash bench bench-market \
-	laws docs pictures clean
+	review promote rollback score explain ui test test-all check crash bench bench-scoring \
+	bench-market laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -167,6 +167,9 @@ crash: $(READY) ## kill `score` at random moments and look what is left (N=times
 
 bench: $(READY) ## time and memory of the feature table beside one plain scan (BENCH_LINES=...)
 	@$(BIN)/python tests/benchmark/feature_table.py
+
+bench-scoring: $(READY) ## time of `score` at 50,000 accounts, step by step, and of a million rows
+	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/scoring.py
 
 bench-market: $(READY) ## the recipe on simulated markets, where the truth is known (SECTIONS=...)
 	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/market.py $$SECTIONS

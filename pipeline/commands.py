@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from features.catalogue import catalogue
 from features.families import FAMILIES
-from pipeline import console
+from pipeline import console, openlineage
 from pipeline.config import Config
 from pipeline.config.playbook import load_playbook
 from pipeline.errors import DataError
@@ -120,10 +120,14 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
     from pipeline.training.reporting import chance_line, table, value_line
     from pipeline.training.train import train
 
-    with console.steps() as steps:
-        registered = train(config, steps, until)
-        steps.know(version=registered.version)
-        reviewed = review_trained(steps, config, registered)
+    with openlineage.told(f"{config.name}.train", console.complain) as data:
+        with console.steps() as steps:
+            registered = train(config, steps, until)
+            steps.know(version=registered.version)
+            reviewed = review_trained(steps, config, registered)
+        sources = registered.trained.prepared.sources.lineage()
+        data.inputs = openlineage.sources_read(config.path, sources)
+        data.outputs = [openlineage.model(config.tracking.model_name, registered.version)]
     trained = registered.trained
     frame = trained.prepared.table.frame
     console.say(
@@ -239,8 +243,17 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
     """Score a snapshot, publish, and print the top of the list."""
     from pipeline.scoring.score import score
 
-    with console.steps() as steps:
-        publication = score(config, steps, as_of, model, replay=replay)
+    with openlineage.told(f"{config.name}.score", console.complain) as data:
+        with console.steps() as steps:
+            publication = score(config, steps, as_of, model, replay=replay)
+        manifest = publication.manifest
+        used = openlineage.model(manifest["model"]["name"], manifest["model"]["version"])
+        sources = manifest["inputs"]["sources"]
+        data.inputs = [*openlineage.sources_read(config.path, sources), used]
+        files = manifest.get("files", {})  # a publication of before may not have them
+        data.outputs = [
+            openlineage.file(publication.folder / name, digest) for name, digest in files.items()
+        ]
     if not publication.new:
         console.say(f"Already published, from the same inputs: {short(publication.folder)}")
         _say_database(config, publication)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ def measure_rows() -> dict[str, Any]:
     risks = model.risk_by_horizon(features, model.names, AS_OF)
     assert all(np.isfinite(risk).all() and len(risk) == ROWS for risk in risks.values())
     told = clock.lasted()
-    return {"steps": told, "trees": [len(b.importance()) for b in model.boosters]}
+    return {"steps": told, "features": len(model.names), "features_gb": features.nbytes / 1024**3}
 
 
 MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -158,7 +158,10 @@ def main() -> None:
         "machine": f"{os.cpu_count()} cores, "
         f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 1024**3:.0f} GiB, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "load": median(run["load"] for found in runs.values() for run in found),
+        "load": fmean(run["load"] for found in runs.values() for run in found),
+        "accounts": SCORED["accounts"],
+        "months": SCORED["months"],
+        "features": runs["rows"][0]["features"],
         "runs": runs,
     }
     (FOLDER.parent / "scoring.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
