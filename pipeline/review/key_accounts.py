@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from pipeline.config import Config
+from pipeline.console import Steps
 from pipeline.scoring.reasons import Reason, explained
 from pipeline.scoring.score import requested, scored, sources_for
 from pipeline.tables.training_table import selected_features
@@ -56,7 +57,9 @@ def newest_snapshot(config: Config, prepared: Prepared) -> date:
     return max([mature, *fresh])
 
 
-def bands(challenger: Config, champion: Config, as_of: date, version: int, in_use: int) -> Bands:
+def bands(
+    challenger: Config, champion: Config, as_of: date, version: int, in_use: int, steps: Steps
+) -> Bands:
     """Score a snapshot with both registered models; nothing is written.
 
     challenger, champion: the configs with the recipe of each. version, in_use: their numbers. Where
@@ -67,8 +70,8 @@ def bands(challenger: Config, champion: Config, as_of: date, version: int, in_us
         new = requested(challenger, as_of, str(version))
         old = requested(champion, as_of, str(in_use))
         sources, selection = sources_for(engine, new)
-        now, scores = scored(engine, sources, selection, new)
-        then, before = scored(engine, sources, selected_features(champion, sources), old)
+        now, scores = scored(engine, sources, selection, new, steps)
+        then, before = scored(engine, sources, selected_features(champion, sources), old, steps)
     columns = ["account_id", "name", "key_account", "risk", "risk_band"]
     both = (
         scores.select(columns)
@@ -82,8 +85,9 @@ def bands(challenger: Config, champion: Config, as_of: date, version: int, in_us
     )
     changed = both[both["key_account"] & (both["risk_band"] != both["risk_band_before"])]
     ids = changed["account_id"].tolist()
-    why = explained(challenger, new.model, now, ids, sources.currency)
-    why_before = explained(champion, old.model, then, ids, sources.currency)
+    # Groups are told here, not their sentences, so nobody's role is needed.
+    why = explained(challenger, new.model, now, ids, sources.currency, roles={})
+    why_before = explained(champion, old.model, then, ids, sources.currency, roles={})
     moved = [
         Moved(
             account_id=row["account_id"],

@@ -109,9 +109,10 @@ def _reviewed(
     comparison = compare(challenger, champion.rows if champion else None)
     moved = None
     if champion is not None:
-        steps.begin("Scoring the newest snapshot with both")
         as_of = newest_snapshot(config, challenger.prepared)
-        moved = bands(config, champion.config, as_of, chosen.version, champion.version.version)
+        moved = bands(
+            config, champion.config, as_of, chosen.version, champion.version.version, steps
+        )
     against = tracking.registry.judge(
         chosen.version,
         objections(
