@@ -148,7 +148,10 @@ def refusing() -> str:
         return f"http://user:secret@127.0.0.1:{taken.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("url", [refusing(), "http://[", "file:///etc", "nonsense", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [pytest.param(refusing(), id="refusing"), "http://[", "file:///etc", "nonsense", "http://"],
+)
 def test_a_server_that_cannot_be_reached_is_one_warning(monkeypatch, tmp_path, url) -> None:
     path, warnings = tmp_path / "events.jsonl", []
     monkeypatch.setenv("OPENLINEAGE_URL", url)
