@@ -9,7 +9,12 @@ from datetime import date, datetime, time, timedelta
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.scoring.reasons import Reason, explained
-from pipeline.scoring.score import requested, scored, sources_for
+from pipeline.scoring.score import (
+    refuse_other_definitions,
+    requested,
+    scored,
+    sources_for,
+)
 from pipeline.tables.training_table import selected_features
 from pipeline.training.preparation import Prepared, open_engine
 
@@ -71,7 +76,9 @@ def bands(
         old = requested(champion, as_of, str(in_use))
         sources, selection = sources_for(engine, new)
         now, scores = scored(engine, sources, selection, new, steps)
-        then, before = scored(engine, sources, selected_features(champion, sources), old, steps)
+        learned_from = selected_features(champion, sources)
+        refuse_other_definitions(champion, learned_from, old.model, in_use)
+        then, before = scored(engine, sources, learned_from, old, steps)
     columns = ["account_id", "name", "key_account", "risk", "risk_band"]
     both = (
         scores.select(columns)

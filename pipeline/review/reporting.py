@@ -19,8 +19,6 @@ def lines(reviewed: Reviewed) -> Iterator[str]:
             f"{comparison.evaluation.value('auc'):.4f} and "
             f"{comparison.evaluation.value('auc', CHAMPION):.4f}, a gain of {said(gain)}"
         )
-    elif reviewed.not_compared:
-        yield f"Not compared with the champion: {reviewed.not_compared}"
     if reviewed.objections:
         yield f"Version {version} is blocked:"
         yield from (f"  - {objection}" for objection in reviewed.objections)

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from models.errors import DamagedModel, FeatureMismatch, TooLittleHistory
 from models.out_of_time import OutOfTime
 from pipeline.config import Config
 from pipeline.console import Steps
-from pipeline.errors import DefectionError
+from pipeline.errors import ConfigError, DataError, MissingInput
 from pipeline.output_files import write_text
 from pipeline.review.checklist import checklist
 from pipeline.review.comparison import Comparison, compare
 from pipeline.review.differences import Difference, differences
 from pipeline.review.gate import Learned, objections
-from pipeline.review.key_accounts import bands, newest_snapshot
+from pipeline.review.key_accounts import Bands, bands, newest_snapshot
 from pipeline.review.page import About, review_page
 from pipeline.review.pictures import pictures
 from pipeline.review.pseudonyms import pseudonym, pseudonym_key
@@ -33,27 +34,28 @@ from pipeline.training.record import Registered
 PAGE = "review.html"
 
 
+# Why the champion's recipe may not be had: an older program, another label, a damaged file.
+_NOT_TO_BE_HAD = (
+    ConfigError, DataError, MissingInput, DamagedModel, FeatureMismatch, TooLittleHistory,
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Reviewed:
-    """A version with what the gate says against it.
-
-    champion: the version in use, None without one. not_compared: why it was not compared with that.
-    """
+    """A version with what the gate says against it. champion: in use, None without one."""
 
     version: int
     champion: int | None
     objections: tuple[str, ...]
-    not_compared: str
     comparison: Comparison
 
 
 @dataclass(frozen=True)
 class _Champion:
-    """The version in use, its recipe on these data, and what that predicts."""
+    """What the recipe of the version in use predicts, and whose band would change without it."""
 
-    version: ModelVersion
-    config: Config
     rows: OutOfTime
+    bands: Bands
 
 
 def review(
@@ -104,33 +106,35 @@ def _reviewed(
 ) -> Reviewed:
     config = challenger.config
     in_use = tracking.registry.champion()
-    champion, not_compared = _champion(tracking, chosen, in_use, challenger, steps)
+    other = in_use if in_use and in_use.version != chosen.version else None
+    champion, not_compared = None, ""
+    if other is not None:
+        try:
+            champion = _champion(tracking, chosen, other, challenger, steps)
+        except _NOT_TO_BE_HAD as why:
+            not_compared = f"not comparable with the champion, version {other.version}: {why}"
     steps.begin("Measuring")
     comparison = compare(challenger, champion.rows if champion else None)
-    moved = None
-    if champion is not None:
-        as_of = newest_snapshot(config, challenger.prepared)
-        moved = bands(
-            config, champion.config, as_of, chosen.version, champion.version.version, steps
-        )
+    found = objections(
+        config.gate,
+        comparison.evaluation,
+        comparison.slices,
+        _learned(chosen, challenger.prepared),
+        _label_end(other) if other else None,
+    )
     against = tracking.registry.judge(
         chosen.version,
-        objections(
-            config.gate,
-            comparison.evaluation,
-            comparison.slices,
-            _learned(chosen, challenger.prepared),
-            _label_end(in_use) if in_use else None,
-        ),
-        champion.version.version if champion else None,
+        [*([not_compared] if not_compared else []), *found],
+        in_use.version if in_use else None,
     )
     steps.begin("Writing the review")
+    run = tracking.stored(chosen.run_id)
     about = About(
         name=config.name,
         model=config.tracking.model_name,
         version=chosen.version,
         champion=in_use.version if in_use else None,
-        in_use=in_use is not None and in_use.version == chosen.version,
+        in_use=in_use is not None and other is None,
         not_compared=not_compared,
         defection=label_of(config.label).says,
         learned_until=_label_end(chosen),
@@ -138,11 +142,11 @@ def _reviewed(
         run_id=chosen.run_id,
         on=datetime.now(UTC).date(),
     )
-    run = tracking.stored(chosen.run_id)
     labels = tracking.stored_json(chosen.run_id, "label_audit.json")
-    drawn = pictures(config, comparison)
     items = checklist(config.gate, comparison, challenger.prepared, run, labels)
-    differing = _differences(tracking, chosen, in_use, run) if in_use else []
+    differing = _differences(tracking, run, other) if other and champion else []
+    drawn = pictures(config, comparison)
+    moved = champion.bands if champion else None
     accounts = moved.moved if moved else ()
 
     def page(names: Mapping[str, str]) -> str:
@@ -156,31 +160,27 @@ def _reviewed(
     if reveal is not None:
         shown = {one.account_id: f"{one.account_id} {one.name or ''}".strip() for one in accounts}
         write_text(reveal, page(shown))
-    return Reviewed(chosen.version, about.champion, tuple(against), not_compared, comparison)
+    return Reviewed(chosen.version, about.champion, tuple(against), comparison)
 
 
 def _champion(
     tracking: Tracking,
     chosen: ModelVersion,
-    in_use: ModelVersion | None,
+    in_use: ModelVersion,
     challenger: Predicted,
     steps: Steps,
-) -> tuple[_Champion | None, str]:
-    """The champion's recipe on the challenger's data; None, and why, where it cannot be compared.
+) -> _Champion:
+    """The champion beside the challenger, on the challenger's data.
 
-    A recipe that is the same predicts the same; it is not asked again.
+    A recipe that is the same predicts the same; it is not asked again. One of `_NOT_TO_BE_HAD`
+    where it cannot be compared.
     """
-    if in_use is None or in_use.version == chosen.version:
-        return None, ""
     steps.begin("Finding the champion")
-    try:
-        written = tracking.stored_json(in_use.run_id, "config.json")
-        theirs = with_recipe(challenger.config, written)
-        requested(theirs, newest_snapshot(theirs, challenger.prepared), str(in_use.version))
-    except DefectionError as why:
-        return None, str(why)
+    theirs = with_recipe(challenger.config, tracking.stored_json(in_use.run_id, "config.json"))
+    as_of = newest_snapshot(theirs, challenger.prepared)
+    moved = bands(challenger.config, theirs, as_of, chosen.version, in_use.version, steps)
     if same_recipe(theirs, challenger.config):
-        return _Champion(in_use, theirs, challenger.out_of_time), ""
+        return _Champion(challenger.out_of_time, moved)
     same_features = theirs.features == challenger.config.features
     found = predicted(
         theirs,
@@ -190,7 +190,7 @@ def _champion(
         "the champion",
         challenger.prepared if same_features else None,
     )
-    return _Champion(in_use, theirs, found.out_of_time), ""
+    return _Champion(found.out_of_time, moved)
 
 
 def _learned(chosen: ModelVersion, prepared: Prepared) -> Learned:
@@ -209,11 +209,9 @@ def _label_end(version: ModelVersion) -> date:
     return date.fromisoformat(version.tags["label_end"])
 
 
-def _differences(
-    tracking: Tracking, chosen: ModelVersion, in_use: ModelVersion, run: StoredRun
-) -> list[Difference]:
+def _differences(tracking: Tracking, run: StoredRun, in_use: ModelVersion) -> list[Difference]:
     definitions, before = (
-        tracking.stored_json(version.run_id, "feature_definitions.json")
-        for version in (chosen, in_use)
+        tracking.stored_json(run_id, "feature_definitions.json")
+        for run_id in (run.id, in_use.run_id)
     )
     return differences(run, tracking.stored(in_use.run_id), definitions, before)

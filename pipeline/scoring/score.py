@@ -204,7 +204,7 @@ def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Select
     refuse_stale(config, sources, request.as_of)
     make_derived_tables(engine, sources)
     selection = selected_features(config, sources)
-    _refuse_other_definitions(config, selection, request.model, request.version)
+    refuse_other_definitions(config, selection, request.model, request.version)
     return sources, selection
 
 
@@ -236,10 +236,13 @@ def _refuse_other_meaning(config: Config, model: RiskModel, version: int) -> Non
         )
 
 
-def _refuse_other_definitions(
+def refuse_other_definitions(
     config: Config, selection: Selection, model: RiskModel, version: int
 ) -> None:
-    """A feature keeps its name when its definition changes; the model has learned from the old."""
+    """ConfigError where the model learned from features whose definitions have changed since.
+
+    A feature keeps its name when its definition changes.
+    """
     learned: dict[str, str] = model.metadata.get("definitions", {})
     now = selection.definitions()
     other = [name for name in model.names if name in now and learned.get(name) != now[name]]

@@ -223,6 +223,12 @@ def test_a_challenger_taught_by_shuffled_outcomes_is_blocked(tmp_path: Path, mar
     assert project.defection(*asked, "--override").returncode == 0
     assert "set aside: AUC 0." in project.defection("history").stdout
 
+    page_of(project, 1).with_name("config.json").unlink()  # as of a version of an older program
+    again = project.defection("train")
+    assert again.returncode == 0, again.stderr
+    assert "not comparable with the champion, version 1: Run " in again.stdout
+    assert "has no config.json: an older version of this program made it" in again.stdout
+
 
 @pytest.fixture(scope="module")
 def window() -> Iterator[Browser]:

@@ -118,7 +118,10 @@ def test_a_blocked_version_says_why_and_how_it_could_be_used() -> None:
     ("of", "said"),
     [
         (about(champion=None), "No version is in use yet; it is compared with the logistic"),
-        (about(not_compared="other label"), "version 3: other label. It is compared with the logi"),
+        (
+            about(not_compared="not comparable with the champion, version 3: other label."),
+            "It is not comparable with the champion, version 3: other label. It is compared with",
+        ),
         (about(champion=4, in_use=True), "This version is in use."),
     ],
 )
