@@ -16,7 +16,7 @@ REASON =
 ACCOUNT =
 ACCOUNTS ?= 2000
 MONTHS ?= 30
-N = 1000
+N =
 TRIALS = 30
 SECONDS_MOST ?=
 FAMILIES ?=
@@ -41,7 +41,8 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	promote rollback score explain monitor ui test test-all check bench bench-market laws docs pictures clean
+	review promote rollback score explain monitor ui test test-all check crash bench bench-scoring \
+	bench-market laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -128,6 +129,9 @@ tune: $(READY) ## search for better settings of the model (TRIALS=..., SECONDS_M
 rollback: $(READY) ## put the champion before this one into use again (BY=... REASON=...)
 	@$(DEFECTION) rollback --config "$$CONFIG" --by "$$BY" --reason "$$REASON"
 
+review: $(READY) ## a version beside the champion, as review.html in its run (VERSION=..., OUT=... with names)
+	@$(DEFECTION) review --config "$$CONFIG" --version "$$VERSION" $${OUT:+--reveal "$$OUT"}
+
 promote: $(READY) ## make a version the champion (VERSION=... BY=... REASON=...)
 	@$(DEFECTION) promote --config "$$CONFIG" --version "$$VERSION" --by "$$BY" --reason "$$REASON"
 
@@ -158,11 +162,17 @@ check: $(READY) ## style, types, boundaries, stale documents
 	@$(BIN)/python docs/generate.py --check
 
 laws: $(READY) ## a long random run of the laws against leakage (N=examples, FAMILIES=your files)
-	@LAWS_EXAMPLES="$$N" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q -m "not slow" \
+	@LAWS_EXAMPLES="$${N:-1000}" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q -m "not slow" \
 		tests/laws tests/parity
+
+crash: $(READY) ## kill `score` at random moments and look what is left (N=times, 100 if not said)
+	@PYTHONPATH=tests/crash:tests/support $(BIN)/python tests/crash/kill_score.py --kills "$${N:-100}"
 
 bench: $(READY) ## time and memory of the feature table beside one plain scan (BENCH_LINES=...)
 	@$(BIN)/python tests/benchmark/feature_table.py
+
+bench-scoring: $(READY) ## time of `score` at 50,000 accounts, step by step, and of a million rows
+	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/scoring.py
 
 bench-market: $(READY) ## the recipe on simulated markets, where the truth is known (SECTIONS=...)
 	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/market.py $$SECTIONS

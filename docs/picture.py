@@ -1,7 +1,8 @@
-"""Renews the pictures of the call list from what `make demo` has published, in Chromium.
+"""Renews the pictures of what `make demo` has left, in Chromium. Run by `make pictures`.
 
-docs/pictures/call_list.png is the newest list, call_list_card.png the card of its first account.
-Run by `make pictures`.
+In docs/pictures: call_list.png is the newest list, call_list_card.png the card of its first
+account; mlflow_review.png the review of the newest version in the MLflow UI, mlflow_version.png the
+page of that version.
 """
 
 from __future__ import annotations
@@ -10,12 +11,20 @@ import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+from pipeline.tracking.runs import Tracking
+
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from browser import chromium, programs  # noqa: E402
+
 SCORES = ROOT / "var" / "demo" / "scores"
 PICTURES = ROOT / "docs" / "pictures"
 
@@ -36,7 +45,49 @@ def main() -> int:
     page = (folder / "call_list.html").as_uri()
     _take(program, page, "1400,720", PICTURES / "call_list.png")
     _take(program, f"{page}#account={account}", "761,900", PICTURES / "call_list_card.png")
+    _take_the_ui()
     return 0
+
+
+def _take_the_ui() -> None:
+    """Start the UI over the demo's store, take its pages, and end it."""
+    newest = Tracking(ROOT / "var" / "mlflow", "demo", "demo").registry.newest()
+    ui = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", "ui", "--config", "configs/demo.yaml"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found = programs()
+    try:
+        assert ui.stdout is not None and found is not None
+        runs = ui.stdout.readline().removeprefix("MLflow UI: ").partition("?")[0]
+        front = runs.partition("#")[0]
+        pages = {
+            "mlflow_review": f"{runs}/{newest.run_id}/artifacts/review.html",
+            "mlflow_version": f"{front}#/models/demo/versions/{newest.version}",
+        }
+        with chromium(found) as browser:
+            browser.resize((1500, 1000))
+            for name, address in pages.items():
+                browser.goto("about:blank")
+                browser.goto(address)
+                time.sleep(10)
+                browser.run(_OURS_ALONE)
+                time.sleep(1)
+                browser.picture(PICTURES / f"{name}.png")
+                print(f"Written to docs/pictures/{name}.png")
+    finally:
+        ui.send_signal(signal.SIGINT)
+        ui.wait(30)
+
+
+# MLflow's assistant is closed, and where the files lie on this machine is nobody's business.
+_OURS_ALONE = """
+for (const button of document.querySelectorAll('button[aria-label="Close"]')) button.click();
+for (const one of document.querySelectorAll('*'))
+  if (!one.children.length && /file:\\/\\//.test(one.textContent)) one.style.visibility = 'hidden';
+"""
 
 
 def _take(program: str, address: str, size: str, picture: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,7 +44,11 @@ class Explanation:
         where the chosen values raise the risk.
         """
         usual = np.where(chosen & ~np.isnan(self._ranks), self._medians, self._ranks)
-        return self._log_odds(usual) - self._log_odds(self._ranks)
+        return self._log_odds(usual) - self._now
+
+    @cached_property
+    def _now(self) -> FloatArray:
+        return self._log_odds(self._ranks)
 
     def _log_odds(self, ranks: FloatArray) -> FloatArray:
         told = [booster.predict(ranks) for booster in self._boosters]

@@ -91,10 +91,12 @@ class OutOfTime:
 
     def at(self, *snapshots: date) -> OutOfTime:
         """Return the rows and splits of these snapshots."""
-        mask = np.isin(self.as_of, np.array(snapshots, dtype="datetime64[D]"))
-        return self._rows(
-            mask, tuple(split for split in self.splits if split.snapshot in snapshots)
-        )
+        kept = tuple(split for split in self.splits if split.snapshot in snapshots)
+        return self._rows(self.rows_at(*snapshots), kept)
+
+    def rows_at(self, *snapshots: date) -> BoolArray:
+        """Return which rows are of these snapshots, (n,)."""
+        return np.isin(self.as_of, np.array(snapshots, dtype="datetime64[D]"))
 
     def _rows(self, mask: BoolArray, splits: tuple[Split, ...]) -> OutOfTime:
         return OutOfTime(

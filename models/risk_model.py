@@ -25,7 +25,7 @@ from models.dataset import Dataset, FloatArray, latest_day
 from models.ensemble import averaged, base_rate, learnable
 from models.errors import DamagedModel, FeatureMismatch
 from models.explanation import Explanation, explanation
-from models.gradient_boosting import Booster, fit_each
+from models.gradient_boosting import Booster, fit_each, predictions
 from models.horizons import HorizonModel, in_order
 from models.out_of_time import OutOfTime
 from models.ranks import of_one_snapshot, of_the_median, ranked_together
@@ -101,7 +101,7 @@ class RiskModel:
         FeatureMismatch, with the differences, when a feature of the model is absent, or when there
         are fewer than half as many rows as the model has ever seen.
         """
-        return self._main_risk(self._ranks(features, names), as_of)
+        return self._main_risk(predictions(self.boosters, self._ranks(features, names)), as_of)
 
     def risk_by_horizon(
         self, features: FloatArray, names: Sequence[str], as_of: date | None = None
@@ -113,10 +113,11 @@ class RiskModel:
         """
         if self.horizon_days is None:
             return {}
-        ranks = self._ranks(features, names)
-        risks = {self.horizon_days: self._main_risk(ranks, as_of)}
-        for horizon, booster in zip(self.horizons, self.horizon_boosters, strict=True):
-            risks[horizon.days] = horizon.calibrator.apply(booster.predict(ranks), as_of)
+        learners = len(self.boosters)
+        raw = predictions((*self.boosters, *self.horizon_boosters), self._ranks(features, names))
+        risks = {self.horizon_days: self._main_risk(raw[:learners], as_of)}
+        for horizon, told in zip(self.horizons, raw[learners:], strict=True):
+            risks[horizon.days] = horizon.calibrator.apply(told, as_of)
         return in_order(self.horizon_days, risks)
 
     def explain(
@@ -129,16 +130,16 @@ class RiskModel:
         """
         known = self._columns(features, names)
         chosen = np.asarray(rows, dtype=np.int64)
-        ranks, medians = of_one_snapshot(known)[chosen], of_the_median(known, chosen)
+        ranks = of_one_snapshot(known, self.threads)[chosen]
+        medians = of_the_median(known, chosen)
         return explanation(self.boosters, self.base_rates, ranks, medians)
 
-    def _main_risk(self, ranks: FloatArray, as_of: date | None) -> FloatArray:
-        raw = averaged([booster.predict(ranks) for booster in self.boosters], self.base_rates)
-        return self.calibrator.apply(raw, as_of)
+    def _main_risk(self, raw: Sequence[FloatArray], as_of: date | None) -> FloatArray:
+        return self.calibrator.apply(averaged(raw, self.base_rates), as_of)
 
     def _ranks(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
         """The columns of the trees as ranks; FeatureMismatch where they cannot be had."""
-        return of_one_snapshot(self._columns(features, names))
+        return of_one_snapshot(self._columns(features, names), self.threads)
 
     def _columns(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
         """The columns of the trees, in their order; FeatureMismatch where they cannot be had."""
@@ -147,6 +148,8 @@ class RiskModel:
                 f"features have shape {features.shape}, but {len(names)} names are given"
             )
         self.require(names, len(features))
+        if tuple(names) == self.names:
+            return features
         position = {name: i for i, name in enumerate(names)}
         return features[:, [position[name] for name in self.names]]
 

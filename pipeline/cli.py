@@ -163,33 +163,65 @@ def tune(
     run_tune(_config(config), trials, seconds)
 
 
+By = Annotated[str | None, typer.Option(help="Who decides; asked for if absent.")]
+Reason = Annotated[str | None, typer.Option(help="Why; asked for if absent.")]
+
+
+def _answered(given: str | None, question: str, option: str) -> str:
+    """What was given, or what a person at the terminal answers."""
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise UsageError(f"A promotion records who and why: give {option} TEXT.")
+    return str(typer.prompt(question))
+
+
+@app.command(epilog="Example: `defection review --version 3 --reveal review_with_names.html`")
+def review(
+    config: ConfigPath = DEFAULT_CONFIG,
+    version: Annotated[str, typer.Option(help="A number or an alias.")] = "challenger",
+    reveal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write the page with the accounts' names, outside MLflow."
+        ),
+    ] = None,
+) -> None:
+    """Compare a version with the champion, ask the gate, and write review.html into its run."""
+    from pipeline.commands import run_review
+
+    run_review(_config(config), version, reveal)
+
+
 @app.command(
     epilog="Example: `defection promote --version 3 --by 'A. Reviewer' --reason 'beats version 2'`"
 )
 def promote(
     version: Annotated[str, typer.Option(help="A version number, or `challenger`.")],
-    by: Annotated[str, typer.Option(help="Who decides.")],
-    reason: Annotated[str, typer.Option(help="Why.")],
+    by: By = None,
+    reason: Reason = None,
+    override: Annotated[
+        bool, typer.Option("--override", help="Although the gate speaks against it; is recorded.")
+    ] = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Make a registered version the champion, and record who decided it and why."""
+    """Make a reviewed version the champion, and record who decided it and why."""
     from pipeline.commands import run_promote
 
-    run_promote(_config(config), version, by, reason)
+    by = _answered(by, "Who decides?", "--by")
+    reason = _answered(reason, "Why?", "--reason")
+    run_promote(_config(config), version, by, reason, override=override)
 
 
 @app.command(
     epilog="Example: `defection rollback --by 'A. Reviewer' --reason 'lists of version 4 look odd'`"
 )
-def rollback(
-    by: Annotated[str, typer.Option(help="Who decides.")],
-    reason: Annotated[str, typer.Option(help="Why.")],
-    config: ConfigPath = DEFAULT_CONFIG,
-) -> None:
+def rollback(by: By = None, reason: Reason = None, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Put the champion before this one into use again, and record who decided it and why."""
     from pipeline.commands import run_rollback
 
-    run_rollback(_config(config), by, reason)
+    by = _answered(by, "Who decides?", "--by")
+    run_rollback(_config(config), by, _answered(reason, "Why?", "--reason"))
 
 
 @app.command(epilog="Example: `defection history --config configs/demo.yaml`")
@@ -277,7 +309,8 @@ def ui(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Open the MLflow UI over the runs and models, on this machine only."""
     from pipeline.tracking.ui import serve_ui
 
-    raise typer.Exit(serve_ui(_config(config).tracking.folder, console.say))
+    settings = _config(config).tracking
+    raise typer.Exit(serve_ui(settings.folder, console.say, settings.experiment))
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from features.catalogue import catalogue
 from features.families import FAMILIES
-from pipeline import console
+from pipeline import console, openlineage
 from pipeline.config import Config
 from pipeline.config.playbook import load_playbook
 from pipeline.errors import CheckFailed, DataError
@@ -28,6 +28,7 @@ from pipeline.training.preparation import open_engine, prepare
 from pipeline.wording import counted
 
 if TYPE_CHECKING:
+    from pipeline.review.review import Reviewed
     from pipeline.scoring.publication import Publication
     from pipeline.tracking.registry import Promotion
     from pipeline.training.record import Registered
@@ -114,14 +115,20 @@ def run_features(
     _say_left_out(selection.left_out)
 
 
-def run_train(config: Config, until: date | None) -> Registered:
-    """Train and register a challenger; print what was measured."""
+def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]:
+    """Train, register and review a challenger; print what was measured."""
+    from pipeline.review.review import review_trained
     from pipeline.training.reporting import chance_line, table, value_line
     from pipeline.training.train import train
 
-    with console.steps() as steps:
-        registered = train(config, steps, until)
-        steps.know(version=registered.version)
+    with openlineage.told(f"{config.name}.train", console.complain) as data:
+        with console.steps() as steps:
+            registered = train(config, steps, until)
+            steps.know(version=registered.version)
+            reviewed = review_trained(steps, config, registered)
+        sources = registered.trained.prepared.sources.lineage()
+        data.inputs = openlineage.sources_read(config.path, sources)
+        data.outputs = [openlineage.model(config.tracking.model_name, registered.version)]
     trained = registered.trained
     frame = trained.prepared.table.frame
     console.say(
@@ -145,9 +152,29 @@ def run_train(config: Config, until: date | None) -> Registered:
     _say_left_out(trained.prepared.table.selection.left_out)
     console.say(
         f"Registered as version {registered.version} of {config.tracking.model_name}, alias "
-        "challenger. Look at it in the MLflow UI (`defection ui`), then promote it."
+        "challenger"
     )
-    return registered
+    _say_reviewed(reviewed)
+    return registered, reviewed
+
+
+def run_review(config: Config, version: str, reveal: Path | None) -> None:
+    """Review a version beside the champion; print the differences and what the gate says."""
+    from pipeline.review.review import review
+
+    with console.steps() as steps:
+        reviewed = review(config, steps, version, reveal)
+        steps.know(version=reviewed.version)
+    _say_reviewed(reviewed)
+    if reveal is not None:
+        console.say(f"With the names of accounts, for this house only: {short(reveal)}")
+
+
+def _say_reviewed(reviewed: Reviewed) -> None:
+    from pipeline.review.reporting import lines
+
+    for line in lines(reviewed):
+        console.say(line)
 
 
 def run_backtest(config: Config) -> None:
@@ -174,9 +201,13 @@ def run_tune(config: Config, trials: int, seconds: float | None) -> None:
     console.say(f"All trials: {short(tuned.journal)}, and a run in the MLflow UI.")
 
 
-def run_promote(config: Config, version: str, by: str, reason: str) -> None:
+def run_promote(config: Config, version: str, by: str, reason: str, *, override: bool) -> None:
     """Make a version the champion and record who and why."""
-    _say_champion(config, open_tracking(config).registry.promote(version, by, reason))
+    registry = open_tracking(config).registry
+    promotion = registry.promote(version, by, reason, override=override)
+    _say_champion(config, promotion)
+    for objection in promotion.overridden:
+        console.say(f"Set aside: {objection}")
 
 
 def run_rollback(config: Config, by: str, reason: str) -> None:
@@ -202,16 +233,28 @@ def run_history(config: Config) -> None:
         console.say(
             f"{entry.number:>3}  {entry.at}  version {entry.version}"
             f"{f' after {entry.previous}' if entry.previous else ''}"
-            f"{', rolled back' if entry.rollback else ''}  {entry.by}: {entry.reason}"
+            f"{', rolled back' if entry.rollback else ''}"
+            f"{', over objections' if entry.overridden else ''}  {entry.by}: {entry.reason}"
         )
+        for objection in entry.overridden:
+            console.say(f"     set aside: {objection}")
 
 
 def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publication:
     """Score a snapshot, publish, and print the top of the list."""
     from pipeline.scoring.score import score
 
-    with console.steps() as steps:
-        publication = score(config, steps, as_of, model, replay=replay)
+    with openlineage.told(f"{config.name}.score", console.complain) as data:
+        with console.steps() as steps:
+            publication = score(config, steps, as_of, model, replay=replay)
+        manifest = publication.manifest
+        used = openlineage.model(manifest["model"]["name"], manifest["model"]["version"])
+        sources = manifest["inputs"]["sources"]
+        data.inputs = [*openlineage.sources_read(config.path, sources), used]
+        files = manifest.get("files", {})  # a publication of before may not have them
+        data.outputs = [
+            openlineage.file(publication.folder / name, digest) for name, digest in files.items()
+        ]
     if not publication.new:
         console.say(f"Already published, from the same inputs: {short(publication.folder)}")
         _say_database(config, publication)
@@ -310,7 +353,7 @@ def _say_list(folder: Path) -> None:
     for row in top.slice(0, _SHOWN).to_pylist():
         console.say(
             f"{row['rank']:>4}  {row['account_id']:<12}{row['risk']:>6.1%}"
-            f"{row['value_at_stake']:>12,.0f}{row['expected_loss']:>12,.0f}  {row['tier']:<6}"
+            f"{row['value_at_stake']:>z12,.0f}{row['expected_loss']:>z12,.0f}  {row['tier']:<6}"
             f"{row['days_silent']:>4.0f} days  {row['name'] or ''}"
         )
 

@@ -37,12 +37,14 @@ def tour(path: Path, as_of: date, *, simulate: bool) -> None:
     _say("validate", "--config", path)
     commands.run_validate(config)
     _say("train", "--config", path)
-    registered = commands.run_train(config, None)
+    registered, reviewed = commands.run_train(config, None)
     by, reason = "make", "tried out; nobody has reviewed it"
+    override = bool(reviewed.objections)  # a small market; the list is shown all the same
     _say(
-        "promote", "--config", path, "--version", registered.version, "--by", by, "--reason", reason
+        *("promote", "--config", path, "--version", registered.version, "--by", by),
+        *("--reason", reason, *(["--override"] if override else [])),
     )
-    commands.run_promote(config, str(registered.version), by, reason)
+    commands.run_promote(config, str(registered.version), by, reason, override=override)
     _say("score", "--config", path, "--as-of", as_of)
     publication = commands.run_score(config, as_of, "champion", replay=False)
     console.say()

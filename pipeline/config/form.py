@@ -357,6 +357,30 @@ class ScoringConfig(Section):
         return bands
 
 
+class GateConfig(Section):
+    """What keeps a version out of use, unless somebody overrides it and says why."""
+
+    least_gain: float = Field(
+        0.0, strict=True, ge=-1, le=1, description="of the mean AUC over each baseline, at least"
+    )
+    calibration_error: ShareOrNone = Field(
+        0.04, description="mean, at most; or what chance alone explains, where that is more"
+    )
+    champion_loss: ShareOrNone = Field(
+        0.0, description="of the mean AUC, against the champion, at most; chance left aside"
+    )
+    slice_loss: ShareOrNone = Field(
+        0.05,
+        description="of AUC in a slice, against the champion or, without one, the logistic",
+    )
+    least_slice: Count = Field(
+        100, description="accounts of a slice at a snapshot, below which it does not block"
+    )
+    max_lag_days: Whole = Field(
+        31, description="by which a source of events may end before the orders do"
+    )
+
+
 class MonitorConfig(Section):
     """When `monitor` raises an alarm."""
 
@@ -369,7 +393,7 @@ class EngineConfig(Section):
     """The query engine's share of the machine."""
 
     memory_share: Share = Field(0.6, description="of the memory; beyond it the engine spills")
-    threads: Count = Field(2, description="of queries")
+    threads: Count = Field(2, description="of queries and of scoring")
     spill_folder: Place | None = Field(None, description="a private temporary folder if absent")
 
 
@@ -398,6 +422,7 @@ class Config(Section):
     backtest: BacktestConfig = _defaults()
     model: ModelConfig = _defaults()
     scoring: ScoringConfig = _defaults()
+    gate: GateConfig = _defaults()
     monitor: MonitorConfig = _defaults()
     engine: EngineConfig = _defaults()
     tracking: TrackingConfig

@@ -8,8 +8,9 @@ somebody else's text).
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.engines.protocol import literal, quoted
+from pipeline.scratch import ScratchFolder
 
 QueryError = duckdb.Error
 """What a statement that cannot be understood or carried out raises."""
@@ -38,7 +40,7 @@ class DuckDBEngine:
         memory_share: float = 0.6,
         spill_folder: Path | None = None,
     ) -> None:
-        self._spill = tempfile.TemporaryDirectory(prefix="defection-", dir=spill_folder)
+        self._spill = ScratchFolder(spill_folder)
         self._connection = duckdb.connect(":memory:")
         pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
         folders = [str(p.resolve()) + "/" for p in readable if p.is_dir()]
@@ -46,20 +48,22 @@ class DuckDBEngine:
         settings: dict[str, Any] = {
             "threads": threads,
             "memory_limit": f"{int(pages * page_bytes * memory_share / 1e6)}MB",
-            "temp_directory": self._spill.name,
+            "temp_directory": str(self._spill.path),
             "preserve_insertion_order": False,
             # Joins have their smaller side on the right. Left to guess, DuckDB takes a filtered
             # scan of millions of rows for a small one and builds its hash table of that.
             "disabled_optimizers": "build_side_probe_side",
-            "TimeZone": "UTC",  # else a zoned time's date depends on the machine
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "enable_progress_bar": False,
-            "allowed_directories": [*folders, self._spill.name],
+            "allowed_directories": [*folders, str(self._spill.path)],
             "allowed_paths": files,
             "enable_external_access": False,
             "lock_configuration": True,
         }
+        # Global, so that `beside` has it too; else a zoned time's date depends on the machine.
+        self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._connection.execute("SET TimeZone = 'UTC'")
         for name, value in settings.items():
             self._connection.execute(f"SET {name} = {literal(value)}")
 
@@ -68,12 +72,34 @@ class DuckDBEngine:
 
     def __exit__(self, *error: object) -> None:
         self._connection.close()
-        self._spill.cleanup()
+        self._spill.close()
+
+    @contextmanager
+    def beside(self) -> Iterator[Self]:
+        """Further tables, under any names, within the same limits of memory and threads.
+
+        Use as a context manager; its tables are gone at the end. Its statements can read this
+        engine's tables as `beyond(name)`, and never by the name alone. One at a time.
+        """
+        other = copy(self)
+        other._connection = self._connection.cursor()
+        try:
+            other._connection.execute("ATTACH ':memory:' AS beside")
+            other._connection.execute("USE beside")
+            yield other
+        finally:
+            other._connection.close()
+            self._connection.execute("DETACH DATABASE IF EXISTS beside")
+
+    @staticmethod
+    def beyond(name: str) -> str:
+        """A table of the engine that this one lies beside, for a statement."""
+        return f"memory.main.{quoted(name)}"
 
     @property
     def folder(self) -> Path:
         """A private folder that statements may read; it is gone when the engine is closed."""
-        return Path(self._spill.name)
+        return self._spill.path
 
     def is_one_query(self, sql: str) -> bool:
         """Whether a text is a single SELECT; QueryError where it cannot be parsed."""
@@ -101,7 +127,11 @@ class DuckDBEngine:
     def has_table(self, name: str) -> bool:
         """Whether the engine holds a table of that name."""
         return bool(
-            self.rows("SELECT 1 FROM information_schema.tables WHERE table_name = ?", [name])
+            self.rows(
+                "SELECT 1 FROM information_schema.tables "
+                "WHERE table_catalog = current_database() AND table_name = ?",
+                [name],
+            )
         )
 
     def make(self, name: str, *queries: str) -> None:

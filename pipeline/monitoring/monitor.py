@@ -113,7 +113,7 @@ def _write(
     config = asked.ready.request.config
     tags = {
         "kind": "monitor",
-        **input_tags(config),
+        **input_tags(config, asked.ready.sources),
         "as_of": report["as_of"],
         "publication": report["publication"] or "none",
         "model_version": str(report["model_version"]),
@@ -134,8 +134,7 @@ def _write(
 def _report(engine: DuckDBEngine, asked: _Asked, steps: Steps) -> dict[str, Any]:
     ready = asked.ready
     request, config = ready.request, ready.request.config
-    steps.begin("Scoring the snapshot")
-    frame, scores = scored(engine, ready.sources, ready.selection, request)
+    frame, scores = scored(engine, ready.sources, ready.selection, request, steps)
     steps.know(rows=len(frame))
     risk = scores["risk"].to_numpy()
     steps.begin("Comparing the features with training")

@@ -39,5 +39,5 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name in _DECIMALS:
-        return f"{value:.{_DECIMALS[name]}f}"
+        return f"{value:z.{_DECIMALS[name]}f}"
     return str(value)

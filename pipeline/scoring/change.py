@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +63,24 @@ def with_changes(
 
 
 def lost_accounts(
-    scores: pa.Table, previous: Path | None, merged: set[str], model_version: int
+    scores: pa.Table, previous: Path | None, merged: Mapping[str, str], model_version: int
 ) -> pa.Table:
     """Rows like those of `scores` for the accounts that were scored before, and are not now.
 
     They have no rank and no risk now; what else is said of them is what was said then. Highest
-    expected loss of then first. merged: accounts that have become part of another are not lost.
+    expected loss of then first. merged: accounts that have become part of another, and of which;
+    they are not lost if that is scored now, or was scored then, and so is lost itself.
     """
     if previous is None:
         return scores.slice(0, 0)
     then = pq.read_table(previous / "scores.parquet")
-    here = pa.array([*scores["account_id"].to_pylist(), *sorted(merged)], pa.string())
-    gone = pc.and_(pc.is_valid(then["risk"]), pc.invert(pc.is_in(then["account_id"], here)))
-    then = then.filter(gone).sort_by([("expected_loss", "descending"), ("account_id", "ascending")])
+    then = then.filter(pc.is_valid(then["risk"]))
+    now = {*scores["account_id"].to_pylist()}
+    told = now | {*then["account_id"].to_pylist()}
+    gone_on = now | {account for account, into in merged.items() if into in told}
+    here = pa.array(sorted(gone_on), pa.string())
+    then = then.filter(pc.invert(pc.is_in(then["account_id"], here)))
+    then = then.sort_by([("expected_loss", "descending"), ("account_id", "ascending")])
     rows = then.num_rows
     given = {
         **{name: then[name] for name in _KEPT},

@@ -225,6 +225,13 @@ COLUMNS = {
             width=48,
         ),
         Column(
+            "play_owner",
+            "Who does it",
+            "sales, service, quality, logistics or management: who owns the play",
+            null_means="as for play",
+            width=13,
+        ),
+        Column(
             "effort",
             "Effort",
             "what winning it back is worth, in the config's words",

@@ -5,14 +5,17 @@ one thing, so the three effects add up to the change:
 
     then            old model, the features then
     by the model    new model, the features then                       (`features.parquet` of then)
-    by the time     new model, the features now of what was known then (no new row, a later date)
+    by the time     new model, the features now of what the extract of then had (no new row, a later
+                    date)
     by the data     new model, the features now
 """
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +62,8 @@ def effects(
     then = date.fromisoformat(manifest["as_of"])
     before = pq.read_table(previous / "features.parquet").to_pandas().set_index("account_id")
     both = now.index.intersection(before.index)
-    later = _without_new_rows(config, engine, sources, selection, then, as_of, both)
+    known = _known_until(manifest)
+    later = _without_new_rows(config, engine, sources, selection, known, as_of, both)
     try:
         by_model = _risk(model, before, names, then)
         by_time = _risk(model, later, names, as_of)
@@ -68,6 +72,19 @@ def effects(
     steps = [earlier_risk(previous)[both], by_model[both], by_time[both], now[both]]
     changes = np.diff(np.column_stack(steps), axis=1)
     return pd.DataFrame(changes, index=both, columns=list(EFFECTS))
+
+
+def _known_until(manifest: Mapping[str, Any]) -> dict[str, datetime]:
+    """The moment before which each source's rows were known to a publication.
+
+    Its snapshot, or the first second after its extract was complete, if that was earlier: what the
+    extract lacked has become known since. A source that it did not have knew nothing.
+    """
+    midnight = datetime.combine(date.fromisoformat(manifest["as_of"]), time())
+    return {
+        name: min(midnight, datetime.fromisoformat(until) + timedelta(seconds=1))
+        for name, until in manifest["complete_until"].items()
+    }
 
 
 def _risk(model: RiskModel, frame: pd.DataFrame, names: list[str], as_of: date) -> pd.Series:
@@ -80,23 +97,19 @@ def _without_new_rows(
     engine: DuckDBEngine,
     sources: Sources,
     selection: Selection,
-    then: date,
+    known: Mapping[str, datetime],
     as_of: date,
     accounts: pd.Index[str],
 ) -> pd.DataFrame:
-    """The features at `as_of` of what was known before `then`, by account_id.
+    """The features at `as_of` of what was known before, by account_id.
 
     Of the cohort that there would be, and of `accounts`, which may be in the cohort only for what
-    they ordered since.
+    they ordered since. known: by table, see `_known_until`.
     """
     inferred = {REPS.name} if sources.departures_inferred else set()
-    with DuckDBEngine(
-        threads=config.engine.threads,
-        memory_share=config.engine.memory_share,
-        spill_folder=config.engine.spill_folder,
-    ) as earlier:
+    with engine.beside() as earlier:
         for name in sources.tables.keys() - inferred:
-            copy_known_before(engine, earlier, TABLES[name], then)
+            copy_known_before(earlier, TABLES[name], known.get(name, datetime.min))
         make_derived_tables(earlier, sources)
         make_active_cohort(earlier, "would_be", [as_of], config.cohort.days)
         earlier.register("accounts_of_both", pa.table({"account_id": accounts.to_numpy()}))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,6 +19,7 @@ from pipeline.config.playbook import Playbook
 from pipeline.console import Steps
 from pipeline.engines import Engine
 from pipeline.errors import DataError, DefectionError, UsageError
+from pipeline.scoring.main_contacts import main_contact_roles
 from pipeline.scoring.publication import newest_before
 from pipeline.scoring.reasons import Reason, explained
 from pipeline.scoring.score import Request, requested, scored, sources_for
@@ -80,12 +80,13 @@ def explain(
     with open_engine(config) as engine:
         steps.begin("Reading the sources")
         sources, selection = sources_for(engine, request)
-        steps.begin("Scoring the cohort")
-        frame, scores = scored(engine, sources, selection, request)
+        frame, scores = scored(engine, sources, selection, request, steps)
         found = scores.filter(pc.equal(scores["account_id"], account)).to_pylist()
         if not found:
             raise _not_scored(engine, config, account, as_of)
-        reasons = explained(config, request.model, frame, [account], sources.currency)
+        roles = main_contact_roles(engine, [account], as_of)
+        reasons = explained(config, request.model, frame, [account], sources.currency, roles)
+        earlier = _before(engine, request, account, sources.currency)
         events = latest_events(engine, account, as_of, EVENTS, sources.currency)
     return Account(
         row=found[0],
@@ -95,7 +96,7 @@ def explain(
         learned_until=request.learned_until,
         reasons=reasons[account],
         playbook=request.playbook,
-        before=_before(request, account, sources.currency),
+        before=earlier,
         events=events,
     )
 
@@ -128,7 +129,7 @@ def _not_scored(engine: Engine, config: Config, account: str, as_of: date) -> De
     )
 
 
-def _before(request: Request, account: str, currency: str | None) -> Before | None:
+def _before(engine: Engine, request: Request, account: str, currency: str | None) -> Before | None:
     """What the previous publication says of the account, if there is one."""
     folder = request.previous
     if folder is None:
@@ -142,16 +143,11 @@ def _before(request: Request, account: str, currency: str | None) -> Before | No
     if {*request.model.names} - {*known.columns}:
         return replace(published, why_not="other features were published then")
     try:
-        reasons = _reasons_then(request, known, account, currency)
+        roles = main_contact_roles(engine, [account], date.fromisoformat(as_of))
+        found = explained(request.config, request.model, known, [account], currency, roles)
     except FeatureMismatch:
         return replace(published, why_not="too few accounts were published then")
-    return replace(published, reasons=tuple(reasons))
-
-
-def _reasons_then(
-    request: Request, known: pd.DataFrame, account: str, currency: str | None
-) -> list[Reason]:
-    return explained(request.config, request.model, known, [account], currency)[account]
+    return replace(published, reasons=tuple(found[account]))
 
 
 def _rows(path: Path, account: str, columns: list[str]) -> pa.Table:

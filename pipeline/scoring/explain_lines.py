@@ -53,11 +53,11 @@ def _figures(account: Account) -> Iterator[str]:
     if told:
         yield _line("no order in", told)
     money = f" {row['currency']}" if row["currency"] else ""
-    stake = f"{row['value_at_stake']:,.0f}{money}"
+    stake = f"{row['value_at_stake']:z,.0f}{money}"
     if row["value_at_stake_low"] is not None:
-        stake += f" ({row['value_at_stake_low']:,.0f} to {row['value_at_stake_high']:,.0f})"
+        stake += f" ({row['value_at_stake_low']:z,.0f} to {row['value_at_stake_high']:z,.0f})"
     yield _line("value at stake", f"{stake}, counted in {row['value_basis']}; tier {row['tier']}")
-    loss = f"{row['expected_loss']:,.0f}{money}"
+    loss = f"{row['expected_loss']:z,.0f}{money}"
     yield _line("expected loss", f"{loss}; rank {row['rank']:,} of {account.scored:,} accounts")
     gap = row["usual_gap"]
     usual = f"; usually {gap:.0f} days between orders" if gap is not None else ""
@@ -124,7 +124,7 @@ def _since(account: Account) -> Iterator[str]:
         yield f"Since {before.as_of}: it was not scored then"
         return
     change = account.row["risk"] - before.risk
-    points = f"{100 * change:+.1f} points"
+    points = f"{100 * change:+z.1f} points"
     yield f"Since {before.as_of}: risk {before.risk:.1%}, now {account.row['risk']:.1%} ({points})"
     if before.why_not:
         yield f"  what moved it cannot be told: {before.why_not}"

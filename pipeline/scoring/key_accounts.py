@@ -70,7 +70,10 @@ def key_accounts(
             quarters < criteria.active_quarters,
             lambda row: f"unsteady: orders in {quarters[row]} of the last 4 quarters",
         ),
-        (growth < criteria.growth, lambda row: f"shrinking: {growth[row]:+.0%} on the year before"),
+        (
+            growth < criteria.growth,
+            lambda row: f"shrinking: {growth[row]:+z.0%} on the year before",
+        ),
     ]
     share = profit / max(np.maximum(profit, 0).sum(), 1e-9)
     what = "revenue" if margin_share is None else "profit"
@@ -78,8 +81,8 @@ def key_accounts(
     notes: list[str | None] = [None] * len(frame)
     for row in np.flatnonzero(looked_at).tolist():
         why = [text(row) for holds, text in reasons if holds[row]]
-        brings = f"brings {share[row]:.1%} of the {what}"
-        grown = "" if np.isnan(growth[row]) else f"; {growth[row]:+.0%} on the year before"
+        brings = f"brings {share[row]:z.1%} of the {what}"
+        grown = "" if np.isnan(growth[row]) else f"; {growth[row]:+z.0%} on the year before"
         notes[row] = (
             brings + grown if key[row] else "not key: " + ("; ".join(why) or f"only {brings}")
         )
@@ -105,11 +108,11 @@ def _margins(
     then = _over(before.recorded_margin, before.amount_with_margin)
     yield (
         now < criteria.least_margin * usual,
-        lambda row: f"volume without profit: a margin of {now[row]:.1%}, usual are {usual:.1%}",
+        lambda row: f"volume without profit: a margin of {now[row]:z.1%}, usual are {usual:.1%}",
     )
     yield (
         (then > 0) & (now < (1 - criteria.margin_loss) * then),
-        lambda row: f"margin eaten by concessions: {now[row]:.1%} after {then[row]:.1%}",
+        lambda row: f"margin eaten by concessions: {now[row]:z.1%} after {then[row]:.1%}",
     )
 
 

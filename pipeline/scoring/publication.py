@@ -107,6 +107,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def file_hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a publication but its manifest, which holds them, by name."""
+    files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+    return {path.name: _sha256_of(path) for path in files}
+
+
 def _publish(
     root: Path,
     place: Path,
@@ -128,6 +134,7 @@ def _publish(
         entries = write(folder)
         manifest = {
             **entries,
+            "files": file_hashes(folder),
             "inputs": inputs,
             "inputs_sha256": fingerprint,
             "began_at": began.isoformat(timespec="seconds"),
@@ -184,6 +191,11 @@ def _point_latest(root: Path, target: Path) -> None:
     _write_json(beside, {"path": place.as_posix()})
     _flush(beside)
     beside.replace(latest)
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sha256(content: Mapping[str, Any]) -> str:

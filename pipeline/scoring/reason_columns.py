@@ -14,6 +14,7 @@ REASON_COLUMNS = (
     *(f"reason_family_{place}" for place in range(1, MOST + 1)),
     "controllable",
     "play",
+    "play_owner",
 )
 
 
@@ -38,5 +39,6 @@ def _columns(reasons: Sequence[Reason], playbook: Playbook) -> dict[str, str | N
         columns[f"reason_family_{place}"] = reason.group.family
     for reason in published[:1]:
         columns["controllable"] = playbook.answer(reason.group.name).controllable
-        columns["play"] = playbook.first_play(reason.group.name)
+        play = playbook.first_play(reason.group.name)
+        columns |= {"play": play, "play_owner": playbook.plays[play].owner}
     return columns

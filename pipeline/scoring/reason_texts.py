@@ -7,12 +7,15 @@ a text or to translate it, change it here; nothing else needs to know.
 In a phrase, braces hold the account's own numbers: `{orders_count}` is the feature of that stem in
 the window spoken of, `{orders_count 365}` in that of 365 days, `{orders_count before}` what lay in
 as many days before the window; `unit` behind it adds the noun or the currency (`74 days`,
-`1 day`). `{window}` is the window's length in days. Conditions compare a feature with a number.
+`1 day`). `{window}` is the window's length in days, `{key_contact_role}` a word. Conditions compare
+a feature with a number.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+WORDS = ("key_contact_role",)  # of the main contact, where touches have roles
 
 OTHER = "other_"  # before a family's name: the group of what is in no other group
 
@@ -42,6 +45,9 @@ class Group:
 
 def _phrase(text: str, *only_if: str) -> Phrase:
     return Phrase(text, only_if)
+
+
+_WITH_ROLE = (" ({key_contact_role})", "")  # the role first, if it is known
 
 
 GROUPS = (
@@ -281,11 +287,14 @@ GROUPS = (
             "dyads_count",
         ),
         (
-            _phrase(
-                "one contact accounts for {busiest_contact_share 365} of the year's touches, and "
-                "has been silent for {days_since_key_contact unit}",
-                "busiest_contact_share 365 > 0.5",
-                "days_since_key_contact > 30",
+            *(
+                _phrase(
+                    f"one contact{who} accounts for {{busiest_contact_share 365}} of the year's "
+                    "touches, and has been silent for {days_since_key_contact unit}",
+                    "busiest_contact_share 365 > 0.5",
+                    "days_since_key_contact > 30",
+                )
+                for who in _WITH_ROLE
             ),
             _phrase(
                 "one contact accounts for {busiest_contact_share} of the touches in {window} days",
@@ -316,7 +325,10 @@ GROUPS = (
         "contact_breadth",
         "the main contact has fallen silent",
         ("days_since_key_contact", "key_contact_silence_over_gap"),
-        (_phrase("main contact silent for {days_since_key_contact unit}"),),
+        tuple(
+            _phrase(f"main contact{who} silent for {{days_since_key_contact unit}}")
+            for who in _WITH_ROLE
+        ),
     ),
     Group(
         "role_silent",

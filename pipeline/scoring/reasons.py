@@ -65,18 +65,23 @@ def explained(
     cohort: pd.DataFrame,
     accounts: Sequence[str],
     currency: str | None,
+    roles: Mapping[str, str],
 ) -> dict[str, list[Reason]]:
     """All groups' parts in the risks of some accounts, by account_id.
 
     cohort: account_id and the features of everybody scored, a row each. An account that is not
-    among them has no risk, and is left out.
+    among them has no risk, and is left out. roles: see `pipeline.scoring.main_contacts`.
     """
     row_of = {account: row for row, account in enumerate(cohort["account_id"])}
     accounts = [account for account in accounts if account in row_of]
     rows = [row_of[account] for account in accounts]
     told = model.explain(cohort[list(model.names)].to_numpy(dtype=np.float64), model.names, rows)
     placed = placed_features(config.feature_families, config.features.windows_days)
-    found = reasons_of(told, cohort.iloc[rows], placed, currency)
+    known = cohort.iloc[rows]
+    words = [
+        {"key_contact_role": roles[account]} if account in roles else {} for account in accounts
+    ]
+    found = reasons_of(told, known, placed, currency, words)
     return dict(zip(accounts, found, strict=True))
 
 
@@ -85,11 +90,13 @@ def reasons_of(
     known: pd.DataFrame,
     placed: Mapping[str, Placed],
     currency: str | None,
+    words: Sequence[Mapping[str, str]],
 ) -> list[list[Reason]]:
     """All groups' parts in each account's risk, what raises it most first.
 
-    told: of the accounts, in order. known: their features by name, a row each. Groups of whose
-    features an account knows none are left out.
+    told: of the accounts, in order. known: their features by name, a row each. words: see
+    `pipeline.scoring.phrases.Numbers`, for each. Groups of whose features an account knows none are
+    left out.
     """
     values = known[list(told.names)].to_numpy(dtype=np.float64)
     here = ~np.isnan(values)
@@ -105,7 +112,8 @@ def reasons_of(
     units = {name: place.feature.unit for name, place in placed.items()}
     found = []
     for row, record in enumerate(known[[n for n in placed if n in known]].to_dict("records")):
-        numbers = Numbers({str(name): float(v) for name, v in record.items()}, units, currency)
+        mine_by_name = {str(name): float(value) for name, value in record.items()}
+        numbers = Numbers(mine_by_name, units, currency, words[row])
         reasons = []
         for group, members in columns.items():
             mine = [column for column in members if here[row, column]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.contact_breadth import touches
-from features.contract import ACCOUNT_MERGES
 from features.definition import Selection
 from features.values import Last
 from models import risk_model, value_at_stake
@@ -37,6 +35,7 @@ from pipeline.scoring.earlier import earlier_risk
 from pipeline.scoring.effects import effects
 from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.lists import LISTS, write_lists
+from pipeline.scoring.main_contacts import main_contact_roles
 from pipeline.scoring.publication import (
     MANIFEST,
     MEANING,
@@ -49,8 +48,10 @@ from pipeline.scoring.publication import (
 from pipeline.scoring.reason_columns import with_reasons
 from pipeline.scoring.reasons import explained
 from pipeline.scoring.score_table import score_table, shown_values
+from pipeline.scratch import ScratchFolder
 from pipeline.sources import Sources, load_sources
 from pipeline.tables.derived import make_derived_tables
+from pipeline.tables.identity import merged_by
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
@@ -116,13 +117,13 @@ def score(
     """
     with open_engine(config) as engine:
         ready = prepared(engine, config, steps, as_of, model, replay=replay)
-        steps.begin("Scoring and publishing")
+        steps.begin("Looking at what is published")
         publication = publish(
             ready.root,
             as_of,
             ready.request.version,
             ready.inputs,
-            lambda folder: _write(folder, engine, ready),
+            lambda folder: _write(folder, engine, ready, steps),
         )
     steps.know(rows=publication.manifest["rows"]["scores"])
     if (sink := ready.sink) is not None:
@@ -181,9 +182,11 @@ def requested(config: Config, as_of: date, model: str) -> Request:
     playbook = load_playbook(config.scoring.playbook, config.features.own_families)
     registry = open_tracking(config).registry
     version = registry.resolve(model)
-    with tempfile.TemporaryDirectory(prefix="defection-") as folder:
-        files = registry.download(version, Path(folder))
-        loaded = risk_model.load(files, expected_sha256=version.sha256)
+    with ScratchFolder() as folder:
+        files = registry.download(version, folder.path)
+        loaded = replace(
+            risk_model.load(files, expected_sha256=version.sha256), threads=config.engine.threads
+        )
         value = value_at_stake.load(files)
     _refuse_other_meaning(config, loaded, version.version)
     return Request(config, as_of, version.version, loaded, value, playbook, version.sha256)
@@ -201,7 +204,7 @@ def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Select
     refuse_stale(config, sources, request.as_of)
     make_derived_tables(engine, sources)
     selection = selected_features(config, sources)
-    _refuse_other_definitions(config, selection, request.model, request.version)
+    refuse_other_definitions(config, selection, request.model, request.version)
     return sources, selection
 
 
@@ -233,10 +236,13 @@ def _refuse_other_meaning(config: Config, model: RiskModel, version: int) -> Non
         )
 
 
-def _refuse_other_definitions(
+def refuse_other_definitions(
     config: Config, selection: Selection, model: RiskModel, version: int
 ) -> None:
-    """A feature keeps its name when its definition changes; the model has learned from the old."""
+    """ConfigError where the model learned from features whose definitions have changed since.
+
+    A feature keeps its name when its definition changes.
+    """
     learned: dict[str, str] = model.metadata.get("definitions", {})
     now = selection.definitions()
     other = [name for name in model.names if name in now and learned.get(name) != now[name]]
@@ -250,7 +256,7 @@ def _refuse_other_definitions(
 
 
 def scored(
-    engine: Engine, sources: Sources, selection: Selection, request: Request
+    engine: Engine, sources: Sources, selection: Selection, request: Request, steps: Steps
 ) -> tuple[pd.DataFrame, pa.Table]:
     """The features of the cohort, a row an account, and its table of scores, ranked.
 
@@ -259,8 +265,10 @@ def scored(
     config, as_of = request.config, request.as_of
     last_touch = Last(touches) if "touches" in sources.tables else None
     shown = {**shown_values(last_touch), **last_action(engine, config.scoring.cooldown_days)}
+    steps.begin("Building the features")
     frame = snapshot_features(engine, config, selection, as_of, besides=shown)
     require_accounts(config, as_of, len(frame))
+    steps.begin("Scoring the cohort")
     names = [feature.name for feature in selection.features]
     features = frame[names].to_numpy(dtype=np.float64)
     main = request.model.horizon_days
@@ -281,22 +289,26 @@ def scored(
     return frame, scores
 
 
-def _write(folder: Path, engine: DuckDBEngine, ready: Prepared) -> Mapping[str, Any]:
+def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) -> Mapping[str, Any]:
     """Write all files of a publication but the manifest, and return the manifest's entries."""
     request, sources, selection = ready.request, ready.sources, ready.selection
     config, as_of = request.config, request.as_of
-    frame, scores = scored(engine, sources, selection, request)
+    frame, scores = scored(engine, sources, selection, request, steps)
     names = [feature.name for feature in selection.features]
     risk = scores.select(["account_id", "risk"]).to_pandas().set_index("account_id")["risk"]
     rests = resting(frame, risk, request.acted_on, config.scoring)
     scores = with_list_status(scores, config.scoring, as_of, rests)
     listed = listed_rows(scores)["account_id"].to_pylist()
-    reasons = explained(config, request.model, frame, listed, sources.currency)
+    steps.begin("Explaining the accounts to call")
+    roles = main_contact_roles(engine, listed, as_of)
+    reasons = explained(config, request.model, frame, listed, sources.currency, roles)
     scores = with_reasons(scores, reasons, request.playbook)
+    steps.begin("Comparing with the list before")
     moved = _effects(engine, sources, request, selection, risk)
     told = moved if isinstance(moved, pd.DataFrame) else None
     scores = with_changes(scores, request.previous, told, config.scoring.least_change)
-    lost = lost_accounts(scores, request.previous, _merged(engine, as_of), request.version)
+    lost = lost_accounts(scores, request.previous, merged_by(engine, as_of), request.version)
+    steps.begin("Writing the publication")
     pq.write_table(pa.concat_tables([scores, lost]), folder / "scores.parquet")
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
@@ -358,18 +370,6 @@ def _effects(
         risk,
         request.previous,
     )
-
-
-def _merged(engine: Engine, as_of: date) -> set[str]:
-    """The accounts that had become part of another by the snapshot."""
-    if not engine.has_table(ACCOUNT_MERGES.name):
-        return set()
-    found = engine.rows(
-        "SELECT from_id FROM account_merges WHERE NOT deleted AND known_at < ? "
-        "AND (superseded_at IS NULL OR superseded_at >= ?)",
-        [as_of, as_of],
-    )
-    return {from_id for (from_id,) in found}
 
 
 def _people(engine: Engine, as_of: date) -> pd.DataFrame:

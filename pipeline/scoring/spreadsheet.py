@@ -14,6 +14,7 @@ from pipeline.scoring.call_list import FORMULA
 from pipeline.scoring.columns import DAYS, MONEY, SHARE, Column, described
 
 _NUMBERS = {SHARE: "0.0%", MONEY: "#,##0", DAYS: "#,##0"}  # formats by unit
+_NOTHING = {SHARE: 0.0005, MONEY: 0.5, DAYS: 0.5}  # what they round to 0; below it they show -0
 _DATE = "yyyy-mm-dd"
 _NO_GUESSING = dict.fromkeys(
     ("strings_to_formulas", "strings_to_urls", "strings_to_numbers", "nan_inf_to_errors"), False
@@ -92,4 +93,5 @@ class _Cells:
         elif isinstance(value, date):
             sheet.write_datetime(line, place, value, self._date)
         else:
-            sheet.write_number(line, place, value, self._numbers.get(unit))
+            shown = 0 if -_NOTHING.get(unit, 0) <= value < 0 else value
+            sheet.write_number(line, place, shown, self._numbers.get(unit))

@@ -134,8 +134,12 @@ class Report:
         text = "\n".join([head, *finding_lines(self.errors)])
         return MissingInput(text) if self.exit_code == MissingInput.exit_code else DataError(text)
 
-    def to_json(self) -> dict[str, Any]:
-        """The report as plain values, for `validation.json`."""
+    def to_json(self, *, examples: bool = True) -> dict[str, Any]:
+        """The report as plain values, for `validation.json`.
+
+        examples: with the values that offend, which are not for everybody's eyes.
+        """
+        left_out = {"missing"} if examples else {"missing", "examples"}
         return {
             "errors": len(self.errors),
             "warnings": len(self.of(Severity.WARNING)),
@@ -144,7 +148,7 @@ class Report:
                 {
                     key: value
                     for key, value in asdict(found).items()
-                    if key != "missing" and value not in ("", None, ())
+                    if key not in left_out and value not in ("", None, ())
                 }
                 for found in self.findings
             ],

@@ -7,7 +7,7 @@ contents of a key at the same moment have no order, so nobody can say which one 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime
 
 from features.contract import Table
 from pipeline.engines import literal, quoted
@@ -82,14 +82,11 @@ def cut(engine: DuckDBEngine, table: Table, until: datetime) -> None:
     engine.execute(f"UPDATE {name} SET superseded_at = NULL WHERE superseded_at >= {moment}")
 
 
-def copy_known_before(engine: DuckDBEngine, into: DuckDBEngine, table: Table, until: date) -> None:
-    """Copy a loaded table into another engine, as it was known before a day."""
-    moment = datetime.combine(until, time())
-    rows = engine.arrow(
-        f"SELECT * FROM {quoted(table.name)} WHERE known_at < TIMESTAMP {literal(str(moment))}"
-    )
-    into.register(table.name, rows)
-    cut(into, table, moment)
+def copy_known_before(into: DuckDBEngine, table: Table, until: datetime) -> None:
+    """Copy a loaded table into an engine beside its own, as it was known before a moment."""
+    moment = f"TIMESTAMP {literal(str(until))}"
+    into.make(table.name, f"SELECT * FROM {into.beyond(table.name)} WHERE known_at < {moment}")
+    cut(into, table, until)
 
 
 def mark_superseded(engine: DuckDBEngine, table: str, key: tuple[str, ...]) -> None:

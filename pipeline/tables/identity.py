@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pyarrow as pa
 
 from features.expressions import second
+from features.visibility import snapshot_rows
 from pipeline.engines import Engine
 from pipeline.tables.values_table import IDENTITY
 
@@ -38,6 +41,19 @@ def make_identity_table(engine: Engine) -> None:
     types = (pa.string(), pa.string(), pa.int64(), pa.int64())
     arrays = [pa.array(values, t) for values, t in zip(zip(*rows, strict=True), types, strict=True)]
     engine.register(IDENTITY, pa.table(dict(zip(columns, arrays, strict=True))))
+
+
+def merged_by(engine: Engine, as_of: date) -> dict[str, str]:
+    """The accounts that had become part of another by the snapshot, and which that is."""
+    if not engine.has_table(IDENTITY):
+        return {}
+    midnight = snapshot_rows([as_of])[0][2]
+    found = engine.rows(
+        f"SELECT account_id, known_as FROM {IDENTITY} WHERE known_as <> account_id "
+        "AND from_s < ? AND (to_s IS NULL OR to_s >= ?)",
+        [midnight, midnight],
+    )
+    return dict(found)
 
 
 def identity_periods(

@@ -11,9 +11,10 @@ from features.complaint_latency import answered, complaints, reopened, resolved,
 from features.contact_breadth import touches
 from features.order_history import order_lines, traded_lines
 from features.populations import Population
-from features.visibility import Calendar, dated, snapshot_rows
+from features.visibility import Calendar, dated
 from pipeline.engines import Engine
 from pipeline.tables.actions import ACTIONS
+from pipeline.tables.identity import merged_by
 from pipeline.tables.values_table import IDENTITY
 from pipeline.wording import counted
 
@@ -57,15 +58,7 @@ def last_order_at(engine: Engine, account: str, as_of: date) -> datetime | None:
 
 def known_as(engine: Engine, account: str, as_of: date) -> str:
     """The account that this one had been merged into by the snapshot; itself if into none."""
-    if not engine.has_table(IDENTITY):
-        return account
-    second = snapshot_rows([as_of])[0][2]
-    rows = engine.rows(
-        f"SELECT known_as FROM {IDENTITY} WHERE account_id = ? AND from_s < ? "
-        "AND (to_s IS NULL OR to_s >= ?)",
-        [account, second, second],
-    )
-    return str(rows[0][0]) if rows else account
+    return merged_by(engine, as_of).get(account, account)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,15 @@ def two_panels(title: str, subtitle: str, **ratios: Any) -> tuple[Figure, tuple[
     return figure, (first, second)
 
 
+def panels(title: str, subtitle: str, rows: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """A figure of rows x columns panels, given row by row."""
+    figure = _canvas(title, subtitle, _HEADER + 1.9 * rows, _HEADER)
+    each = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in each:
+        _tidy(axes)
+    return figure, each
+
+
 def _canvas(title: str, subtitle: str, height: float, header: float) -> Figure:
     figure = Figure(figsize=(9, height), dpi=100, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)

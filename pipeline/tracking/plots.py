@@ -200,6 +200,43 @@ def importance(
     return figure
 
 
+def risk_by_tier(
+    label: npt.ArrayLike, risk: npt.ArrayLike, tier: npt.NDArray[np.object_], subtitle: str
+) -> Figure:
+    """The spread of the risks in each value tier, and the share that defected with its interval.
+
+    Thin bars reach from the 10th to the 90th percentile, thick ones over the middle half. tier:
+    (n,), drawn in the order of their names.
+    """
+    labels, risks = _checked("risk", label, risk)
+    names = sorted({*tier.tolist()})
+    figure, axes = one_panel(
+        "Risk by value tier, beside what came", subtitle, 2.2 + 0.9 * len(names), legend=True
+    )
+    for place, name in enumerate(names):
+        here = tier == name
+        ends = np.percentile(risks[here], [10, 25, 75, 90])
+        axes.hlines(place, ends[0], ends[3], color=MODEL, linewidth=2, alpha=0.5)
+        axes.hlines(place, ends[1], ends[2], color=MODEL, linewidth=9, alpha=0.35)
+        axes.plot(risks[here].mean(), place, "o", color=MODEL, markersize=8, zorder=4)
+        share, count = np.array([labels[here].mean()]), np.array([float(here.sum())])
+        low, high = _wilson(share, count)
+        axes.hlines(place + 0.3, low, high, color=INK, linewidth=1.6)
+        axes.plot(share, [place + 0.3], "D", color=INK, markersize=6, zorder=4)
+    axes.set_yticks(
+        range(len(names)), [f"{name} ({(tier == name).sum():,})" for name in names], fontsize=11
+    )
+    axes.set_ylim(len(names) - 0.4, -0.5)
+    axes.set_ylabel("Tier (accounts)")
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel("Risk of defection")
+    row_legend(
+        figure, {"Predicted: mean, middle half, 80%": MODEL, "Defected: share, 95% interval": INK}
+    )
+    return figure
+
+
 def backtest(
     auc: Mapping[str, Sequence[float]],
     snapshots: Sequence[date | str],

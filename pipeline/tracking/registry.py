@@ -6,14 +6,15 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pipeline.errors import CheckFailed, ConfigError, DataError, MissingInput, UsageError
 from pipeline.locks import exclusive
+from pipeline.output_files import write_text
 from pipeline.tracking.store import Store
 
 CHAMPION = "champion"
@@ -21,6 +22,13 @@ CHALLENGER = "challenger"
 
 # The run's tag that names its measures that are not numbers; such a run's model stays out of use.
 NOT_FINITE_TAG = "metrics_not_finite"
+
+# A version's tags: what a review said of it, and which champion it was compared with.
+STATE_TAG = "review_state"
+BLOCKED, REVIEWED, APPROVED = "blocked", "reviewed", "approved"
+BLOCKED_TAG = "blocked_because"
+COMPARED_TAG = "compared_with"
+_JUDGEMENT = (STATE_TAG, BLOCKED_TAG, COMPARED_TAG)
 
 SHA256_TAG = "sha256."  # and the name of the file: a version's tags
 NATIVE = "native"  # the folder of native files inside a model's artifacts
@@ -41,12 +49,17 @@ class ModelVersion:
     description: str
     aliases: tuple[str, ...]
 
+    def judgement(self) -> dict[str, str]:
+        """Its tags that a review has set."""
+        return {tag: self.tags[tag] for tag in _JUDGEMENT if tag in self.tags}
+
 
 @dataclass(frozen=True)
 class Promotion:
     """One move of the champion alias. previous: None for the first; at: UTC, ISO 8601, seconds.
 
-    rollback: whether it went back to the champion that `previous` had replaced.
+    rollback: whether it went back to the champion that `previous` had replaced. overridden: what
+    stood against it and was set aside.
     """
 
     number: int
@@ -56,6 +69,13 @@ class Promotion:
     reason: str
     at: str
     rollback: bool = False
+    overridden: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, record: str) -> Self:
+        """Read it from JSON."""
+        content = json.loads(record)
+        return cls(**{**content, "overridden": tuple(content.get("overridden", ()))})
 
 
 class Registry:
@@ -144,25 +164,66 @@ class Registry:
             ) from error
         return home, Path(fetched)
 
-    def promote(self, version: int | str, by: str, reason: str) -> Promotion:
+    def champion(self) -> ModelVersion | None:
+        """The version in use; None without one."""
+        return self.resolve(CHAMPION) if CHAMPION in self._registered().aliases else None
+
+    def newest(self) -> ModelVersion:
+        """The version that was registered last."""
+        return self.resolve(max(int(v.version) for v in self._registered().latest_versions))
+
+    def judge(
+        self, version: int, objections: Sequence[str], compared_with: int | None
+    ) -> list[str]:
+        """Record what a review says of a version, and return all that stands against it.
+
+        objections: what the review found; measures that are not numbers are added. By any of them
+        the version is blocked. compared_with: the champion that it was compared with, None where
+        there was none. A version that is in use stays approved.
+        """
+        found = self.resolve(version)
+        against = [*objections, *self._unmeasured(found)]
+        state = BLOCKED if against else REVIEWED
+        if CHAMPION in found.aliases:
+            state = found.tags.get(STATE_TAG, APPROVED)
+        self._tag(
+            version,
+            {
+                STATE_TAG: state,
+                BLOCKED_TAG: "\n".join(against),
+                COMPARED_TAG: str(compared_with or "no champion"),
+            },
+        )
+        return against
+
+    def promote(
+        self, version: int | str, by: str, reason: str, *, override: bool = False
+    ) -> Promotion:
         """Put a version into use: record who and why, then move the alias `champion` to it.
 
         version: a number, or an alias such as "challenger"; the alias `challenger` is taken away
-        from the version, which is none any more. Raises UsageError without a name or a reason,
-        ConfigError when there is no such version or it is in use already, CheckFailed when a
-        measure of its run is not a number.
+        from the version, which is none any more. override: although something stands against it,
+        which is recorded, too. Raises UsageError without a name or a reason, ConfigError when there
+        is no such version or it is in use already, CheckFailed when a review has blocked it, when
+        none has compared it with the champion, or when a measure of its run is not a number.
         """
-        return self._use(lambda: version, by, reason, rollback=False)
+        return self._use(lambda: version, by, reason, rollback=False, override=override)
 
     def rollback(self, by: str, reason: str) -> Promotion:
         """Put the champion that the present one replaced into use again; recorded as a promotion.
 
         Once more goes back further. Raises as `promote`, and ConfigError without a champion before.
         """
-        return self._use(self._replaced, by, reason, rollback=True)
+        return self._use(self._replaced, by, reason, rollback=True, override=False)
 
     def _use(
-        self, choose: Callable[[], int | str], by: str, reason: str, *, rollback: bool
+        self,
+        choose: Callable[[], int | str],
+        by: str,
+        reason: str,
+        *,
+        rollback: bool,
+        override: bool,
     ) -> Promotion:
         said = {"by": by.strip(), "reason": reason.strip()}
         for what, text in said.items():
@@ -181,7 +242,14 @@ class Registry:
                     f"Version {chosen.version} of {self._name} is the champion already. "
                     + self._shown_aliases(aliases)
                 )
-            self._refuse_unmeasured(chosen)
+            objections = [] if rollback else self._objections(chosen, previous)
+            if objections and not override:
+                raise CheckFailed(
+                    f"Version {chosen.version} of {self._name} is not promoted:"
+                    + "".join(f"\n  - {objection}" for objection in objections)
+                    + "\nMend it and train again, or set this aside with --override and a --reason "
+                    "that says why; it stays in the history."
+                )
             promotion = Promotion(
                 number=max((past.number for past in self.history()), default=0) + 1,
                 version=chosen.version,
@@ -190,9 +258,22 @@ class Registry:
                 reason=said["reason"],
                 at=datetime.now(UTC).isoformat(timespec="seconds"),
                 rollback=rollback,
+                overridden=tuple(objections),
             )
             self._move_champion(promotion, CHALLENGER in chosen.aliases)
+            self._export()
         return promotion
+
+    def _objections(self, chosen: ModelVersion, champion: int | None) -> list[str]:
+        """What stands against using a version in place of the champion."""
+        tags = chosen.tags
+        review = f"defection review --version {chosen.version}"
+        if STATE_TAG not in tags:
+            return [f"no review has looked at it: {review}"]
+        found = tags.get(BLOCKED_TAG, "").splitlines()
+        if champion is not None and tags.get(COMPARED_TAG) != str(champion):
+            found.append(f"it was not compared with the champion, version {champion}: {review}")
+        return found
 
     def _replaced(self) -> int:
         """The champion before this one: a promotion goes on top, a rollback takes it off again."""
@@ -222,12 +303,27 @@ class Registry:
             client.set_registered_model_alias(self._name, CHAMPION, str(promotion.version))
             if was_challenger:
                 client.delete_registered_model_alias(self._name, CHALLENGER)
+        self._tag(promotion.version, {STATE_TAG: APPROVED, "approved_by": promotion.by})
+
+    def _tag(self, version: int, tags: Mapping[str, str]) -> None:
+        with self._store.errors():
+            for key, value in tags.items():
+                self._store.client().set_model_version_tag(self._name, str(version), key, value)
+
+    @property
+    def history_file(self) -> Path:
+        """Where every promotion writes the whole history, for those who have no MLflow at hand."""
+        return self._store.folder / f"promotion_history-{self._name}.json"
+
+    def _export(self) -> None:
+        entries = [asdict(promotion) for promotion in self.history()]
+        write_text(self.history_file, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
 
     def history(self) -> list[Promotion]:
         """All promotions, oldest first; empty when a model is registered and none was promoted."""
         tags = self._registered().tags
         records = (tags[key] for key in sorted(tags) if key.startswith(_PROMOTION_TAG))
-        return [Promotion(**json.loads(record)) for record in records]
+        return [Promotion.of(record) for record in records]
 
     def _registered(self) -> Any:
         """MLflow's entity of the registered model, aliases and tags included."""
@@ -278,19 +374,16 @@ class Registry:
             "defection promote --version N --by NAME --reason TEXT"
         )
 
-    def _refuse_unmeasured(self, chosen: ModelVersion) -> None:
+    def _unmeasured(self, chosen: ModelVersion) -> list[str]:
+        """An objection where measures of its run are not numbers."""
         if not chosen.run_id:
-            return
+            return []
         with self._store.errors():
             data = self._store.client().get_run(chosen.run_id).data
         unfit = {name for name, value in data.metrics.items() if not math.isfinite(value)}
         unfit.update(filter(None, data.tags.get(NOT_FINITE_TAG, "").split(", ")))
-        if unfit:
-            raise CheckFailed(
-                f"Version {chosen.version} of {self._name} is not promoted: "
-                f"{', '.join(sorted(unfit)[:5])} of its run is not a number "
-                f"({len(unfit)} in all). Find out why, then train again."
-            )
+        several = f" ({len(unfit)} measures in all)" if len(unfit) > 1 else ""
+        return [f"{min(unfit)} is not a number{several}"] if unfit else []
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

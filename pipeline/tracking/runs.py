@@ -23,6 +23,7 @@ from pipeline.locks import exclusive
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
 from pipeline.tracking.store import Store, without_credentials
+from pipeline.tracking.stored_runs import StoredRun, stored_json, stored_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,6 +82,18 @@ class Tracking:
                 killed = isinstance(error, KeyboardInterrupt | SystemExit)
                 _end(client, run.id, "KILLED" if killed else "FAILED", error)
                 raise
+
+    def stored(self, run_id: str) -> StoredRun:
+        """What a run of this store has said."""
+        return stored_run(self._store, run_id)
+
+    def stored_json(self, run_id: str, path: str) -> Any:
+        """A JSON file of a run. MissingInput where it is not there."""
+        return stored_json(self._store, run_id, path)
+
+    def reopened(self, run_id: str) -> Run:
+        """A finished run, to which what was found out later is added."""
+        return Run(self._store, self._model_name, "", run_id)
 
     def _experiment_id(self, client: Any) -> str:
         """The id of the experiment, which is created when it does not exist."""
@@ -195,6 +208,20 @@ class Run:
         tags = [InputTag("mlflow.data.context", context), InputTag("sha256", digest)]
         with self._store.errors():
             self._store.client().log_inputs(self.id, datasets=[DatasetInput(data, tags)])
+
+    def child(
+        self, name: str, params: Mapping[str, object], metrics: Mapping[str, float | None]
+    ) -> None:
+        """A finished run under this one, such as of one split of a back-test."""
+        client = self._store.client()
+        with self._store.errors():
+            tags = {"mlflow.parentRunId": self.id}
+            started = client.create_run(self._experiment_id, tags=tags, run_name=name)
+        under = Run(self._store, self._model_name, self._experiment_id, started.info.run_id)
+        under.params(params)
+        under.metrics(metrics)
+        with self._store.errors():
+            client.set_terminated(under.id, "FINISHED")
 
     def register(
         self,

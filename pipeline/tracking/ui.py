@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -50,11 +52,16 @@ def ui_command(folder: Path, port: int) -> list[str]:
 
 
 def serve_ui(
-    folder: Path, say: Callable[[str], None], port: int = 0, wait_seconds: float = 60
+    folder: Path,
+    say: Callable[[str], None],
+    experiment: str = "",
+    port: int = 0,
+    wait_seconds: float = 60,
 ) -> int:
     """Serve the UI until Ctrl-C or SIGTERM; returns the exit code, 0.
 
-    say: called with the address once the UI answers. port: 0 takes 5000, or any free port when
+    say: called with the address once the UI answers, that of the experiment's runs where one is
+    named. port: 0 takes 5000, or any free port when
     5000 is taken. With a tracking server there is nothing to start: says its address and returns.
     Raises ConfigError when there is no store yet, ServiceUnavailable when the UI does not start
     within `wait_seconds`.
@@ -82,7 +89,7 @@ def serve_ui(
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         _await_answer(server, port, wait_seconds)
-        say(f"MLflow UI: http://{_HOST}:{port} (Ctrl-C ends it)")
+        say(f"MLflow UI: http://{_HOST}:{port}{_page_of(experiment, port)} (Ctrl-C ends it)")
         server.wait()
         raise ServiceUnavailable(f"The MLflow UI ended by itself (exit code {server.returncode}).")
     except KeyboardInterrupt:
@@ -120,6 +127,18 @@ def _await_answer(server: subprocess.Popen[bytes], port: int, wait_seconds: floa
         + (f" within {wait_seconds:.0f} seconds" if server.poll() is None else "")
         + ". Its messages stand above; try another port."
     )
+
+
+def _page_of(experiment: str, port: int) -> str:
+    """The page with the experiment's runs: MLflow's own front page is for chats."""
+    name = urllib.parse.quote(experiment)
+    asked = f"http://{_HOST}:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            number = json.load(answer)["experiment"]["experiment_id"]
+    except (urllib.error.URLError, OSError, KeyError, ValueError):
+        return ""  # none of that name; the front page lists all
+    return f"/#/experiments/{number}/runs?workflowType=machine_learning"
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

@@ -7,7 +7,7 @@ of a back-test (terminal, headline, metrics, plots) is read from them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -32,22 +32,30 @@ RIVAL = "logistic"  # the baseline that the model has to beat on each test snaps
 EXPECTED_LOSS = "expected_loss"  # the model's risk x value, as another ranking of the list
 COHORT = ""  # the scorer of what says something of the accounts, not of a scorer
 BG_NBD = "bg_nbd"
-PROBABILITIES = (MODEL, RIVAL, BG_NBD)  # scorers whose score is a risk
+CHAMPION = "champion"  # the recipe of the version in use, where a review compares with it
+PROBABILITIES = (MODEL, RIVAL, BG_NBD, CHAMPION)  # scorers whose score is a risk
 MEAN = "mean"  # over the test snapshots
-ALL = "all"  # tiers together
+ALL = "all"  # groups together
 TREATED = "treated"  # accounts that were acted on, and are left out of all other figures
 
 Floats = npt.NDArray[np.float64]
 
-_GAINS = {"auc": 1, "average_precision": 1, "brier": -1, "profit": 1}  # 1 where more is better
+GAINS = {  # 1 where more is better
+    "auc": 1,
+    "average_precision": 1,
+    "brier": -1,
+    "calibration_error": -1,
+    "precision_at_capacity": 1,
+    "profit": 1,
+}
 _RAISED_BY_NOISE = ("calibration_error", "calibration_in_the_large")
 
 
 class Key(NamedTuple):
-    """What a figure is of. snapshot: a date, or `mean`; tier: a value tier, or `all`."""
+    """What a figure is of. snapshot: a date, or `mean`; group: of accounts, a tier, or `all`."""
 
     snapshot: str
-    tier: str
+    group: str
     measure: str
     scorer: str
 
@@ -56,19 +64,22 @@ class Key(NamedTuple):
 class Facts:
     """What is known, at the snapshot, of the account of each out-of-time row; (n,) each.
 
-    value: margin, or revenue where none is recorded. tier: A, B or C by `pipeline.tables.tiers`.
-    days_silent: days since the last order. usual_gap: median days between order days, NaN without
-    two of them.
+    value: margin, or revenue where none is recorded. days_silent: days since the last order.
+    usual_gap: median days between order days, NaN without two of them. group: what accounts are
+    also measured by; A, B or C by `pipeline.tables.tiers`, unless told otherwise. groups: all of
+    them, in the order they are told in.
     """
 
     value: Floats
-    tier: npt.NDArray[np.object_]
     days_silent: Floats
     usual_gap: Floats
+    group: npt.NDArray[np.object_]
+    groups: tuple[str, ...] = TIERS
 
-    def rows(self, mask: npt.NDArray[np.bool_]) -> Facts:
-        """The facts of some rows."""
-        return Facts(**{field.name: getattr(self, field.name)[mask] for field in fields(self)})
+    def rows(self, mask: npt.NDArray[np.bool_ | np.int64]) -> Facts:
+        """The facts of some rows, a mask or their numbers."""
+        of_rows = [field.name for field in fields(self) if field.name != "groups"]
+        return replace(self, **{name: getattr(self, name)[mask] for name in of_rows})
 
     @classmethod
     def of(cls, dataset: Dataset, out_of_time: OutOfTime, worth: Floats, value_days: int) -> Self:
@@ -86,7 +97,7 @@ class Facts:
             tier[now] = tiers(worth[now])
         return cls(
             value=worth * value_days / DAYS_PER_YEAR,
-            tier=tier,
+            group=tier,
             days_silent=rows.column("days_since_last_order"),
             usual_gap=rows.column("usual_order_gap"),
         )
@@ -104,20 +115,20 @@ class Evaluation:
     scorers: tuple[str, ...]
 
     def frame(self) -> pd.DataFrame:
-        """One row a figure: snapshot, tier, measure, scorer, value, low, high."""
+        """One row a figure: snapshot, group, measure, scorer, value, low, high."""
         columns = [*Key._fields, *Interval._fields]
         return pd.DataFrame(
             [(*key, *found) for key, found in self.figures.items()], columns=columns
         )
 
     def of(
-        self, measure: str, scorer: str = MODEL, snapshot: object = MEAN, tier: str = ALL
+        self, measure: str, scorer: str = MODEL, snapshot: object = MEAN, group: str = ALL
     ) -> Interval:
         """One figure with its interval; KeyError where there is none."""
-        return self.figures[Key(str(snapshot), tier, measure, scorer)]
+        return self.figures[Key(str(snapshot), group, measure, scorer)]
 
     def value(self, measure: str, scorer: str = MODEL, snapshot: object = MEAN) -> float:
-        """One figure over all tiers."""
+        """One figure over all accounts."""
         return self.of(measure, scorer, snapshot).value
 
 
@@ -130,7 +141,7 @@ def evaluate(
     repetitions: int = 1000,
     jobs: int = 1,
 ) -> Evaluation:
-    """Measure the model and the baselines at each test snapshot, in each tier, and on average.
+    """Measure the model and the baselines at each test snapshot, in each group, and on average.
 
     capacity: accounts that can be called per snapshot. jobs: draws taken at once. A gain over a
     baseline is positive where the model is better; both have seen the same draws of accounts. Rows
@@ -173,7 +184,7 @@ def published_risk(rows: OutOfTime) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """One scorer's rows at one test snapshot, in one tier; place: among the rows of all tests."""
+    """One scorer's rows at one test snapshot, in one group; place: among the rows of all tests."""
 
     key: Key
     place: npt.NDArray[np.int64]
@@ -218,17 +229,19 @@ class _Rows:
 
 
 class _Cell:
-    """One scorer at one test snapshot, whole and by tier, sorted once for all draws."""
+    """One scorer at one test snapshot, whole and by group, sorted once for all draws."""
 
-    def __init__(self, rows: _Rows, tier: npt.NDArray[np.object_]) -> None:
+    def __init__(self, rows: _Rows, facts: Facts) -> None:
         self._all = rows
-        self._tiers = [(here, rows.part(here, tier=name)) for name, here in _in_tiers(tier).items()]
+        self._groups = [
+            (here, rows.part(here, group=name)) for name, here in _in_groups(facts).items()
+        ]
 
     def figures(self, weight: Floats, capacity: int) -> Iterator[tuple[Key, Floats]]:
-        """Every figure under weights (r, rows of all tests); a tier is called with the others."""
+        """Every figure under weights (r, rows of all tests); a group is called with the others."""
         drawn = weight[:, self._all.place]
         called = drawn * self._all.ranking.curve(drawn).listed(capacity)
-        for here, rows in self._tiers:
+        for here, rows in self._groups:
             some = drawn[:, here]
             figures = rows.figures(some, called[:, here], rows.ranking.curve(some))
             for measure, values in figures.items():
@@ -256,12 +269,13 @@ def _cells(
         )
         for test in tests:
             now = np.flatnonzero(as_of == np.datetime64(test, "D"))
-            yield _Cell(every.part(now, snapshot=str(test)), facts.tier[now])
+            yield _Cell(every.part(now, snapshot=str(test)), facts.rows(now))
 
 
-def _in_tiers(tier: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[np.int64]]:
-    """The row numbers of all, and of each tier."""
-    return {ALL: np.arange(len(tier)), **{name: np.flatnonzero(tier == name) for name in TIERS}}
+def _in_groups(facts: Facts) -> dict[str, npt.NDArray[np.int64]]:
+    """The row numbers of all, and of each group."""
+    of_each = {name: np.flatnonzero(facts.group == name) for name in facts.groups}
+    return {ALL: np.arange(len(facts.group)), **of_each}
 
 
 def _called(out_of_time: OutOfTime, score: Floats, capacity: int) -> npt.NDArray[np.bool_]:
@@ -283,9 +297,9 @@ def _once(
     """Every figure that has no interval."""
     now = out_of_time.as_of == np.datetime64(test, "D")
     label, account = out_of_time.label[now], out_of_time.account[now]
-    for tier, here in _in_tiers(facts.tier[now]).items():
-        yield Key(str(test), tier, "accounts", COHORT), len(here)
-        yield Key(str(test), tier, "base_rate", COHORT), measures.mean(label[here])
+    for group, here in _in_groups(facts.rows(now)).items():
+        yield Key(str(test), group, "accounts", COHORT), len(here)
+        yield Key(str(test), group, "base_rate", COHORT), measures.mean(label[here])
     number = [split.snapshot for split in out_of_time.splits].index(test)
     yield Key(str(test), ALL, "training_rows", COHORT), out_of_time.splits[number].training_rows
     for scorer, score in rankings.items():
@@ -308,23 +322,28 @@ def _once(
 
 
 def _means(figures: Mapping[Key, Floats], tests: Sequence[date]) -> dict[Key, Floats]:
-    """Each figure that every test snapshot has, averaged over them draw by draw."""
+    """Each figure that every test snapshot has, averaged over them draw by draw.
+
+    Of a group, over those snapshots for which it can be said: some have nobody of it.
+    """
     by_snapshot = [[key._replace(snapshot=str(test)) for test in tests] for key in figures]
-    return {
-        keys[0]._replace(snapshot=MEAN): np.mean([figures[key] for key in keys], axis=0)
-        for keys in by_snapshot
-        if all(key in figures for key in keys)
-    }
+    found = {}
+    for keys in by_snapshot:
+        if all(key in figures for key in keys):
+            whole = keys[0].group == ALL
+            said = [figures[key] for key in keys if whole or not np.isnan(figures[key][0])]
+            found[keys[0]._replace(snapshot=MEAN)] = np.mean(said or [figures[keys[0]]], axis=0)
+    return found
 
 
 def _gains(figures: Mapping[Key, Floats]) -> dict[Key, Floats]:
     """By how much the model is better than each baseline, draw by draw."""
     found = {}
     for key, other in figures.items():
-        if key.measure in _GAINS and key.scorer != MODEL:
+        if key.measure in GAINS and key.scorer != MODEL:
             own = figures[key._replace(scorer=MODEL)]
             gain = key._replace(measure=gain_over(key.scorer, key.measure), scorer=MODEL)
-            found[gain] = _GAINS[key.measure] * (own - other)
+            found[gain] = GAINS[key.measure] * (own - other)
     return found
 
 

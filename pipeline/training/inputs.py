@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from features.catalogue import catalogue
 from pipeline.config import Config
+from pipeline.sources import Sources
 from pipeline.tracking.runs import Run
 from pipeline.training.preparation import Prepared
-from pipeline.version import code_version
+from pipeline.version import code_version, git_commit, lock_digest
 
 
-def input_tags(config: Config) -> dict[str, str]:
-    """By which code and config, and of which label."""
+def input_tags(config: Config, sources: Sources) -> dict[str, str]:
+    """By which code, packages and config, from which data, and of which label."""
+    digests = sorted(
+        f"{name} {file.sha256}" for name, table in sources.tables.items() for file in table.lineage
+    )
     return {
         "code_version": code_version(),
+        **git_commit(),
+        **lock_digest(),
         "config_sha256": config.digest(),
+        "data_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         "label": config.label.definition,
         "horizon_days": str(config.label.horizon_days),
     }
@@ -44,7 +53,9 @@ def log_inputs(run: Run, config: Config, prepared: Prepared) -> None:
     for name, loaded in prepared.sources.tables.items():
         for file in loaded.lineage:
             run.dataset(name, file.path, file.sha256, loaded.rows)
-    run.json("validation.json", prepared.sources.report.to_json())
+    run.json("config.json", config.as_written())
+    run.json("feature_definitions.json", table.selection.definitions())
+    run.json("validation.json", prepared.sources.report.to_json(examples=False))
     run.json("lineage.json", prepared.sources.lineage())
     run.json("features_left_out.json", dict(table.selection.left_out))
     run.text(

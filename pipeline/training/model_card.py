@@ -168,8 +168,8 @@ def _figures(config: Config, trained: Trained) -> Iterator[str]:
     yield "| tier | accounts | defected | AUC (95 %) | calibration error (95 %) |"
     yield "|---|---|---|---|---|"
     for tier in (ALL, *TIERS):
-        accounts = evaluation.of("accounts", COHORT, tier=tier).value
-        rate = evaluation.of("base_rate", COHORT, tier=tier).value
+        accounts = evaluation.of("accounts", COHORT, group=tier).value
+        rate = evaluation.of("base_rate", COHORT, group=tier).value
         auc = evaluation.figures.get(Key("mean", tier, "auc", MODEL))
         error = evaluation.figures.get(Key("mean", tier, "calibration_error", MODEL))
         yield (

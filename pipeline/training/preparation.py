@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+import pandas as pd
+
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
+from pipeline.tables.attributes import account_attributes
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.labels import next_year
 from pipeline.tables.snapshots import snapshot_dates
@@ -20,7 +23,8 @@ from pipeline.tables.training_table import TrainingTable, learned_labels, traini
 class Prepared:
     """The training table of a config, where it comes from, and the snapshots too young for it.
 
-    comparable_from: the first date at which the data reach back over the cohort's days.
+    comparable_from: the first date at which the data reach back over the cohort's days. attributes:
+    see `pipeline.tables.attributes`.
     """
 
     table: TrainingTable
@@ -28,6 +32,7 @@ class Prepared:
     immature: tuple[date, ...]
     until: date | None
     comparable_from: date
+    attributes: pd.DataFrame
 
 
 def open_engine(config: Config) -> DuckDBEngine:
@@ -85,7 +90,8 @@ def prepare(
             f"{mature[0]} to {mature[-1]}. Check `snapshots` and `cohort.days` against the orders."
         )
     comparable_from = first_order + timedelta(days=config.cohort.days)
-    return Prepared(table, sources, tuple(immature), until, comparable_from)
+    attributes = account_attributes(engine)
+    return Prepared(table, sources, tuple(immature), until, comparable_from, attributes)
 
 
 def require_orders(config: Config, sources: Sources) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import numpy as np
+
+from models import measures
 from pipeline.config import Config
 from pipeline.errors import CheckFailed
 from pipeline.monitoring.reference import reference_of
 from pipeline.tables.label_definitions import label_of
-from pipeline.tracking import plots
+from pipeline.tracking import model_plots, plots
 from pipeline.tracking.runs import Run, Tracking
 from pipeline.training import label_audit
 from pipeline.training.evaluation import (
@@ -49,15 +53,20 @@ class Registered:
     trained: Trained
 
 
+_STRONGEST = 10  # features whose dependence is drawn
+
+
 def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
     """Log one run and register its model as the challenger."""
     headline, card = _headline(config, trained), model_card(config, trained)
-    tags = input_tags(config) | {
+    tags = input_tags(config, trained.prepared.sources) | {
+        "kind": "training",
         "leakage": trained.leakage.verdict,
         "label_end": str(trained.model.label_end),
     }
-    with tracking.run(_run_name(config), tags=tags, description=headline) as run:
+    with tracking.run(_run_name(config, trained.prepared), tags=tags, description=headline) as run:
         _log(run, config, trained)
+        _log_splits(run, trained)
         run.text("model_card.md", card)
         with tempfile.TemporaryDirectory(prefix="defection-") as folder:
             trained.model.save(Path(folder))
@@ -71,8 +80,8 @@ def refuse(
     tracking: Tracking, config: Config, prepared: Prepared, leakage: LeakageReport
 ) -> NoReturn:
     """Log a run that ends with its leakage report, FAILED, and stop with what the report says."""
-    tags = input_tags(config) | {"leakage": leakage.verdict}
-    with tracking.run(_run_name(config), tags=tags, description=leakage.line()) as run:
+    tags = input_tags(config, prepared.sources) | {"leakage": leakage.verdict}
+    with tracking.run(_run_name(config, prepared), tags=tags, description=leakage.line()) as run:
         log_inputs(run, config, prepared)
         _log_leakage(run, leakage)
         raise CheckFailed(
@@ -81,8 +90,11 @@ def refuse(
         )
 
 
-def _run_name(config: Config) -> str:
-    return f"{config.name} {config.label.definition} {config.label.horizon_days}d"
+def _run_name(config: Config, prepared: Prepared) -> str:
+    """Data, label and date."""
+    until = prepared.sources.tables["orders"].complete_until
+    label = f"{config.label.definition} {config.label.horizon_days}d"
+    return f"{config.name} {label}, data until {until:%Y-%m-%d}"
 
 
 def _headline(config: Config, trained: Trained) -> str:
@@ -134,16 +146,51 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
         run.figure(f"plots/{name}.png", figure)
 
 
+def _log_splits(run: Run, trained: Trained) -> None:
+    """A run for each snapshot that was predicted out of time, under the run of the training."""
+    out_of_time = trained.out_of_time.untreated()
+    for split in out_of_time.splits:
+        rows = out_of_time.at(split.snapshot)
+        risk = published_risk(rows)
+        measured = {
+            "auc": measures.auc(rows.label, risk),
+            "average_precision": measures.average_precision(rows.label, risk),
+            "brier": measures.brier(rows.label, risk),
+            "calibration_error": measures.calibration_error(rows.label, risk),
+            "base_rate": measures.mean(rows.label),
+            "mean_risk": measures.mean(risk),
+        }
+        run.child(
+            f"{'test' if split.is_test else 'earlier'} snapshot {split.snapshot}",
+            {
+                "split.snapshot": split.snapshot,
+                "split.is_test": split.is_test,
+                "split.training_rows": split.training_rows,
+                "split.training_snapshots": len(split.training_snapshots),
+                "split.latest_label_complete": split.latest_label_complete,
+                "split.calibrated_on": split.calibrated_on,
+                "split.calibration_way": split.way or "none yet",
+            },
+            {
+                "accounts": float(len(rows)),
+                **{
+                    name: value if math.isfinite(value) else None
+                    for name, value in measured.items()
+                },
+            },
+        )
+
+
 def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
     """The last test snapshot's curves, what the registered model uses, and AUC over time."""
     test, evaluation = trained.tests[-1], trained.evaluation
     last = trained.out_of_time.at(test)
-    subtitle = (
-        f"{config.name}, test snapshot {test}, {len(last.label):,} accounts, "
-        f"{config.label.definition} {config.label.horizon_days} days"
-    )
+    label = f"{config.label.definition} {config.label.horizon_days} days"
+    subtitle = f"{config.name}, test snapshot {test}, {len(last.label):,} accounts, {label}"
     risk = published_risk(last)
     curves = {name: (last.label, score) for name, score in {MODEL: risk, **last.baselines}.items()}
+    registered = f"{config.name}, the registered model"
+    gains = trained.model.importance()
     families = {
         feature.name: feature.family for feature in trained.prepared.table.selection.features
     }
@@ -152,16 +199,35 @@ def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
         "precision_recall": plots.precision_recall(curves, subtitle),
         "calibration": plots.calibration(last.label, risk, subtitle),
         "gain": plots.gain(curves, config.scoring.call_capacity, subtitle),
-        "importance": plots.importance(
-            trained.model.importance(), families, f"{config.name}, the registered model"
+        "risk_by_tier": plots.risk_by_tier(
+            last.label, risk, trained.facts.group[trained.out_of_time.rows_at(test)], subtitle
         ),
+        "importance": plots.importance(gains, families, registered),
+        "family_importance": model_plots.family_importance(gains, families, registered),
+        "dependence": _dependence(config, trained, list(gains)[:_STRONGEST]),
         "backtest": plots.backtest(
             {
                 name: [evaluation.value("auc", name, test) for test in trained.tests]
                 for name in evaluation.scorers
             },
             list(trained.tests),
-            f"{config.name}, {config.label.definition} {config.label.horizon_days} days",
+            f"{config.name}, {label}",
             [evaluation.of("auc", snapshot=test)[1:] for test in trained.tests],
         ),
     }
+
+
+def _dependence(config: Config, trained: Trained, names: list[str]) -> Figure:
+    """What the strongest features add, over the newest cohort that was learned from."""
+    dataset, model = trained.prepared.table.dataset(), trained.model
+    cohort = dataset.cohort(dataset.snapshots()[-1])
+    told = model.explain(cohort.features, cohort.names, range(len(cohort)))
+    columns = [told.names.index(name) for name in names]
+    units = {f.name: f.unit for f in trained.prepared.table.selection.features}
+    return model_plots.dependence(
+        np.column_stack([cohort.column(name) for name in names]),
+        told.contributions[:, columns],
+        names,
+        units,
+        f"{config.name}, the registered model, {len(cohort):,} accounts of {cohort.as_of}",
+    )

@@ -86,16 +86,16 @@ def said(gain: Interval) -> str:
 def metrics(evaluation: Evaluation) -> dict[str, float | None]:
     """Figures by test snapshot and by tier; all others, and more intervals, are in evaluation.csv.
 
-    A chief measure over all tiers that is NaN is logged as it is, for then the scores are broken;
+    A chief measure over all that is NaN is logged as it is, for then the scores are broken;
     another that cannot be said, such as of a tier in which nobody defected, is left out.
     """
     found: dict[str, float | None] = {}
     for key, figure in evaluation.figures.items():
-        own, whole = key.scorer in (MODEL, COHORT), key.tier == ALL
+        own, whole = key.scorer in (MODEL, COHORT), key.group == ALL
         chief = key.measure in CHIEF
         if not (chief and (own or whole)) and not (own and whole):
             continue
-        group = key.snapshot if whole else f"{key.snapshot}/tier_{key.tier}"
+        group = key.snapshot if whole else f"{key.snapshot}/tier_{key.group}"
         name = f"{group}/{key.measure}" + ("" if own else f"_{key.scorer}")
         known = math.isfinite(figure.value) or (own and whole and chief)
         found[name] = figure.value if known else None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from models.dataset import Dataset, FloatArray
-from models.out_of_time import OutOfTime, rolling
-from models.profit import CallTerms
+from models.out_of_time import rolling
 from models.risk_model import fit_final
 from models.value_at_stake import fit as fit_value_at_stake
 from pipeline.config import Config
@@ -20,10 +18,10 @@ from pipeline.training.choices import (
     require_order_history,
     test_snapshots,
 )
-from pipeline.training.evaluation import Evaluation, Facts, evaluate
 from pipeline.training.horizons import fit_horizons
 from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
+from pipeline.training.measuring import evaluated, facts_of
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, record, refuse
 from pipeline.training.trained import Trained
@@ -69,8 +67,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         progress=fitted,
     )
     steps.begin("Measuring")
-    worth = prepared.table.last_year()
-    evaluation = _evaluated(config, dataset, out_of_time, tests, worth)
+    facts = facts_of(config, dataset, out_of_time, prepared.table.last_year())
+    evaluation = evaluated(config, out_of_time, tests, facts)
     horizons = fit_horizons(
         prepared.table,
         out_of_time,
@@ -98,26 +96,15 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     value = fit_value_at_stake(prepared.table.years(), settings.seed)
     steps.begin("Logging to MLflow")
     trained = Trained(
-        prepared, leakage, audit, tuple(tests), out_of_time, evaluation, horizons, model, value
-    )
-    return record(tracking, config, trained)
-
-
-def _evaluated(
-    config: Config,
-    dataset: Dataset,
-    out_of_time: OutOfTime,
-    tests: list[date],
-    worth: FloatArray,
-) -> Evaluation:
-    """Measure the back-test, with the assumptions of the config; worth: of each row."""
-    terms = config.scoring.profit.model_dump()
-    facts = Facts.of(dataset, out_of_time, worth, terms.pop("value_days"))
-    return evaluate(
+        prepared,
+        leakage,
+        audit,
+        tuple(tests),
         out_of_time,
         facts,
-        tests,
-        config.scoring.call_capacity,
-        CallTerms(**terms),
-        jobs=model_settings(config).jobs,
+        evaluation,
+        horizons,
+        model,
+        value,
     )
+    return record(tracking, config, trained)

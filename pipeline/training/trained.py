@@ -8,7 +8,7 @@ from datetime import date
 from models.out_of_time import OutOfTime
 from models.risk_model import RiskModel
 from models.value_at_stake import ValueAtStake
-from pipeline.training.evaluation import Evaluation
+from pipeline.training.evaluation import Evaluation, Facts
 from pipeline.training.horizons import Horizons
 from pipeline.training.label_audit import LabelAudit
 from pipeline.training.leakage import LeakageReport
@@ -17,13 +17,14 @@ from pipeline.training.preparation import Prepared
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted model and what was measured on the way to it."""
+    """A fitted model and what was measured on the way to it. facts: of the out-of-time rows."""
 
     prepared: Prepared
     leakage: LeakageReport
     labels: LabelAudit
     tests: tuple[date, ...]
     out_of_time: OutOfTime
+    facts: Facts
     evaluation: Evaluation
     horizons: Horizons
     model: RiskModel

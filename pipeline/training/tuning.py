@@ -192,7 +192,7 @@ def _line(trial: Trial) -> str:
 
 
 def _record(tracking: Tracking, config: Config, prepared: Prepared, tuned: Tuned) -> None:
-    tags = {"kind": "tuning", **input_tags(config)}
+    tags = {"kind": "tuning", **input_tags(config, prepared.sources)}
     text = "\n".join(lines(tuned))
     name = f"{config.name} tuning"
     with tracking.run(name, tags=tags, description=f"```\n{text}\n```") as run:

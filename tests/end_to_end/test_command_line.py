@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pty
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import typer.main
+from project import DEFECTION
 
 from pipeline.cli import app
 from pipeline.config import load_config
@@ -105,6 +107,35 @@ def test_the_same_config_data_and_seed_give_the_same_bytes(trained, project) -> 
         assert (project.scores / place / name).read_bytes() == (
             trained.scores / place / name
         ).read_bytes(), name
+
+
+def test_a_promotion_asks_who_and_why_where_a_person_sits(trained) -> None:
+    command = [str(DEFECTION), "promote", "--version", "1", "--config", str(trained.config)]
+    alone = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert alone.returncode == 64 and "who and why: give --by TEXT" in alone.stderr
+    person, terminal = pty.openpty()
+    asked = subprocess.Popen(
+        command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    os.close(terminal)
+    os.write(person, b"A. Person\nit is fine\n")
+    said, refused = (text.decode() for text in asked.communicate(timeout=120))
+    os.close(person)
+    assert "Who decides?" in said and "Why?" in said
+    assert asked.returncode == 78 and "is the champion already" in refused
+
+
+def test_a_review_refuses_a_version_that_was_trained_for_something_else(trained) -> None:
+    config = trained.config.read_text()
+    try:
+        trained.change(label={"definition": "inactivity", "horizon_days": 60})
+        done = trained.defection("review", "--version", "1")
+    finally:
+        trained.config.write_text(config)
+    assert done.returncode == 78
+    assert (
+        "Model version 1 was trained for something else: label.horizon_days was 90" in done.stderr
+    )
 
 
 def test_there_is_nothing_before_the_first_champion(trained) -> None:

@@ -66,6 +66,7 @@ def test_an_account_is_explained_whole(trained, listed) -> None:
         (line,) = (x for x in done.stdout.splitlines() if x.startswith(f"  {place} raises"))
         assert line.endswith(f": {row[f'reason_{place}']}")
     play = load_playbook(None).plays[row["play"]]
+    assert row["play_owner"] == play.owner
     assert f"What to do: {row['play']} ({play.owner})" in done.stdout
     assert play.does in done.stdout
     assert "Since 2025-12-" in done.stdout

@@ -66,7 +66,7 @@ def test_without_a_stated_reason_the_published_risk_would_be_lower(
     row_of = {account: row for row, account in enumerate(cohort["account_id"])}
     listed = listed_rows(pq.read_table(folder / "scores.parquet")).to_pylist()
     placed = placed_features(config.feature_families, config.features.windows_days)
-    told = explained(config, model, cohort, [row["account_id"] for row in listed], "EUR")
+    told = explained(config, model, cohort, [row["account_id"] for row in listed], "EUR", {})
     published, unchecked = {}, {}
     for row in listed:
         account = row["account_id"]

@@ -7,8 +7,10 @@ import configparser
 import os
 import re
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer.main
@@ -131,6 +133,37 @@ def test_the_script_tries_again_where_that_helps_and_mails_a_failure(
     assert (tmp_path / "mails").exists() == bool(mails)
     if mails:
         assert f"exit code {ends}" in (tmp_path / "mails").read_text()
+
+
+FAR_APART = ("Pacific/Kiritimati", "Pacific/Pago_Pago")  # 25 hours: never on the same day
+
+
+@pytest.mark.parametrize("zone", FAR_APART)
+@pytest.mark.parametrize("name", ["score.sh", "defection-score.service", "cronjob.yaml"])
+def test_today_is_what_it_is_in_the_zone_of_the_config(name, zone) -> None:
+    text = (EXAMPLES / name).read_text().replace("$$", "$").replace("%%", "%")
+    (asked,) = re.findall(r"\$\((TZ=[^)]*)\)", text)
+    for _ in range(2):  # midnight may pass between the two clocks
+        there = datetime.now(ZoneInfo(zone)).date()
+        environment = {"ZONE": zone, "PATH": "/usr/bin:/bin"}
+        said = subprocess.run(
+            ["/bin/sh", "-c", asked], env=environment, capture_output=True, text=True, check=True
+        )
+        if said.stdout.strip() == str(there):
+            return
+    raise AssertionError(said.stdout)
+
+
+def test_today_is_what_it_is_there_for_airflow_too() -> None:
+    (assigned,) = (
+        line
+        for line in (EXAMPLES / "defection_dag.py").read_text().splitlines()
+        if "today =" in line
+    )
+    found: dict[str, str] = {"ZONE": "Europe/Berlin"}
+    exec(assigned.strip(), found)
+    wanted = "{{ data_interval_end.in_timezone('Europe/Berlin').to_date_string() }}"
+    assert found["today"] == wanted
 
 
 def unit(name: str) -> configparser.ConfigParser:

@@ -16,7 +16,7 @@ from generated import forks
 from hypothesis import given
 from laws import Fork, law, telling
 from taught import learner, uncalibrated
-from worlds import World, complete, cut, midnight, named, together
+from worlds import Row, World, complete, cut, midnight, named, together
 
 from features.definition import Feature, Selection
 from features.families import FAMILIES
@@ -29,6 +29,7 @@ from pipeline.sources.findings import LoadedTable, Report
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.training_table import snapshot_features
 
+EVER = datetime(2030, 1, 1)
 TABLES = frozenset({"orders", "touches", "complaints", "reps"})
 NAMES = (
     "days_since_last_order",
@@ -70,9 +71,8 @@ def selection() -> Selection:
 
 def sources() -> Sources:
     """As they are loaded: what the effects ask of them is which there are."""
-    moment = datetime(2030, 1, 1)
     tables = {
-        name: LoadedTable(name, 1, frozenset(), frozenset(), 0, 0, moment, (), True)
+        name: LoadedTable(name, 1, frozenset(), frozenset(), 0, 0, EVER, (), True)
         for name in (*TABLES, "account_merges")
     }
     return Sources(tables, None, Report((), (), ()))
@@ -95,7 +95,10 @@ class Scored:
         risk = model.risk(frame[self.names].to_numpy(dtype=np.float64), self.names, as_of)
         return frame, pd.Series(risk, frame["account_id"])
 
-    def publish(self, folder: Path, model: RiskModel, as_of: date) -> pd.Series:
+    def publish(
+        self, folder: Path, model: RiskModel, as_of: date, complete_until: datetime = EVER
+    ) -> pd.Series:
+        """The list before; complete_until: of all sources of then."""
         frame, risk = self.risks(model, as_of)
         folder.mkdir(exist_ok=True)
         frame.to_parquet(folder / "features.parquet")
@@ -105,6 +108,7 @@ class Scored:
         manifest = {
             "as_of": str(as_of),
             "inputs": {"features_sha256": self.selection.digest()},
+            "complete_until": {name: str(complete_until) for name in sources().tables},
         }
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return risk
@@ -179,19 +183,44 @@ def test_the_effects_add_up_and_know_what_they_are_of(engine, config, selection,
     assert all(seen.values()), seen
 
 
+def order(account: str, at: datetime) -> Row:
+    return {
+        "account_id": account,
+        "order_id": f"{account} {at}",
+        "occurred_at": at,
+        "amount_cents": 100,
+    }
+
+
+def test_what_the_extract_before_lacked_is_data_though_it_was_known_by_then(
+    engine, config, selection, tmp_path
+) -> None:
+    """The extract of 1 February went to 20 January 8:00; now there is an order of the day after."""
+    complete_until = datetime(2024, 1, 20, 8)
+    seen = [order(account, datetime(2024, 1, 3)) for account in "AB"]
+    seen.append(order("C", complete_until))  # its last row
+    late = order("A", datetime(2024, 1, 21))
+    model, then, now = model_of(selection.features, 1), date(2024, 2, 1), date(2024, 2, 8)
+    scored = Scored(engine, config, selection)
+    scored.hold(complete({"orders": seen}))
+    scored.publish(tmp_path / "then", model, then, complete_until)
+    _, unchanged = scored.risks(model, now)
+    without = scored.effects(model, now, unchanged, tmp_path / "then")
+    assert (without["change_by_data"] == 0).all()
+
+    scored.hold(complete({"orders": [*seen, late]}))
+    _, risk = scored.risks(model, now)
+    found = scored.effects(model, now, risk, tmp_path / "then")
+    time = ["change_by_model", "change_by_time"]
+    pd.testing.assert_frame_equal(found[time], without[time])
+    assert found.loc["A", "change_by_data"] == pytest.approx(risk["A"] - unchanged["A"])
+    assert found.loc["A", "change_by_data"] != 0
+
+
 def test_effects_that_cannot_be_told_apart_are_not_told(
     engine, config, selection, tmp_path
 ) -> None:
-    orders = [
-        {
-            "account_id": account,
-            "order_id": f"{account}{day}",
-            "occurred_at": datetime(2024, 1, day),
-            "amount_cents": 100,
-        }
-        for account in "ABC"
-        for day in (3, 9)
-    ]
+    orders = [order(account, datetime(2024, 1, day)) for account in "ABC" for day in (3, 9)]
     scored = Scored(engine, config, selection)
     scored.hold(complete({"orders": orders}))
     model, day = model_of(selection.features, 1), date(2024, 3, 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from random import Random
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -412,6 +414,22 @@ def test_ranks_do_not_depend_on_level_scale_order_or_other_snapshots(
         within_snapshots(values[order], as_of[order]), found[order], equal_nan=True
     )
     assert np.array_equal(of_one_snapshot(values[:20]), found[:20], equal_nan=True)
+
+
+EDGES = [0.0, -0.0, 1.0, 1.0 + 2**-52, -1e300, 1e-320, math.inf, -math.inf, math.nan]
+
+
+@given(st.lists(st.sampled_from(EDGES), max_size=30), st.integers(1, 20), st.integers(1, 2))
+def test_ranks_are_those_of_a_slow_reference(
+    values: list[float], columns: int, threads: int
+) -> None:
+    """Of each column its own, more columns than one block has, whatever the memory's order."""
+    table = np.array([np.roll(values, place) for place in range(columns)]).T
+    reference = pd.DataFrame(table).rank(method="average")
+    wanted = ((reference - 0.5) / reference.notna().sum()).to_numpy()
+    for layout in (np.ascontiguousarray, np.asfortranarray):
+        found = of_one_snapshot(layout(table), threads)
+        assert np.array_equal(found, wanted, equal_nan=True)
 
 
 def test_parts_of_the_same_table_are_ranked_as_each_by_itself() -> None:

@@ -103,13 +103,13 @@ def test_each_account_is_new_up_down_the_same_or_left(then) -> None:
 def test_where_nobody_has_left_nobody_is_lost(tmp_path) -> None:
     both = {"stays": ("listed", 0.5)}
     before = published(tmp_path / "before", scores(THEN, both))
-    lost = lost_accounts(scores(NOW, both), before, set(), 1)
+    lost = lost_accounts(scores(NOW, both), before, {}, 1)
     assert lost.num_rows == 0 and lost.schema == SCHEMA
 
 
 def test_without_a_list_before_nothing_is_said() -> None:
     assert set(kinds(with_changes(now(), None, None, 0.05)).values()) == {None}
-    assert lost_accounts(now(), None, set(), 1).num_rows == 0
+    assert lost_accounts(now(), None, {}, 1).num_rows == 0
 
 
 def test_a_list_by_a_program_that_did_not_know_of_its_status(then, tmp_path) -> None:
@@ -129,7 +129,7 @@ def test_the_effects_stand_beside_the_change_where_they_are_known(then) -> None:
 
 
 def test_who_is_in_the_cohort_no_more_is_lost_once_the_costliest_first(then, tmp_path) -> None:
-    lost = lost_accounts(now(), then, {"merged"}, model_version=4)
+    lost = lost_accounts(now(), then, {"merged": "stays"}, model_version=4)
     assert lost.schema == SCHEMA
     first, second = (
         {name: value for name, value in row.items() if value is not None}
@@ -149,5 +149,16 @@ def test_who_is_in_the_cohort_no_more_is_lost_once_the_costliest_first(then, tmp
     # On the next list they are not said again.
     both = published(tmp_path / "now", pa.concat_tables([now(), lost]))
     later = scores(date(2025, 4, 1), {"stays": ("listed", 0.5)})
-    gone = lost_accounts(later, both, set(), 4)["account_id"].to_pylist()
+    gone = lost_accounts(later, both, {}, 4)["account_id"].to_pylist()
     assert "silent" not in gone and "rises" in gone
+
+
+def test_a_merged_account_is_lost_unless_the_one_that_it_became_part_of_tells_of_it(
+    tmp_path,
+) -> None:
+    before = dict.fromkeys(("into scored", "into lost", "into none", "lost"), ("listed", 0.5))
+    then = published(tmp_path / "before", scores(THEN, before))
+    now = scores(NOW, {"stays": ("listed", 0.5)})
+    merged = {"into scored": "stays", "into lost": "lost", "into none": "outside the cohort"}
+    lost = lost_accounts(now, then, merged, 1)["account_id"].to_pylist()
+    assert lost == ["into none", "lost"]

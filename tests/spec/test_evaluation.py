@@ -57,7 +57,7 @@ def back_test(model: np.ndarray, **baselines: np.ndarray) -> OutOfTime:
 def facts() -> Facts:
     return Facts(
         value=np.tile(VALUE, 3),
-        tier=np.tile(TIER, 3),
+        group=np.tile(TIER, 3),
         # All have been silent since Christmas, and order every 30 days: the rule's day is
         # 23 February.
         days_silent=np.repeat([7.5, 38.5, 66.5], 6),
@@ -113,13 +113,13 @@ def test_profit_of_the_list_by_risk_and_by_expected_loss(found: Evaluation) -> N
 def test_a_tier_is_measured_alone_but_called_with_the_others(found: Evaluation) -> None:
     tier = {"A": 1, "B": 4, "C": 1}
     for name, accounts in tier.items():
-        assert found.of("accounts", COHORT, tier=name).value == accounts
-    assert found.of("auc", tier="B").value == 3 / 4  # ada > bo, cy; di > cy, not > bo
-    assert found.of("precision_at_capacity", tier="B").value == 1 / 2
+        assert found.of("accounts", COHORT, group=name).value == accounts
+    assert found.of("auc", group="B").value == 3 / 4  # ada > bo, cy; di > cy, not > bo
+    assert found.of("precision_at_capacity", group="B").value == 1 / 2
     # Eve is alone in her tier, stays, and is not called: neither can be said.
-    assert all(map(math.isnan, found.of("auc", tier="A")))
-    assert math.isnan(found.of("precision_at_capacity", tier="A").value)
-    assert found.of("profit", tier="A").value == 0
+    assert all(map(math.isnan, found.of("auc", group="A")))
+    assert math.isnan(found.of("precision_at_capacity", group="A").value)
+    assert found.of("profit", group="A").value == 0
 
 
 def test_lead_time_counts_from_the_first_list_of_the_silence(found: Evaluation) -> None:
@@ -137,12 +137,12 @@ def test_a_ranking_that_stays_the_same_is_stable(found: Evaluation) -> None:
 def test_the_frame_is_tidy(found: Evaluation) -> None:
     frame = found.frame()
     assert list(frame.columns) == [
-        *("snapshot", "tier", "measure", "scorer"),
+        *("snapshot", "group", "measure", "scorer"),
         *("value", "low", "high"),
     ]
-    assert not frame.duplicated(["snapshot", "tier", "measure", "scorer"]).any()
+    assert not frame.duplicated(["snapshot", "group", "measure", "scorer"]).any()
     assert set(frame["snapshot"]) == {"2025-02-01", "2025-03-01", "mean"}
-    assert set(frame["tier"]) == {"all", "A", "B", "C"}
+    assert set(frame["group"]) == {"all", "A", "B", "C"}
     assert len(frame) == len(found.figures)
 
 
@@ -219,3 +219,12 @@ def test_exactly_the_treated_rows_are_left_out_of_what_is_measured() -> None:
         "(`backtest.treated`)"
     ]
     assert treated_lines(drawn) == []
+
+
+def test_a_group_that_a_snapshot_lacks_is_measured_where_it_is() -> None:
+    drawn = back_test(RISK, logistic=1 - RISK)
+    newcomers = np.where(drawn.as_of == np.datetime64(SECOND, "D"), "new", "old").astype(object)
+    by = replace(facts(), group=newcomers, groups=("new", "old"))
+    found = evaluate(drawn, by, [FIRST, SECOND], 2, TERMS, repetitions=50)
+    for group, day in (("new", SECOND), ("old", FIRST)):
+        assert found.of("auc", group=group) == found.of("auc", snapshot=day)

@@ -104,6 +104,15 @@ def test_an_account_whole() -> None:
     ]
 
 
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert ACCOUNT.before is not None
+    row = ROW | {"risk": 0.5, "value_at_stake": -0.3, "expected_loss": -0.01}
+    found = list(lines(replace(ACCOUNT, row=row, before=replace(ACCOUNT.before, risk=0.5001))))
+    assert found[3].startswith("  value at stake  0 EUR (")
+    assert found[4].startswith("  expected loss   0 EUR;")
+    assert "Since 2025-12-01: risk 50.0%, now 50.0% (+0.0 points)" in found
+
+
 def test_what_is_not_known_is_left_out_or_said() -> None:
     unknown = dict.fromkeys(("name", "owner_id", "risk_30", "risk_90", "currency", "usual_gap"))
     unknown |= dict.fromkeys(("value_at_stake_low", "value_at_stake_high", "last_touch_at"))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.tables.identity import identity_periods
+from datetime import date, datetime
+
+from feature_tables import load
+from worlds import complete
+
+from pipeline.tables.identity import identity_periods, make_identity_table, merged_by
 
 ALWAYS = -(2**40)
 
@@ -44,3 +49,16 @@ def test_a_circle_of_merges_ends_where_it_closes() -> None:
     merges = {"A": [("B", 100, None)], "B": [("A", 100, None)]}
     assert identity_periods("A", merges) == [("A", ALWAYS, 100), ("B", 100, None)]
     assert identity_periods("B", merges) == [("B", ALWAYS, 100), ("A", 100, None)]
+
+
+def test_at_a_snapshot_those_count_that_were_known_before_it(engine) -> None:
+    day = datetime(2025, 3, 1)
+    merges = [("A", "B", datetime(2025, 1, 5)), ("B", "C", datetime(2025, 2, 5)), ("D", "E", day)]
+    rows = [dict(zip(("from_id", "into_id", "known_at"), merge, strict=True)) for merge in merges]
+    load(engine, complete({"account_merges": rows}))
+    make_identity_table(engine)
+    assert merged_by(engine, date(2025, 2, 1)) == {"A": "B"}
+    assert merged_by(engine, date(2025, 3, 1)) == {"A": "C", "B": "C"}
+    assert merged_by(engine, date(2025, 3, 2)) == {"A": "C", "B": "C", "D": "E"}
+    engine.drop("account_identity")
+    assert merged_by(engine, date(2025, 3, 2)) == {}

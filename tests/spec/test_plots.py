@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from pipeline.tracking import plots
+from pipeline.tracking import model_plots, plots
 
 SUBTITLE = "A drawn example, test snapshot 2011-09-01, 400 accounts, no order in 90 days"
 LABEL = np.array([1, 1, 0, 1, 0, 0, 0, 0])
@@ -32,13 +32,30 @@ def drawn_curves() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     }
 
 
-def drawn_importance() -> Figure:
+def drawn_gains() -> tuple[dict[str, float], dict[str, str]]:
     gains = {f"orders_count_of_something_{i}_365d": float(40 - i) for i in range(30)}
     families = {
         name: ("order_history", "contact_breadth", "complaint_latency")[i % 3]
         for i, name in enumerate(gains)
     }
-    return plots.importance(gains, families, SUBTITLE)
+    return gains, families
+
+
+def drawn_importance() -> Figure:
+    return plots.importance(*drawn_gains(), SUBTITLE)
+
+
+def drawn_tiers() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    label, risk = drawn_curves()["defection model"]
+    return label, risk, np.array(["A", "B", "C", "C"] * 100, dtype=object)
+
+
+def drawn_dependence() -> Figure:
+    values = np.tile(np.arange(100.0), (4, 1)).T
+    adds = values / 100
+    values[:20, 1] = np.nan
+    names = [f"orders_count_of_something_{i}_365d" for i in range(4)]
+    return model_plots.dependence(values, adds, names, dict.fromkeys(names, "days"), SUBTITLE)
 
 
 def drawn_backtest() -> Figure:
@@ -60,6 +77,9 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "gain": lambda: plots.gain(drawn_curves(), 50, SUBTITLE),
     "importance": drawn_importance,
     "backtest": drawn_backtest,
+    "risk_by_tier": lambda: plots.risk_by_tier(*drawn_tiers(), SUBTITLE),
+    "family_importance": lambda: model_plots.family_importance(*drawn_gains(), SUBTITLE),
+    "dependence": lambda: drawn_dependence(),
 }
 
 
@@ -107,7 +127,7 @@ def test_every_word_is_inside_the_picture_and_on_no_other_word(name: str) -> Non
 def test_the_axes_say_what_they_measure(name: str) -> None:
     panels = drawing(name).axes
     assert panels[-1].get_xlabel()
-    assert any(panel.get_ylabel() for panel in panels) or name == "importance"
+    assert any(panel.get_ylabel() for panel in panels) or name.endswith("importance")
 
 
 def legend_texts(figure: Figure) -> list[str]:
@@ -205,3 +225,30 @@ def test_a_model_without_any_split_has_no_importance() -> None:
 def test_a_backtest_needs_a_value_for_every_snapshot() -> None:
     with pytest.raises(ValueError, match="per method and test snapshot"):
         plots.backtest({"model": [0.7]}, ["2011-07-01", "2011-08-01"], SUBTITLE)
+
+
+def test_a_tier_shows_its_mean_risk_and_who_defected() -> None:
+    label, risk, tier = drawn_tiers()
+    axes = drawing("risk_by_tier").axes[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["A (100)", "B (100)", "C (200)"]
+    points = [line.get_xdata()[0] for line in axes.lines if line.get_marker() in "oD"]
+    expected = [
+        f(v[tier == name]) for name in "ABC" for f, v in ((np.mean, risk), (np.mean, label))
+    ]
+    assert points == pytest.approx(expected)
+
+
+def test_a_family_s_share_is_of_all_gain() -> None:
+    gains, families = drawn_gains()
+    axes = drawing("family_importance").axes[0]
+    shares = sorted((bar.get_width() for bar in axes.patches), reverse=True)
+    own = [sum(v for k, v in gains.items() if families[k] == name) for name in {*families.values()}]
+    assert shares == pytest.approx(sorted(np.array(own) / sum(own), reverse=True))
+
+
+def test_dependence_draws_tenths_and_names_the_unknown() -> None:
+    first, second, *_ = drawing("dependence").axes
+    (line,) = [line for line in first.lines if line.get_marker() == "o"]
+    assert line.get_xdata().tolist() == [4.5 + 10 * tenth for tenth in range(10)]
+    assert line.get_ydata() == pytest.approx([0.045 + 0.1 * tenth for tenth in range(10)])
+    assert "unknown (20%)" in second.texts[0].get_text()

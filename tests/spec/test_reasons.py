@@ -19,7 +19,7 @@ from models.risk_model import RiskModel
 from pipeline.config import load_config
 from pipeline.config.own_families import load_family
 from pipeline.config.playbook import load_playbook
-from pipeline.scoring.phrases import Numbers, filled, stems_of
+from pipeline.scoring.phrases import Numbers, filled, shown, stems_of
 from pipeline.scoring.reason_columns import REASON_COLUMNS, with_reasons
 from pipeline.scoring.reason_groups import placed_features
 from pipeline.scoring.reason_texts import GROUPS, OTHER, Phrase
@@ -166,12 +166,40 @@ def test_a_group_is_stated_with_the_accounts_own_numbers(
     assert filled(TEXTS[group], (90,), Numbers(known, UNITS, "EUR")) == said
 
 
+def test_the_main_contact_is_named_by_its_role_where_that_is_known() -> None:
+    known = {"busiest_contact_share_365d": 0.912, "days_since_key_contact": 74.0}
+    role = {"key_contact_role": "purchasing manager"}
+    for words, silent, carries in (
+        (role, "main contact (purchasing manager)", "one contact (purchasing manager)"),
+        ({}, "main contact", "one contact"),
+    ):
+        numbers = Numbers(known, UNITS, "EUR", words)
+        said = filled(TEXTS["key_contact_silent"], (90,), numbers)
+        assert said == f"{silent} silent for 74 days"
+        said = filled(TEXTS["one_contact"], (90,), numbers)
+        assert said is not None and said.startswith(f"{carries} accounts for 91 % of the year's")
+
+
 def test_the_window_that_counts_most_is_spoken_of_unless_it_has_nothing_to_say() -> None:
     known = Numbers({"orders_count_30d": 1.0, "orders_count_365d": 40.0}, UNITS)
     phrases = (Phrase("{orders_count} in {window}"),)
     assert filled(phrases, (365, 30), known) == "40 in 365"
     assert filled(phrases, (90, 30), known) == "1 in 30"
     assert filled(phrases, (), known) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "says"),
+    [
+        (-0.3, "currency", "0 EUR"),
+        (-0.001, "share, 0-1", "0 %"),
+        (-0.04, "ratio", "0.0"),
+        (-0.2, "orders", "0 orders"),
+        (-3.0, "currency", "-3 EUR"),
+    ],
+)
+def test_what_rounds_to_nothing_has_no_sign(value: float, unit: str, says: str) -> None:
+    assert shown(value, unit, "EUR", named=True) == says
 
 
 def test_money_without_a_currency_is_a_number() -> None:
@@ -223,7 +251,7 @@ def model(cohort: pd.DataFrame) -> RiskModel:
 @pytest.fixture(scope="module")
 def reasons(model: RiskModel, cohort: pd.DataFrame) -> list[list[Reason]]:
     told = model.explain(cohort.to_numpy(), NAMES, range(len(cohort)))
-    return reasons_of(told, cohort, PLACED, "EUR")
+    return reasons_of(told, cohort, PLACED, "EUR", [{}] * len(cohort))
 
 
 def test_the_silent_account_is_told_to_be_silent(reasons: list[list[Reason]]) -> None:
@@ -275,12 +303,12 @@ def test_an_account_outside_the_cohort_has_none(
         "snapshots: {first: 2024-01-01, last: 2024-06-01}\n"
     )
     everybody = cohort.assign(account_id=[f"A{row}" for row in range(len(cohort))])
-    told = explained(load_config(path), model, everybody, ["A7", "lost", "A2"], "EUR")
+    told = explained(load_config(path), model, everybody, ["A7", "lost", "A2"], "EUR", {})
     assert [*told] == ["A7", "A2"]
     for row in (2, 7):
         mine = [reason.adds for reason in told[f"A{row}"]]
         assert mine == pytest.approx([reason.adds for reason in reasons[row]])
-    assert explained(load_config(path), model, everybody, [], "EUR") == {}
+    assert explained(load_config(path), model, everybody, [], "EUR", {}) == {}
 
 
 # --- what is published ----------------------------------------------------------------------
@@ -319,6 +347,7 @@ def test_at_most_three_reasons_are_published_with_their_families() -> None:
 def test_the_strongest_reason_decides_what_to_do() -> None:
     row = published(reason("rep_left", 0.9), reason("silence", 0.4))
     assert (row["controllable"], row["play"]) == ("yes", "Introduce the successor in person")
+    assert row["play_owner"] == load_playbook(None).plays[row["play"]].owner == "management"
     row = published(reason("rep_left", 0.9, None), reason("silence", 0.4))
     assert (row["controllable"], row["play"]) == ("unclear", "Ask what has changed")
 

@@ -35,7 +35,7 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.locks import exclusive
-from pipeline.tracking.registry import Registry
+from pipeline.tracking.registry import Promotion, Registry
 from pipeline.tracking.runs import Tracking
 
 NAMES = ("days_since_last_order", "orders_count_90d", "complaints_open")
@@ -110,6 +110,16 @@ def home_of(tracking: Tracking, name: str) -> Path:
     """Where the files of version 1 of a model are."""
     client = tracking._store.client()
     return Path(client.get_model_version_download_uri(name, "1").removeprefix("file://"))
+
+
+def use(registry: Registry, version: int | str, by: str, reason: str) -> Promotion:
+    """Promote a version that was compared with the champion of now."""
+    try:
+        champion = registry.resolve("champion").version
+    except ConfigError:
+        champion = None
+    registry.judge(registry.resolve(version).version, (), champion)
+    return registry.promote(version, by, reason)
 
 
 def model_of(tracking: Tracking, name: str, folder: Path, versions: int) -> Registry:
@@ -298,13 +308,15 @@ def test_promotions_move_the_champion_and_are_remembered(
 ) -> None:
     registry = model_of(tracking, "promoted", model_folder, versions=2)
     assert registry.history() == []
-    first = registry.promote("challenger", "A. Analyst", "beats recency")
-    second = registry.promote(1, "B. Boss", "2 was trained on half of the data: „vorerst“")
+    first = use(registry, "challenger", "A. Analyst", "beats recency")
+    second = use(registry, 1, "B. Boss", "2 was trained on half of the data: „vorerst“")
     assert (first.number, first.version, first.previous) == (1, 2, None)
     assert (second.number, second.version, second.previous) == (2, 1, 2)
     assert registry.resolve("champion").version == 1
     assert registry.resolve(2).aliases == ()  # it was promoted: no challenger any more
     assert registry.history() == [first, second]
+    assert json.loads(registry.history_file.read_text())[1]["by"] == "B. Boss"
+    assert registry.resolve(1).tags["review_state"] == "approved"
     assert asdict(first)["by"] == "A. Analyst" and asdict(second)["reason"].startswith("2 was")
     age = datetime.now(UTC) - datetime.fromisoformat(first.at)
     assert 0 <= age.total_seconds() < 120
@@ -319,21 +331,21 @@ def test_a_rollback_goes_to_the_champion_before_and_once_more_further_back(
 ) -> None:
     registry = model_of(tracking, "rolled", model_folder, versions=3)
     for version in (1, 2, 3):
-        registry.promote(version, "A. Analyst", f"{version} is better")
+        use(registry, version, "A. Analyst", f"{version} is better")
     for expected, before in ((2, 3), (1, 2)):
         back = registry.rollback("B. Boss", "odd lists")
         assert (back.version, back.previous, back.rollback) == (expected, before, True)
         assert registry.resolve("champion").version == expected
     with pytest.raises(ConfigError, match="Version 1 of rolled has no champion before it"):
         registry.rollback("B. Boss", "further")
-    registry.promote(3, "A. Analyst", "mended")
+    use(registry, 3, "A. Analyst", "mended")
     assert registry.rollback("B. Boss", "not mended").version == 1
     assert [(p.version, p.rollback) for p in registry.history()] == [
         (1, False), (2, False), (3, False), (2, True), (1, True), (3, False), (1, True),
     ]  # fmt: skip
     # 1, then 2, then 1 again: back to 2, to 1, and to nothing more.
-    registry.promote(2, "A. Analyst", "better")
-    registry.promote(1, "A. Analyst", "not better")
+    use(registry, 2, "A. Analyst", "better")
+    use(registry, 1, "A. Analyst", "not better")
     assert [registry.rollback("B. Boss", "odd").version for _ in range(2)] == [2, 1]
     with pytest.raises(ConfigError, match="no champion before it"):
         registry.rollback("B. Boss", "further")
@@ -364,9 +376,44 @@ def test_a_version_with_a_measure_that_is_not_a_number_stays_out(
     tracking: Tracking, model_folder: Path, value: float
 ) -> None:
     version = register(tracking, model_folder, lift=value)
-    with pytest.raises(CheckFailed, match=r"lift of its run is not a number \(1 in all\)"):
+    tracking.registry.judge(version, (), None)
+    with pytest.raises(CheckFailed, match=r"- lift is not a number\n"):
         tracking.registry.promote(version, "A. Analyst", "looks fine")
     assert tracking.registry.history() == []
+
+
+def test_a_version_that_nobody_has_looked_at_stays_out(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    registry = model_of(tracking, "unseen", model_folder, versions=2)
+    with pytest.raises(CheckFailed, match="no review has looked at it: defection review --versi"):
+        registry.promote(1, "A. Analyst", "surely fine")
+    use(registry, 1, "A. Analyst", "the first")
+    registry.judge(2, (), None)  # by a review before version 1 was in use
+    with pytest.raises(CheckFailed, match="was not compared with the champion, version 1: defect"):
+        registry.promote(2, "A. Analyst", "newer")
+    registry.judge(2, (), 1)
+    assert registry.promote(2, "A. Analyst", "newer").overridden == ()
+
+
+def test_a_blocked_version_is_used_only_over_an_objection_that_stays_on_record(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    registry = model_of(tracking, "blocked", model_folder, versions=1)
+    objections = ("AUC is .02 below recency", "calibration error .20, at most .04")
+    registry.judge(1, objections, None)
+    assert registry.resolve(1).tags["review_state"] == "blocked"
+    with pytest.raises(CheckFailed) as refused:
+        registry.promote(1, "A. Analyst", "we need one")
+    assert refused.value.exit_code == 1
+    for said in (*objections, "--override"):
+        assert said in str(refused.value)
+    assert registry.history() == []
+    registry.promote(1, "A. Analyst", "we need one", override=True)
+    assert registry.history()[0].overridden == objections
+    assert json.loads(registry.history_file.read_text())[0]["overridden"] == list(objections)
+    registry.judge(1, objections, None)  # somebody looks once more at what is in use
+    assert registry.resolve(1).tags["review_state"] == "approved"
 
 
 def test_a_promotion_waits_for_no_holder_for_ever(
@@ -381,29 +428,50 @@ def test_a_promotion_waits_for_no_holder_for_ever(
         tracking.registry.promote(1, "A. Analyst", "first")
 
 
-def promote(folder: Path, name: str, version: int, start: Any) -> None:
+def promote(folder: Path, name: str, version: int, override: bool, start: Any) -> None:
     registry = Tracking(folder, "defection", name).registry
     start.wait()
-    registry.promote(version, f"analyst {version}", "at once")
+    try:
+        registry.promote(version, f"analyst {version}", "at once", override=override)
+    except CheckFailed as refused:
+        sys.exit(refused.exit_code)
+
+
+def promoted_at_once(registry: Registry, name: str, override: bool) -> list[int | None]:
+    """The exit codes of three promotions that begin together."""
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(3)
+    folder = registry._store.folder
+    jobs = [
+        context.Process(target=promote, args=(folder, name, version, override, start))
+        for version in (1, 2, 3)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(120)
+    return [job.exitcode for job in jobs]
 
 
 def test_promotions_at_once_leave_one_consistent_history(
     tracking: Tracking, model_folder: Path
 ) -> None:
     registry = model_of(tracking, "contested", model_folder, versions=3)
-    context = multiprocessing.get_context("fork")
-    start = context.Barrier(3)
-    jobs = [
-        context.Process(target=promote, args=(tracking._store.folder, "contested", v, start))
-        for v in (1, 2, 3)
-    ]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join(120)
-    assert [job.exitcode for job in jobs] == [0, 0, 0]
+    assert promoted_at_once(registry, "contested", override=True) == [0, 0, 0]
     history = registry.history()
     assert [p.number for p in history] == [1, 2, 3]
     assert sorted(p.version for p in history) == [1, 2, 3]
     assert [p.previous for p in history] == [None, *(p.version for p in history[:2])]
     assert registry.resolve("champion").version == history[-1].version
+    assert len(json.loads(registry.history_file.read_text())) == 3
+
+
+def test_of_promotions_at_once_one_wins_for_the_others_were_not_compared_with_it(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    registry = model_of(tracking, "raced", model_folder, versions=3)
+    for version in (1, 2, 3):
+        registry.judge(version, (), None)
+    assert sorted(map(str, promoted_at_once(registry, "raced", override=False))) == ["0", "1", "1"]
+    (only,) = registry.history()
+    assert registry.resolve("champion").version == only.version

@@ -104,6 +104,20 @@ def test_numbers_are_numbers_and_dates_dates_each_in_its_format(path: Path) -> N
     assert book.column("Thin history") == ["no"]
 
 
+def test_what_rounds_to_nothing_is_shown_without_a_sign(path: Path, tmp_path: Path) -> None:
+    """A spreadsheet shows -0.3 in a format without decimals as -0."""
+    below = {"value_at_stake": -0.3, "expected_loss": -0.01, "change": -0.0004}
+    real = {"value_at_stake": -2.0, "expected_loss": -1.0, "change": -0.1}
+    table = drawn_list(below, real)
+    write_spreadsheet(path, table, D)
+    columns = [opened(path).column(COLUMNS[name].heading) for name in real]
+    assert columns == [[0, -2], [0, -1], [0, -0.1]]
+    write_call_list(tmp_path / "call_list.csv", table)
+    lines = (tmp_path / "call_list.csv").read_text("utf-8-sig").splitlines()
+    rows = [[row[name] for name in real] for row in csv.DictReader(lines)]
+    assert rows == [["0", "0", "0.000"], ["-2", "-1", "-0.100"]]
+
+
 HOSTILE = [
     '=HYPERLINK("http://x","y")',
     "+1+1",

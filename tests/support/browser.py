@@ -19,6 +19,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 PHONE = (390, 844)
 DESK = (1400, 900)
+AXE = Path(__file__).resolve().parents[2] / "var" / "axe-core" / "axe.min.js"
 
 
 def programs() -> tuple[str, str] | None:
@@ -86,6 +87,29 @@ class Browser:
         """What a script that takes its time hands to its last argument."""
         return self._driver.execute_async_script(script, *arguments)
 
+    def barriers(self) -> list[tuple[str, str, list[str]]]:
+        """What axe-core finds of moderate impact or more: impact, rule, elements."""
+        self.run(AXE.read_text(encoding="utf-8"))
+        found = self.wait_for(
+            "const done = arguments[arguments.length - 1];"
+            "axe.run().then((answer) => done(answer.violations))"
+        )
+        told = [(v["impact"], v["id"], [n["html"] for n in v["nodes"]]) for v in found]
+        return [one for one in told if one[0] in ("moderate", "serious", "critical")]
+
+    def goto(self, address: str) -> None:
+        """Show what is at an address, such as of the MLflow UI."""
+        self._driver.get(address)
+
+    @contextmanager
+    def inside(self, frame: WebElement) -> Iterator[None]:
+        """Look into a frame of the page."""
+        self._driver.switch_to.frame(frame)
+        try:
+            yield
+        finally:
+            self._driver.switch_to.default_content()
+
     def pdf(self) -> bytes:
         """What a printer would get."""
         answer = self._driver.execute_cdp_cmd("Page.printToPDF", {})
@@ -130,4 +154,4 @@ def chromium(found: tuple[str, str]) -> Iterator[Browser]:
         running.quit()
 
 
-__all__ = ["DESK", "PHONE", "Browser", "Keys", "chromium", "programs"]
+__all__ = ["AXE", "DESK", "PHONE", "Browser", "Keys", "chromium", "programs"]

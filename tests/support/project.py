@@ -39,13 +39,22 @@ class Project:
         content = yaml.safe_load(self.config.read_text()) | sections
         self.config.write_text(yaml.safe_dump(content))
 
-    def defection(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run the command line as a user does."""
+    def defection(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a user does; variables: further ones of the environment."""
         command = [str(DEFECTION), *map(str, arguments), "--config", str(self.config)]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
         return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.folder,
+            env=environment(**variables),
+            capture_output=True,
+            text=True,
+            check=False,
         )
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """That of the tests, without what would lead to another MLflow; variables: further ones."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")} | variables
 
 
 def make_project(folder: Path, market: Path) -> Project:

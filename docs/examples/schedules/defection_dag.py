@@ -15,6 +15,7 @@ from airflow.exceptions import AirflowFailException
 from airflow.operators.python import PythonOperator
 
 DEFECTION = "/opt/defection/.venv/bin/defection"
+ZONE = "UTC"  # the config's `timezone`: today is what it is there
 CONFIG = "/etc/defection/config.yaml"
 WORTH_ANOTHER_TRY = {69, 75}  # service unavailable; another job holds the lock
 
@@ -54,11 +55,10 @@ with DAG(
         op_args=[f"defection --log json validate --config {CONFIG}"],
     )
     # The day on which the run begins, which is what the extract of the night goes up to.
+    today = f"{{{{ data_interval_end.in_timezone('{ZONE}').to_date_string() }}}}"
     score = PythonOperator(
         task_id="score",
         python_callable=run,
-        op_args=[
-            f"defection --log json score --config {CONFIG} --as-of {{{{ data_interval_end | ds }}}}"
-        ],
+        op_args=[f"defection --log json score --config {CONFIG} --as-of {today}"],
     )
     validate >> score

@@ -6,7 +6,8 @@ set -eu
 CONFIG=${CONFIG:-/etc/defection/config.yaml}
 LOG=${LOG:-/var/log/defection/score.log}
 MAIL_TO=${MAIL_TO:-sales-data@example.com}
-AS_OF=${AS_OF:-$(date -u +%F)}
+ZONE=${ZONE:-UTC} # the config's `timezone`: today is what it is there
+AS_OF=${AS_OF:-$(TZ="$ZONE" date +%F)}
 TRIES=${TRIES:-6}
 WAIT_SECONDS=${WAIT_SECONDS:-600}
 

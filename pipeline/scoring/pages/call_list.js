@@ -23,6 +23,8 @@ const counted = (number, one, more = `${one}s`) =>
 const past = (account, name) => account.past[name] || months.map(() => 0);
 const familyLabel = (name) => LABELS[name] || String(name).replaceAll("_", " ");
 const sentence = (text) => text && text.charAt(0).toUpperCase() + text.slice(1);
+const whatToDo = (account) =>
+  sentence(account.play) + (known(account.play_owner) ? ` (${account.play_owner})` : "");
 const title = (account) => account.name || account.account_id;
 const numbered = (account, stem) =>
   [1, 2, 3].map((place) => account[`${stem}_${place}`]).filter(known);
@@ -115,7 +117,7 @@ const COLUMNS = [
   { key: "why", head: "Why, and what to do", when: has("reason_1") || has("play"),
     cell: (a) => [
       el("span", {}, sentence(numbered(a, "reason")[0] || "")),
-      a.play ? el("span", { class: "small" }, sentence(a.play)) : null,
+      a.play ? el("span", { class: "small" }, whatToDo(a)) : null,
     ] },
 ].filter((column) => column.when !== false);
 const SORTABLE = COLUMNS.filter((column) => column.order);
@@ -165,7 +167,7 @@ const lines = accounts.map((account, place) => ({
   place,
   row: row(account),
   text: plain(
-    [account.name, account.account_id, account.owner_id, account.play,
+    [account.name, account.account_id, account.owner_id, account.play, account.play_owner,
       ...numbered(account, "reason")].filter(known).join(" "),
   ),
 }));
@@ -430,7 +432,7 @@ function cardOf(line) {
         .filter(Boolean).join("; ")),
     figures(account),
     why(account),
-    account.play ? [el("h3", {}, "What to do"), el("p", { class: "play" }, sentence(account.play))] : null,
+    account.play ? [el("h3", {}, "What to do"), el("p", { class: "play" }, whatToDo(account))] : null,
     el("h3", {}, `The last ${months.length} months, as known at the snapshot`),
     el("div", { class: "charts" },
       CHARTS.filter(({ name }) => series.includes(name)).map((kind) => chart(account, kind))),

@@ -115,7 +115,7 @@ def lines(found: BackTest) -> list[str]:
 
 
 def _record(tracking: Tracking, config: Config, prepared: Prepared, found: BackTest) -> BackTest:
-    tags = {"kind": "back-test", **input_tags(config)}
+    tags = {"kind": "back-test", **input_tags(config, prepared.sources)}
     text, subsets = "\n".join(lines(found)), found.ablation.subsets
     with tracking.run(f"{config.name} back-test", tags=tags, description=text) as run:
         log_inputs(run, config, prepared)

@@ -1,0 +1,172 @@
+"""review.html: what a reviewer needs on one page, for a screen, the keyboard and paper.
+
+Everything is in the file, drawings included; it has no script, asks for nothing, and its
+Content-Security-Policy forbids both. It opens in the artifact viewer of the MLflow UI.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from models.bootstrap import Interval
+from pipeline.review.checklist import Item
+from pipeline.review.comparison import Comparison
+from pipeline.review.differences import Difference
+from pipeline.review.key_accounts import Bands
+from pipeline.review.slices import Slice
+from pipeline.training.evaluation import COHORT, MEAN, MODEL, gain_over
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PAGES = Path(__file__).parent / "pages"
+_SAYS = {
+    "auc": ("AUC", 4, "chance that a defector has the higher risk of two accounts"),
+    "average_precision": ("Average precision", 4, "mean share of defectors down the list"),
+    "brier": ("Brier score", 4, "mean squared error of the risk; less is better"),
+    "calibration_error": ("Calibration error", 4, "risk beside what came; less is better"),
+    "precision_at_capacity": ("Precision at capacity", 3, "share of defectors among those called"),
+    "profit": ("Profit of the calls", 0, "by the assumptions in scoring.profit"),
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """What is reviewed. champion: the version in use; None without one.
+
+    not_compared: why there is a champion, and yet no comparison; empty otherwise.
+    """
+
+    name: str
+    model: str
+    version: int
+    champion: int | None
+    in_use: bool
+    not_compared: str
+    defection: str
+    learned_until: date
+    code_version: str
+    run_id: str
+    on: date
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing with the text for those who do not see it."""
+
+    figure: Figure
+    says: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    says: str
+    own: str
+    rival: str
+    gain: str
+    verdict: str
+
+
+def review_page(
+    about: About,
+    objections: Sequence[str],
+    comparison: Comparison,
+    bands: Bands | None,
+    names: Mapping[str, str],
+    differences: Sequence[Difference],
+    items: Sequence[Item],
+    pictures: Sequence[Picture],
+) -> str:
+    """The page as HTML. names: what to call each key account, by account_id."""
+    style = (_PAGES / "review.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PAGES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return pages.get_template("review.html").render(
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'",
+        style=style,
+        about=about,
+        objections=objections,
+        rival=comparison.rival,
+        tests=comparison.evaluation.tests,
+        accounts=comparison.evaluation.value("accounts", COHORT),
+        rows=_rows(comparison, MEAN),
+        by_snapshot=[(day, _rows(comparison, day)[0]) for day in comparison.evaluation.tests],
+        slices=[
+            (one, _between(one.auc, 3), _between(one.gain, 3, "+"), *_said(one))
+            for one in comparison.slices
+        ],
+        error=lambda one: _between(one.calibration_error, 3),
+        bands=bands,
+        names=names,
+        differences=differences,
+        items=items,
+        pictures=[(_embedded(picture.figure), picture.says) for picture in pictures],
+    )
+
+
+def _rows(comparison: Comparison, snapshot: object) -> list[_Row]:
+    """Every measure of both with the paired difference, in words too."""
+    evaluation, rival = comparison.evaluation, comparison.rival
+    rows = []
+    for measure, (name, digits, says) in _SAYS.items():
+        own = evaluation.of(measure, MODEL, snapshot)
+        other = evaluation.of(measure, rival, snapshot)
+        gain = evaluation.of(gain_over(rival, measure), snapshot=snapshot)
+        rows.append(
+            _Row(
+                name,
+                says,
+                _between(own, digits),
+                _between(other, digits),
+                _between(gain, digits, "+"),
+                _verdict(gain),
+            )
+        )
+    return rows
+
+
+def _verdict(gain: Interval) -> str:
+    """In words whether a gain, positive where the challenger is better, shows anything."""
+    if math.isnan(gain.value):
+        return "cannot be said"
+    if gain.low > 0:
+        return "better"
+    return "worse" if gain.high < 0 else "no difference shown"
+
+
+def _said(one: Slice) -> tuple[str]:
+    return (_verdict(one.gain),)
+
+
+def _between(found: Interval, digits: int, sign: str = "") -> str:
+    if math.isnan(found.value):
+        return "cannot be said"
+    value = f"{found.value:{sign},.{digits}f}"
+    if math.isnan(found.low):
+        return value
+    return f"{value} ({found.low:{sign},.{digits}f} to {found.high:{sign},.{digits}f})"
+
+
+def _embedded(figure: Figure) -> str:
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    return f"data:image/png;base64,{base64.b64encode(drawn.getvalue()).decode()}"
