@@ -37,6 +37,8 @@ from pipeline.version import code_version
 
 REPORT = "monitor.json"
 PAGE = "monitor.html"
+_MEASURES = ("auc", "average_precision", "precision_at_capacity")
+_NAMED = 20  # alarmed features with metrics of their own
 EXPECTATION = "Holds if the risks are calibrated; the interval is of chance alone."
 
 
@@ -184,9 +186,6 @@ def _log(run: Run, folder: Path, report: Mapping[str, Any]) -> None:
         run.metrics({f"realised/{name}": past[name]["value"] for name in _MEASURES}, step)
 
 
-_MEASURES = ("auc", "average_precision", "precision_at_capacity")
-
-
 def _metrics(report: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
     drift = report["drift"]
     yield "drift/alarms", len(drift["alarms"])
@@ -194,7 +193,7 @@ def _metrics(report: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
     for measure in ("distance", "psi", "null_share"):
         known = [each[measure] for each in drift["features"] if each[measure] is not None]
         yield f"drift/largest_{measure}", max(known, default=None)
-    for name in drift["alarms"][:20]:
+    for name in drift["alarms"][:_NAMED]:
         (feature,) = (each for each in drift["features"] if each["name"] == name)
         yield f"drift/{name}/psi", feature["psi"]
         yield f"drift/{name}/distance", feature["distance"]
