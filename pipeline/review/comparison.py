@@ -18,6 +18,9 @@ from pipeline.training.evaluation import (
 )
 from pipeline.training.measuring import evaluated, facts_of
 
+_DRAWS = 300
+"""Behind the interval of a slice: there are many slices, and rough intervals tell enough."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -60,5 +63,6 @@ def compare(challenger: Predicted, champion: OutOfTime | None) -> Comparison:
     for dimension, names in sliced(challenger).items():
         groups = tuple(sorted({*names.tolist()}))
         by = replace(facts, group=names, groups=groups)
-        slices += slices_of(dimension, evaluated(config, slim, challenger.tests, by), by, rival)
+        found = evaluated(config, slim, challenger.tests, by, _DRAWS)
+        slices += slices_of(dimension, found, by, rival)
     return Comparison(rows, evaluation, tuple(worst_first(slices)))

@@ -21,9 +21,13 @@ def facts_of(
 
 
 def evaluated(
-    config: Config, out_of_time: OutOfTime, tests: Sequence[date], facts: Facts
+    config: Config,
+    out_of_time: OutOfTime,
+    tests: Sequence[date],
+    facts: Facts,
+    repetitions: int = 1000,
 ) -> Evaluation:
-    """Measure every scorer at the test snapshots."""
+    """Measure every scorer at the test snapshots; repetitions: draws behind each interval."""
     terms = config.scoring.profit.model_dump(exclude={"value_days"})
     return evaluate(
         out_of_time,
@@ -31,5 +35,6 @@ def evaluated(
         tests,
         config.scoring.call_capacity,
         CallTerms(**terms),
+        repetitions,
         jobs=model_settings(config).jobs,
     )
