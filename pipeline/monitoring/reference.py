@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
 from features.contract import REPS
@@ -13,6 +10,7 @@ from features.values import columns_of
 from models import drift
 from models.drift import Reference
 from pipeline.errors import ConfigError
+from pipeline.scratch import ScratchFolder
 from pipeline.tables.training_table import TrainingTable
 from pipeline.tracking.registry import Registry
 
@@ -42,8 +40,8 @@ def group_of(feature: Feature) -> str:
 
 def registered_reference(registry: Registry, version: int) -> Reference:
     """The reference of a registered version; ConfigError where it was registered without one."""
-    with tempfile.TemporaryDirectory(prefix="defection-") as folder:
-        found = drift.load(registry.download(version, Path(folder)))
+    with ScratchFolder() as folder:
+        found = drift.load(registry.download(version, folder.path))
     if found is None:
         raise ConfigError(
             f"Model version {version} was registered without {drift.FILE}: nothing says what its "
