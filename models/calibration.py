@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.sparse import csr_array, hstack
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from models.dataset import BoolArray, DateArray, FloatArray
 from models.errors import DamagedModel
@@ -122,6 +121,8 @@ def fit_calibrator(
 
     snapshots, codes = np.unique(as_of, return_inverse=True)
     levels_of = csr_array((np.ones(len(codes)), (np.arange(len(codes)), codes)))
+    from sklearn.linear_model import LogisticRegression  # heavy, and only to fit
+
     # C is so large that nothing is shrunk.
     regression = LogisticRegression(C=1e6, fit_intercept=False, solver="newton-cg", tol=1e-8)
     regression.fit(hstack([csr_array(score[:, None]), levels_of], format="csr"), label)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
 
 from models.dataset import FloatArray
 from models.errors import DamagedModel
@@ -55,6 +54,8 @@ class IsotonicCalibrator:
 
 def fit_isotonic(label: NDArray[Any], raw: FloatArray) -> IsotonicCalibrator:
     """Fit on out-of-time predictions, (n,) each, at least one."""
+    from sklearn.isotonic import IsotonicRegression  # heavy, and only to fit
+
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw, label)
     return IsotonicCalibrator(
         tuple(map(float, fitted.X_thresholds_)), tuple(map(float, fitted.y_thresholds_))

@@ -9,6 +9,7 @@ import pty
 import shutil
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -193,6 +194,12 @@ def test_changed_sources_give_a_new_revision(trained, market, tmp_path) -> None:
         trained.config.write_text(config)
     place = trained.scores / "as_of=2025-12-30" / "model_version=1"
     assert sorted(folder.name for folder in place.iterdir()) == ["revision=1", "revision=2"]
+
+
+def test_scoring_begins_without_what_only_training_needs() -> None:
+    for module in ("sklearn.linear_model", "sklearn.isotonic", "matplotlib"):
+        script = f"import sys, pipeline.scoring.score; sys.exit('{module}' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0, module
 
 
 def test_scoring_a_date_that_the_labels_reach_beyond_is_refused(trained) -> None:

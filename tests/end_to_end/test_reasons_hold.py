@@ -16,9 +16,12 @@ from models.risk_model import RiskModel
 from pipeline.config import load_config
 from pipeline.market import simulate
 from pipeline.scoring.listing import listed_rows
+from pipeline.scoring.main_contacts import main_contact_roles
 from pipeline.scoring.reason_groups import placed_features
 from pipeline.scoring.reasons import MOST, SMALLEST, explained, stated
+from pipeline.sources import load_sources
 from pipeline.tracking.runs import open_tracking
+from pipeline.training.preparation import open_engine
 
 CAPACITY = 100
 SMALLEST_SHARE = 0.95
@@ -66,7 +69,12 @@ def test_without_a_stated_reason_the_published_risk_would_be_lower(
     row_of = {account: row for row, account in enumerate(cohort["account_id"])}
     listed = listed_rows(pq.read_table(folder / "scores.parquet")).to_pylist()
     placed = placed_features(config.feature_families, config.features.windows_days)
-    told = explained(config, model, cohort, [row["account_id"] for row in listed], "EUR", {})
+    accounts = [row["account_id"] for row in listed]
+    with open_engine(config) as engine:
+        load_sources(config, engine)
+        roles = main_contact_roles(engine, accounts, AS_OF)
+    assert roles
+    told = explained(config, model, cohort, accounts, "EUR", roles)
     published, unchecked = {}, {}
     for row in listed:
         account = row["account_id"]
