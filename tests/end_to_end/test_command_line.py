@@ -25,8 +25,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_train_prints_the_model_beside_its_baselines(project) -> None:
-    done = project.defection("train")
+    events = project.folder / "events.jsonl"
+    done = project.defection("train", OPENLINEAGE_FILE=str(events))
     assert done.returncode == 0, done.stderr
+    start, complete = (json.loads(line) for line in events.read_text().splitlines())
+    assert (start["eventType"], complete["eventType"]) == ("START", "COMPLETE")
+    read = {Path(data["name"]).name for data in complete["inputs"]}
+    assert read == {f"{name}.parquet" for name in load_config(project.config).sources}
+    (made,) = complete["outputs"]
+    assert (made["name"], made["facets"]["version"]["datasetVersion"]) == ("models:/small", "1")
     assert "gain over logistic (95 %)" in done.stdout
     assert "Leakage report: passed" in done.stdout
     assert "Value at stake: next year's margin if an account stays less if it def" in done.stdout
