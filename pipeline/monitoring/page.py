@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from pipeline.page_policy import policy
+from pipeline.pages import filled, policy
 
 _PAGES = Path(__file__).parent / "pages"
 SHOWN = 25  # features that the page shows at once; all others are folded away
@@ -20,17 +18,10 @@ SHOWN = 25  # features that the page shows at once; all others are folded away
 def write_page(path: Path, report: Mapping[str, Any]) -> None:
     """Write the report as one self-contained page."""
     style = (_PAGES / "monitor.css").read_text(encoding="utf-8")
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    pages.filters |= {"share": _share, "number": _number}
     features = sorted(report["drift"]["features"], key=lambda each: -(each["distance"] or 0))
-    text = pages.get_template("monitor.html").render(
+    text = filled(
+        _PAGES / "monitor.html",
+        {"share": _share, "number": _number},
         report=report,
         first=features[:SHOWN],
         others=features[SHOWN:],

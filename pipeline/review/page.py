@@ -7,7 +7,6 @@ Content-Security-Policy forbids both. It opens in the artifact viewer of the MLf
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -16,9 +15,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from models.bootstrap import Interval
+from pipeline.pages import filled, policy
 from pipeline.review.checklist import Item
 from pipeline.review.comparison import Comparison
 from pipeline.review.differences import Difference
@@ -90,18 +88,9 @@ def review_page(
 ) -> str:
     """The page as HTML. names: what to call each key account, by account_id."""
     style = (_PAGES / "review.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return pages.get_template("review.html").render(
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
-        "form-action 'none'",
+    return filled(
+        _PAGES / "review.html",
+        policy=policy(style),
         style=style,
         about=about,
         objections=objections,

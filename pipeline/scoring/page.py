@@ -12,10 +12,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pyarrow as pa
 
-from pipeline.page_policy import policy
+from pipeline.pages import filled, policy
 from pipeline.scoring.past_months import PastMonths
 
 _PAGES = Path(__file__).parent / "pages"
@@ -51,13 +50,8 @@ class About:
 def write_page(path: Path, listed: pa.Table, past: PastMonths, about: About) -> None:
     """Write the listed rows of the scores with their past months as one self-contained page."""
     script, style = (_asset(f"call_list.{kind}") for kind in ("js", "css"))
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    text = pages.get_template("call_list.html").render(
+    text = filled(
+        _PAGES / "call_list.html",
         title=f"Call list {about.as_of}, {about.name}",
         policy=policy(style, script),
         script=script,

@@ -177,7 +177,7 @@ def test_the_page_and_the_run_name_no_account_and_act_on_nothing(watched) -> Non
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_asks_nobody_for_anything_and_fits(watched, scheme) -> None:
     pytest.importorskip("selenium", reason="selenium is not installed: make setup")
-    from browser import PHONE, chromium, programs
+    from browser import AXE, PHONE, chromium, programs
 
     found = programs()
     if found is None:
@@ -189,6 +189,7 @@ def test_the_page_asks_nobody_for_anything_and_fits(watched, scheme) -> None:
         browser.open(page, PHONE, scheme)
         assert browser.texts("h1") == ["Monitor"]
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        assert not AXE.exists() or browser.barriers() == []
         assert browser.complaints() == []
         assert {address.partition(":")[0] for address in browser.asked_for()} <= {"file"}
 

@@ -176,6 +176,6 @@ def test_hostile_names_are_text() -> None:
 
 def test_the_page_asks_for_nothing_and_runs_nothing() -> None:
     html = unescape(page())
-    assert "default-src 'none'; style-src 'sha256-" in html
+    assert "default-src 'none'; script-src 'none'; style-src 'sha256-" in html
     assert not re.search(r"(?:src|href)=\"(?!#|data:)", html)
     assert " style=" not in html and " onclick" not in html

@@ -1,9 +1,32 @@
-"""What a published page may do: act by its own script and style, and nothing else."""
+"""What our pages have in common: one file each, filled safely, that asks nobody for anything."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+
+
+def filled(
+    template: Path, filters: dict[str, Callable[..., str]] | None = None, **data: object
+) -> str:
+    """A page as HTML; whatever the data hold becomes text in it, and a name it lacks is an error.
+
+    filters: further ones that the template uses.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= filters or {}
+    return environment.get_template(template.name).render(**data)
 
 
 def policy(style: str, script: str | None = None) -> str:
