@@ -38,7 +38,16 @@ def acted(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
     )
     for arguments in (
         ("train",),
-        ("promote", "--version", "1", "--by", "a test", "--reason", "the first version"),
+        (
+            "promote",
+            "--version",
+            "1",
+            "--by",
+            "a test",
+            "--reason",
+            "the first version",
+            "--override",
+        ),
     ):
         done = project.defection(*arguments)
         assert done.returncode == 0, done.stderr

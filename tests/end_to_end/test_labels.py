@@ -24,7 +24,7 @@ def test_a_label_is_trained_and_scored(project, label, horizon, with_risk, says)
     assert f"defection is {says}" in train.stdout
     assert "Other horizons" not in train.stdout
     for arguments in (
-        ("promote", "--version", "1", "--by", "a test", "--reason", "to score"),
+        ("promote", "--version", "1", "--by", "a test", "--reason", "to score", "--override"),
         ("score", "--as-of", AS_OF),
     ):
         done = project.defection(*arguments)
@@ -51,7 +51,7 @@ def test_a_horizon_without_history_stays_empty_and_is_told(project) -> None:
     why = "snapshots with labels of 180 days are too few to predict one from earlier ones"
     assert f"risk_180 stays empty: 4 {why}" in train.stdout
     for arguments in (
-        ("promote", "--version", "1", "--by", "a test", "--reason", "to score"),
+        ("promote", "--version", "1", "--by", "a test", "--reason", "to score", "--override"),
         ("score", "--as-of", AS_OF),
     ):
         done = project.defection(*arguments)

@@ -78,7 +78,7 @@ def test_the_model_beats_the_logistic_on_each_test_snapshot(real: Path, tmp_path
     project.change(tracking={"folder": "mlflow", "model_name": "retail"}, output="out")
     for arguments in (
         ("train",),
-        ("promote", "--version", "1", "--by", "a test", "--reason", "to score"),
+        ("promote", "--version", "1", "--by", "a test", "--reason", "to score", "--override"),
         ("score", "--as-of", "2011-12-10"),
     ):
         done = project.defection(*arguments)

@@ -36,7 +36,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.change(model={}, backtest={"last": 1}, scoring={"call_capacity": CAPACITY})
     for arguments in (
         ("train",),
-        ("promote", "--version", "1", "--by", "a test", "--reason", "the only one"),
+        ("promote", "--version", "1", "--by", "a test", "--reason", "the only one", "--override"),
         ("score", "--as-of", str(AS_OF)),
     ):
         done = project.defection(*arguments)

@@ -75,8 +75,9 @@ def reordered(years: Years, order: np.ndarray) -> Years:
 
 
 @settings(max_examples=15, deadline=None)
-@given(seeds, st.sampled_from([0.01, 1 / 3, 7.0, 160.0]))
+@given(seeds, st.sampled_from([1 / 128, 1 / 4, 8.0, 128.0]))
 def test_another_currency_scales_value_at_stake(seed: int, factor: float) -> None:
+    # By a power of two nothing is rounded; else who lies on the edge of a class could leave it.
     here = market(seed)
     there = in_currency(here, factor)
     ours, theirs = fit(here).at_stake(here.past), fit(there).at_stake(there.past)
