@@ -205,7 +205,16 @@ def project_to_score() -> Iterator[Scored]:
         project = make_project(folder, market)
         for arguments in (
             ("train",),
-            ("promote", "--version", "1", "--by", "a test", "--reason", "the first version"),
+            (
+                "promote",
+                "--version",
+                "1",
+                "--by",
+                "a test",
+                "--reason",
+                "the first version",
+                "--override",
+            ),
             ("score", "--as-of", FIRST_LIST),
         ):
             done = project.defection(*arguments)
