@@ -86,7 +86,9 @@ def prepared() -> None:
         print("training", flush=True)
         config = config_of(markets["learned"])
         train(config, QUIET, None)
-        open_tracking(config).registry.promote("1", "a benchmark", "the first version")
+        open_tracking(config).registry.promote(
+            "1", "a benchmark", "the first version", override=True
+        )
     for calls in CALLS:
         config = config_of(markets["scored"], calls)
         if not (config.output / "scores" / f"as_of={BEFORE}").exists():

@@ -105,13 +105,15 @@ def test_a_run_and_a_version_on_a_server(
     assert tracking.registry.resolve("challenger").version == version == 1
     fetched = tracking.registry.download(1, tmp_path / "fetched")
     assert (fetched / "booster.txt").read_text() == "tree\n"
+    assert tracking.registry.judge(version, (), None) == []
     promotion = tracking.registry.promote("challenger", "A. Analyst", "first")
     assert tracking.registry.history() == [promotion]
     assert tracking.registry.resolve("champion").version == 1
-    # Nothing of it was kept here but the locks.
+    # Nothing of it was kept here but the locks, and the history for those without a browser.
     assert {p.name for p in (tmp_path / "local").iterdir()} <= {
         ".initialise.lock",
         ".promotion.lock",
+        "promotion_history-defection-risk.json",
     }
 
 
