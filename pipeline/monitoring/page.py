@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.pages import filled, policy
+from pipeline.pages.page import filled
 
 _PAGES = Path(__file__).parent / "pages"
 SHOWN = 25  # features that the page shows at once; all others are folded away
@@ -17,16 +17,14 @@ SHOWN = 25  # features that the page shows at once; all others are folded away
 
 def write_page(path: Path, report: Mapping[str, Any]) -> None:
     """Write the report as one self-contained page."""
-    style = (_PAGES / "monitor.css").read_text(encoding="utf-8")
     features = sorted(report["drift"]["features"], key=lambda each: -(each["distance"] or 0))
     text = filled(
         _PAGES / "monitor.html",
-        {"share": _share, "number": _number},
+        title=f"Monitor {report['as_of']}, {report['config']}",
+        filters={"share": _share, "number": _number},
         report=report,
         first=features[:SHOWN],
         others=features[SHOWN:],
-        policy=policy(style),
-        style=style,
     )
     path.write_text(text, encoding="utf-8", newline="\n")
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.two_shares import difference
+from models.shares import difference
 from pipeline.config import Config
 from pipeline.engines import Engine
 from pipeline.monitoring.past import Past

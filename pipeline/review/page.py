@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.bootstrap import Interval
-from pipeline.pages import filled, policy
+from pipeline.pages.page import filled
 from pipeline.review.checklist import Item
 from pipeline.review.comparison import Comparison
 from pipeline.review.differences import Difference
@@ -87,11 +87,9 @@ def review_page(
     pictures: Sequence[Picture],
 ) -> str:
     """The page as HTML. names: what to call each key account, by account_id."""
-    style = (_PAGES / "review.css").read_text(encoding="utf-8")
     return filled(
         _PAGES / "review.html",
-        policy=policy(style),
-        style=style,
+        title=f"Review of version {about.version} of {about.model}",
         about=about,
         objections=objections,
         rival=comparison.rival,

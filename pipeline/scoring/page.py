@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.pages import filled, policy
+from pipeline.pages.page import filled
 from pipeline.scoring.past_months import PastMonths
 
 _PAGES = Path(__file__).parent / "pages"
@@ -49,13 +49,9 @@ class About:
 
 def write_page(path: Path, listed: pa.Table, past: PastMonths, about: About) -> None:
     """Write the listed rows of the scores with their past months as one self-contained page."""
-    script, style = (_asset(f"call_list.{kind}") for kind in ("js", "css"))
     text = filled(
         _PAGES / "call_list.html",
         title=f"Call list {about.as_of}, {about.name}",
-        policy=policy(style, script),
-        script=script,
-        style=style,
         data=_data(listed, past, about),
     )
     path.write_text(text, encoding="utf-8", newline="\n")
@@ -101,7 +97,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date):
         return str(value)
     return round(value, 6) if isinstance(value, float) else value
-
-
-def _asset(name: str) -> str:
-    return (_PAGES / name).read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from models import measures
+from models.shares import wilson
 from pipeline.tracking.plot_style import (
     FAINT,
     FAMILIES,
@@ -38,8 +39,6 @@ from pipeline.tracking.plot_style import (
 
 Curves = Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]]
 Array = npt.NDArray[np.float64]
-
-_Z = 1.959964  # of a 95% interval
 
 
 def roc(curves: Curves, subtitle: str) -> Figure:
@@ -91,7 +90,7 @@ def calibration(label: npt.ArrayLike, risk: npt.ArrayLike, subtitle: str, bins: 
     labels, risks = _checked("risk", label, risk)
     groups = measures.calibration_bins(labels, risks, bins=bins)
     said, seen = groups.predicted, groups.observed
-    low, high = _wilson(seen, groups.weight)
+    _, low, high = wilson(seen * groups.weight, groups.weight)
     gap = float(np.abs(seen - said).mean())
 
     figure, (axes, below) = two_panels(
@@ -219,10 +218,9 @@ def risk_by_tier(
         axes.hlines(place, ends[0], ends[3], color=MODEL, linewidth=2, alpha=0.5)
         axes.hlines(place, ends[1], ends[2], color=MODEL, linewidth=9, alpha=0.35)
         axes.plot(risks[here].mean(), place, "o", color=MODEL, markersize=8, zorder=4)
-        share, count = np.array([labels[here].mean()]), np.array([float(here.sum())])
-        low, high = _wilson(share, count)
+        share, low, high = wilson(labels[here].sum(), here.sum())
         axes.hlines(place + 0.3, low, high, color=INK, linewidth=1.6)
-        axes.plot(share, [place + 0.3], "D", color=INK, markersize=6, zorder=4)
+        axes.plot([share], [place + 0.3], "D", color=INK, markersize=6, zorder=4)
     axes.set_yticks(
         range(len(names)), [f"{name} ({(tier == name).sum():,})" for name in names], fontsize=11
     )
@@ -310,14 +308,6 @@ def _checked(name: str, label: npt.ArrayLike, score: npt.ArrayLike) -> tuple[Arr
     if not np.isfinite(scores).all():
         raise ValueError(f"{name}: {int((~np.isfinite(scores)).sum())} scores are not numbers")
     return labels, scores
-
-
-def _wilson(share: Array, count: Array) -> tuple[Array, Array]:
-    """The 95% interval of a binomial share (Wilson 1927), which holds near 0 and 1 too."""
-    spread = 1 + _Z**2 / count
-    centre = (share + _Z**2 / (2 * count)) / spread
-    half = _Z * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2)) / spread
-    return centre - half, centre + half
 
 
 def _cuts(label: Array, score: Array) -> tuple[Array, Array]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+from pipeline.scratch import ScratchFolder
 from pipeline.tracking.registry import CHALLENGER, NATIVE, SHA256_TAG, file_hashes
 from pipeline.tracking.store import Store
 
@@ -34,10 +34,10 @@ def register(
     description: Markdown, the version's page. Returns the number of the version, which gets the
     alias `challenger`.
     """
-    with store.errors(), tempfile.TemporaryDirectory(prefix="defection-") as work:
+    with store.errors(), ScratchFolder() as scratch:
         client = store.client()
         model_id = _log(
-            client, model_name, run_id, experiment_id, model_folder, columns, Path(work)
+            client, model_name, run_id, experiment_id, model_folder, columns, scratch.path
         )
         _ensure_registered(client, model_name)
         hashes = {SHA256_TAG + name: digest for name, digest in file_hashes(model_folder).items()}

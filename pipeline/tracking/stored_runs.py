@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import MissingInput
+from pipeline.scratch import ScratchFolder
 from pipeline.tracking.store import Store
 
 
@@ -47,10 +47,10 @@ def stored_json(store: Store, run_id: str, path: str) -> Any:
     """A JSON file of a run. MissingInput where it is not there."""
     from mlflow.exceptions import MlflowException
 
-    with tempfile.TemporaryDirectory(prefix="defection-") as folder:
+    with ScratchFolder() as scratch:
         try:
             with store.errors():
-                found = store.client().download_artifacts(run_id, path, folder)
+                found = store.client().download_artifacts(run_id, path, str(scratch.path))
         except MlflowException as error:
             raise MissingInput(
                 f"Run {run_id} has no {path}: an older version of this program made it, or it was "

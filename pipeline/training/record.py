@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -14,6 +12,7 @@ from models import measures
 from pipeline.config import Config
 from pipeline.errors import CheckFailed
 from pipeline.monitoring.reference import reference_of
+from pipeline.scratch import ScratchFolder
 from pipeline.tables.label_definitions import label_of
 from pipeline.tracking import model_plots, plots
 from pipeline.tracking.runs import Run, Tracking
@@ -68,11 +67,10 @@ def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
         _log(run, config, trained)
         _log_splits(run, trained)
         run.text("model_card.md", card)
-        with tempfile.TemporaryDirectory(prefix="defection-") as folder:
-            trained.model.save(Path(folder))
-            trained.value.save(Path(folder))
-            reference_of(trained.prepared.table).save(Path(folder))
-            version = run.register(Path(folder), trained.model.names, description=card, tags=tags)
+        with ScratchFolder() as scratch:
+            for part in (trained.model, trained.value, reference_of(trained.prepared.table)):
+                part.save(scratch.path)
+            version = run.register(scratch.path, trained.model.names, description=card, tags=tags)
     return Registered(version, run.id, trained)
 
 

@@ -10,7 +10,7 @@ import pytest
 from models.early_read import cleared_by, expected_silent
 from models.expected_performance import expected_auc, expected_performance
 from models.measures import auc
-from models.two_shares import difference, wilson
+from models.shares import difference, wilson
 
 # --- expected performance --------------------------------------------------------------------
 

@@ -1,24 +1,32 @@
-"""What our pages have in common: one file each, filled safely, that asks nobody for anything."""
+"""Fills a page's template: its head is that of all pages, its style and script are its own."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jinja2
 
 
 def filled(
-    template: Path, filters: dict[str, Callable[..., str]] | None = None, **data: object
+    template: Path,
+    title: str,
+    filters: Mapping[str, Callable[..., str]] | None = None,
+    **data: object,
 ) -> str:
     """A page as HTML; whatever the data hold becomes text in it, and a name it lacks is an error.
 
-    filters: further ones that the template uses.
+    template: begins by including `head.html`; beside it lie its style and, where it has one, its
+    script, with other suffixes, which the page may run and no others. filters: further ones that it
+    uses.
     """
+    style = template.with_suffix(".css").read_text(encoding="utf-8")
+    acts = template.with_suffix(".js")
+    script = acts.read_text(encoding="utf-8") if acts.exists() else None
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -26,10 +34,12 @@ def filled(
         keep_trailing_newline=True,
     )
     environment.filters |= filters or {}
-    return environment.get_template(template.name).render(**data)
+    page = environment.get_template(template.name)
+    policy = _policy(style, script)
+    return page.render(title=title, policy=policy, style=style, script=script, **data)
 
 
-def policy(style: str, script: str | None = None) -> str:
+def _policy(style: str, script: str | None) -> str:
     """A Content-Security-Policy that lets this very style, and script, act; no request leaves."""
     rules = {
         "default-src": "'none'",

@@ -1,10 +1,14 @@
-"""The difference of two independent shares, with its interval."""
+"""Shares of independent accounts with their intervals, and the difference of two."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from models.bootstrap import Interval
+
+Values = Any  # a number, or an array of them
 
 _Z = 1.959963984540054  # 95 in 100 lie within so many deviations of a normal
 
@@ -30,9 +34,13 @@ def difference(found: int, of: int, other_found: int, other_of: int) -> Interval
     )
 
 
-def wilson(found: int, of: int) -> Interval:
-    """Return a share of at least one row with Wilson's 95 % interval."""
+def wilson(found: Values, of: Values) -> tuple[Values, Values, Values]:
+    """Return a share of at least one row, and the ends of its 95 % interval.
+
+    found, of: numbers, or arrays of them, and so is the answer. The interval is Wilson's (1927),
+    which holds near 0 and 1 too.
+    """
     share = found / of
     middle = (share + _Z**2 / (2 * of)) / (1 + _Z**2 / of)
     half = _Z * np.sqrt(share * (1 - share) / of + _Z**2 / (4 * of**2)) / (1 + _Z**2 / of)
-    return Interval(share, float(middle - half), float(middle + half))
+    return share, middle - half, middle + half

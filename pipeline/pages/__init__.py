@@ -1,0 +1,1 @@
+"""What our pages have in common: one file each, filled safely, that asks nobody for anything."""
