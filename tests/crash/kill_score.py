@@ -21,14 +21,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from clusters import binaries, cluster
 from moments import Moment, moments
-from project import AS_OF, DEFECTION, FIRST_LIST, Project, environment, make_project
+from project import AS_OF, DEFECTION, FIRST_LIST, STEPS_OF_SCORE, Project, environment, make_project
 from publications import LATEST, contents, differences, faults
 from running import START, Running, Sign, file, step
 
 from pipeline.market import simulate
 from pipeline.scoring.publication import UNFINISHED
 
-WRITING = "Writing the publication"
+WRITING = STEPS_OF_SCORE[-1]
 TO_DATABASE = "Writing to PostgreSQL"
 URL = "CRASH_DATABASE_URL"
 TABLE = "defection_scores"
@@ -63,21 +63,11 @@ class Scored:
 
     def signs(self, *, sink: bool) -> list[Sign]:
         """How far a `score` has come, in order."""
-        steps = (
-            "Finding the model",
-            "Reading the sources",
-            "Looking at what is published",
-            "Building the features",
-            "Scoring the cohort",
-            "Explaining the accounts to call",
-            "Comparing with the list before",
-            WRITING,
-        )
         written = ("scores.parquet", "features.parquet", "call_list.html", "manifest.json")
         unfinished = [file(self.root, f"{UNFINISHED}/*/{name}") for name in written]
         there = file(self.root, str(self.folder.relative_to(self.root)))
         end = [step(TO_DATABASE)] if sink else []
-        return [START, *map(step, steps), *unfinished, there, *end]
+        return [START, *map(step, STEPS_OF_SCORE), *unfinished, there, *end]
 
     def start(self, *, sink: bool = False) -> Running:
         """Begin to score."""
@@ -203,23 +193,9 @@ def project_to_score() -> Iterator[Scored]:
             part.mkdir()
         simulate(market, accounts=400, months=28, seed=11, end=AS_OF)
         project = make_project(folder, market)
-        for arguments in (
-            ("train",),
-            (
-                "promote",
-                "--version",
-                "1",
-                "--by",
-                "a test",
-                "--reason",
-                "the first version",
-                "--override",
-            ),
-            ("score", "--as-of", FIRST_LIST),
-        ):
-            done = project.defection(*arguments)
-            if done.returncode:
-                raise RuntimeError(done.stderr)
+        project.done("train")
+        project.use_first_version()
+        project.done("score", "--as-of", FIRST_LIST)
         yield Scored(project, keep)
 
 

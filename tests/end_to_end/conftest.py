@@ -28,11 +28,7 @@ def project(tmp_path: Path, market: Path) -> Project:
 def trained(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
     """A project with a champion and a first list; tests may score in it, dates of their own."""
     project = make_project(tmp_path_factory.mktemp("trained"), market)
-    for arguments in (
-        ("train",),
-        ("promote", "--version", "1", "--by", "a test", "--reason", "the first version"),
-        ("score", "--as-of", FIRST_LIST),
-    ):
-        done = project.defection(*arguments)
-        assert done.returncode == 0, done.stderr
+    project.done("train")
+    project.use_first_version()
+    project.done("score", "--as-of", FIRST_LIST)
     return project

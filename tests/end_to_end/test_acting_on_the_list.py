@@ -36,22 +36,8 @@ def acted(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
             "outcomes": {"path": "outcomes.csv"},
         }
     )
-    for arguments in (
-        ("train",),
-        (
-            "promote",
-            "--version",
-            "1",
-            "--by",
-            "a test",
-            "--reason",
-            "the first version",
-            "--override",
-        ),
-    ):
-        done = project.defection(*arguments)
-        assert done.returncode == 0, done.stderr
-        (project.folder / f"{arguments[0]}.txt").write_text(done.stdout)
+    (project.folder / "train.txt").write_text(project.done("train"))
+    project.use_first_version()
     return project
 
 

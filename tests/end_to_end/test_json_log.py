@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import DEFECTION
+from project import DEFECTION, STEPS_OF_SCORE
 
 from pipeline.step_log import StepLog
 
@@ -46,18 +46,10 @@ def test_the_steps_of_a_score_are_there_and_the_answer_is_as_without(trained) ->
     done = defection("--log", "json", *score, folder=trained.folder)
     assert done.returncode == 0, done.stderr
     found = records(done.stderr)
-    steps = [
-        "Finding the model",
-        "Reading the sources",
-        "Looking at what is published",
-        "Building the features",
-        "Scoring the cohort",
-        "Explaining the accounts to call",
-        "Comparing with the list before",
-        "Writing the publication",
-    ]
     events = [(record["event"], record["step"]) for record in found]
-    assert events == [(event, step) for step in steps for event in ("step begun", "step done")]
+    assert events == [
+        (event, step) for step in STEPS_OF_SCORE for event in ("step begun", "step done")
+    ]
     assert {record["command"] for record in found} == {"score"}
     assert {record["as_of"] for record in found} == {AS_OF}
     assert all(record["seconds"] >= 0 for record in found if record["event"] == "step done")

@@ -23,12 +23,8 @@ def test_a_label_is_trained_and_scored(project, label, horizon, with_risk, says)
     assert train.returncode == 0, train.stderr
     assert f"defection is {says}" in train.stdout
     assert "Other horizons" not in train.stdout
-    for arguments in (
-        ("promote", "--version", "1", "--by", "a test", "--reason", "to score", "--override"),
-        ("score", "--as-of", AS_OF),
-    ):
-        done = project.defection(*arguments)
-        assert done.returncode == 0, done.stderr
+    project.use_first_version()
+    project.done("score", "--as-of", AS_OF)
     folder = project.scores / f"as_of={AS_OF}" / "model_version=1" / "revision=1"
     scores = pd.read_parquet(folder / "scores.parquet")
     without = json.loads((folder / "manifest.json").read_text())["columns_without_data"]
@@ -50,12 +46,8 @@ def test_a_horizon_without_history_stays_empty_and_is_told(project) -> None:
     assert train.returncode == 0, train.stderr
     why = "snapshots with labels of 180 days are too few to predict one from earlier ones"
     assert f"risk_180 stays empty: 4 {why}" in train.stdout
-    for arguments in (
-        ("promote", "--version", "1", "--by", "a test", "--reason", "to score", "--override"),
-        ("score", "--as-of", AS_OF),
-    ):
-        done = project.defection(*arguments)
-        assert done.returncode == 0, done.stderr
+    project.use_first_version()
+    project.done("score", "--as-of", AS_OF)
     folder = project.scores / f"as_of={AS_OF}" / "model_version=1" / "revision=1"
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["horizons_left_out"] == {"180": f"4 {why}"}

@@ -34,13 +34,9 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Project:
     simulate(market, accounts=2000, months=30, seed=7, end=AS_OF)
     project = make_project(tmp_path_factory.mktemp("larger"), market)
     project.change(model={}, backtest={"last": 1}, scoring={"call_capacity": CAPACITY})
-    for arguments in (
-        ("train",),
-        ("promote", "--version", "1", "--by", "a test", "--reason", "the only one", "--override"),
-        ("score", "--as-of", str(AS_OF)),
-    ):
-        done = project.defection(*arguments)
-        assert done.returncode == 0, done.stderr
+    project.done("train")
+    project.use_first_version()
+    project.done("score", "--as-of", AS_OF)
     return project
 
 
