@@ -90,10 +90,18 @@ class InputConfig(FileOptions):
 
 
 class SourceConfig(FileOptions):
-    """One canonical table: files with the names of their columns, or a query over the inputs."""
+    """One canonical table: files, a query over the inputs, or what a PostgreSQL server has."""
 
-    sql: Place | None = Field(None, description="a file with one SELECT over the inputs")
-    columns: dict[str, str] = Field({}, description="canonical name: name in the file")
+    sql: Place | None = Field(
+        None, description="a file with one SELECT, over the inputs or of the server"
+    )
+    url_variable: Variable | None = Field(
+        None,
+        description="of the environment; holds the connection string of the PostgreSQL server to "
+        "read from",
+    )
+    table: DatabaseTable | None = Field(None, description="of the server: a name, or schema.table")
+    columns: dict[str, str] = Field({}, description="canonical name: name in the source")
     decimal: Literal[".", ","] = Field(".", description="the decimal sign of numbers in text")
     datetime_format: TimeFormats = Field(
         (), description="strptime formats of times in text, tried in turn; ISO 8601 if absent"
@@ -109,12 +117,18 @@ class SourceConfig(FileOptions):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if (self.path is None) == (self.sql is None):
-            raise ValueError("give either `path` or `sql`")
-        if self.sql is not None:
-            for key in ("columns", "format", "delimiter", "encoding"):
+        if sum(origin is not None for origin in (self.path, self.sql, self.table)) != 1:
+            raise ValueError("give one of `path`, `sql` and `table`")
+        if self.table is not None and self.url_variable is None:
+            raise ValueError("`table` needs `url_variable`, which names the server")
+        if self.path is not None and self.url_variable is not None:
+            raise ValueError("`path` is a file's; with `url_variable` give `table` or `sql`")
+        if self.path is None:
+            for key in ("format", "delimiter", "encoding"):
                 if getattr(self, key):
-                    raise ValueError(f"`{key}` belongs to a file; with `sql` the query decides")
+                    raise ValueError(f"`{key}` belongs to a file; give it with `path`")
+        if self.sql is not None and self.columns:
+            raise ValueError("`columns` is for files and tables; with `sql` the query decides")
         return self
 
 

@@ -37,6 +37,9 @@ _SETTINGS = {
     "temp_buffers": "64MB",
 }
 _MADE = "pg_temp._made"
+_PASSING = ("08", "40", "53300", "55P03", "57")
+"""States of SQL that another try may mend: a lost connection, a deadlock, too many connections, a
+lock or a statement that took too long, a server that shuts down. A full disk is none of them."""
 
 
 def connected(variable: str) -> psycopg.Connection:
@@ -66,6 +69,11 @@ def connected(variable: str) -> psycopg.Connection:
             f"The PostgreSQL server that {variable} names does not answer: {error}. "
             "Check that it runs and that the user may connect."
         ) from None
+
+
+def is_passing(connection: psycopg.Connection, error: psycopg.Error) -> bool:
+    """Whether another try may mend what went wrong."""
+    return connection.closed or (error.sqlstate or "").startswith(_PASSING)
 
 
 def copied(connection: psycopg.Connection, into: str, rows: pa.Table) -> None:
@@ -130,7 +138,7 @@ class PostgresEngine:
     def register(self, name: str, table: pa.Table | pd.DataFrame) -> None:
         """Copy an in-memory table into the engine under `name`, in place of one of that name."""
         if isinstance(table, pd.DataFrame):
-            table = pa.Table.fromin_pandas(table, preserve_index=False)
+            table = pa.Table.from_pandas(table, preserve_index=False)
         for field in table.schema:
             POSTGRESQL.check_name(field.name)
         columns = ", ".join(

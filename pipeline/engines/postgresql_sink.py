@@ -13,14 +13,10 @@ import psycopg
 import pyarrow as pa
 from psycopg.sql import Literal
 
-from pipeline.engines.postgresql import connected, copied
+from pipeline.engines.postgresql import connected, copied, is_passing
 from pipeline.engines.protocol import quoted
 from pipeline.engines.translation import POSTGRESQL, postgresql_type
 from pipeline.errors import CannotWrite, ServiceUnavailable
-
-_PASSING = ("08", "40", "53300", "55P03", "57")
-"""States of SQL that another try may mend: a lost connection, a deadlock, too many connections, a
-lock or a statement that took too long, a server that shuts down. A full disk is none of them."""
 
 
 def replace_rows(
@@ -52,7 +48,7 @@ def replace_rows(
         except psycopg.Error as error:
             # Not the whole text: its context holds the row at hand.
             said = error.diag.message_primary or type(error).__name__
-            if connection.closed or (error.sqlstate or "").startswith(_PASSING):
+            if is_passing(connection, error):
                 raise ServiceUnavailable(
                     f"The PostgreSQL server that {variable} names broke off: {said}. Its table "
                     f"{table} is as before."

@@ -133,6 +133,17 @@ _ARROW_TYPES = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us"),
 }
+_DUCKDB_TYPES = {
+    "bool": "BOOLEAN",
+    "int2": "BIGINT",
+    "int4": "BIGINT",
+    "int8": "BIGINT",
+    "float4": "DOUBLE",
+    "float8": "DOUBLE",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "timestamptz": "TIMESTAMPTZ",
+}
 
 
 def postgresql_type(kind: pa.DataType) -> str:
@@ -156,6 +167,14 @@ def postgresql_column(kind: str) -> str:
 def arrow_type(kind: str) -> pa.DataType:
     """The Arrow type for a column of PostgreSQL by the name of its type; text for any other."""
     return _ARROW_TYPES.get(kind, pa.string())
+
+
+def duckdb_type(kind: str) -> str:
+    """The type in DuckDB for a column of PostgreSQL by the name of its type; text for any other.
+
+    So a NUMERIC keeps all of its digits.
+    """
+    return _DUCKDB_TYPES.get(kind, "VARCHAR")
 
 
 def in_pandas(table: pa.Table) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Where the rows of a source come from: files read by the engine, or a query over raw inputs.
+"""Where the rows of a source come from: files, a query over raw inputs, or a PostgreSQL server.
 
 CSV is read as text, every column, with the dialect that the config says: a sniffer that guesses
 drops rows and renames columns silently. Types are given later, column by column, by `casts`.
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.config import Config, FileOptions
+from pipeline.config import Config, FileOptions, SourceConfig
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.errors import ConfigError
 from pipeline.sources.files import SourceFile, Unusable, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
+from pipeline.sources.servers import copied, whole_table
 from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"
@@ -78,6 +79,8 @@ class Reader:
     def open(self, table: str) -> tuple[Origin | None, list[Finding]]:
         """The origin of a table, or what is wrong with its files."""
         source = self._config.sources[table]
+        if source.url_variable is not None:
+            return self._open_server(table, source.url_variable, source)
         if source.sql is not None:
             return self._open_query(table, source.sql)
         assert source.path is not None
@@ -153,16 +156,25 @@ class Reader:
             )
             yield Part(dict(shape), names, _scan(alike), f"({located})", alike)
 
+    def _open_server(
+        self, table: str, variable: str, source: SourceConfig
+    ) -> tuple[Origin | None, list[Finding]]:
+        wanted = self._written["sources"][table]
+        written = f"{variable}/{wanted['table'] or wanted['sql']}"
+        try:
+            query = whole_table(source.table) if source.table else _text_of(source.sql)
+            scan, copy = copied(self._engine, variable, query, written)
+        except Unusable as problem:
+            return None, [problem.finding(table, written)]
+        lineage = (copy,) if source.sql is None else (_query_lineage(source.sql, written), copy)
+        return Origin(written, (self._unlocated(scan),), (), lineage, source.sql is not None), []
+
     def _open_query(self, table: str, path: Path) -> tuple[Origin | None, list[Finding]]:
         written = self._written["sources"][table]["sql"]
         try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            what, advice = f"cannot be read: {error.strerror}", f"looked for {path}"
-            return None, [Unusable(what, advice, missing=True).finding(table, written)]
-        except UnicodeDecodeError as error:
-            what = f"byte {error.start:,} is not UTF-8 text"
-            return None, [Unusable(what, "save it as UTF-8").finding(table, written)]
+            text = _text_of(path)
+        except Unusable as problem:
+            return None, [problem.finding(table, written)]
         inputs = self._open_inputs()
         if self._inputs_broken:
             # told once, with the first table whose query may need them
@@ -175,14 +187,18 @@ class Reader:
                     f"inputs {listed(inputs)}"
                 )
             self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {QUERY_VIEW} AS {text}")
-            rows = self._engine.rows(f"DESCRIBE SELECT * FROM {QUERY_VIEW}")
+            part = self._unlocated(QUERY_VIEW)
         except QueryError as error:
             return None, [_unreadable(table, written, error, is_query=True)]
-        types = {row[0]: row[1] for row in rows}
-        located = f"(SELECT NULL AS _file, NULL AS _row, * FROM {QUERY_VIEW})"
-        part = Part(types, {name: quoted(name) for name in types}, QUERY_VIEW, located)
         files = tuple(file for found in inputs.values() for file in found)
-        return Origin(written, (part,), files, _query_lineage(path, written, files), True), []
+        lineage = (_query_lineage(path, written), *(file.lineage for file in files))
+        return Origin(written, (part,), files, lineage, True), []
+
+    def _unlocated(self, scan: str) -> Part:
+        """The rows of a FROM clause that are not those of a file."""
+        types = {row[0]: row[1] for row in self._engine.rows(f"DESCRIBE SELECT * FROM {scan}")}
+        located = f"(SELECT NULL AS _file, NULL AS _row, * FROM {scan})"
+        return Part(types, {name: quoted(name) for name in types}, scan, located)
 
     def _open_inputs(self) -> dict[str, tuple[SourceFile, ...]]:
         """The config's raw inputs as views of their names, made on first use."""
@@ -268,12 +284,22 @@ def _row(file: SourceFile) -> str:
     return "file_row_number + 1" if file.format == "parquet" else "row_number() OVER () + 1"
 
 
-def _query_lineage(
-    path: Path, written: str, files: Sequence[SourceFile]
-) -> tuple[FileLineage, ...]:
+def _text_of(path: Path | None) -> str:
+    """The text of a mapping; Unusable where it cannot be read."""
+    assert path is not None
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        what, advice = f"cannot be read: {error.strerror}", f"looked for {path}"
+        raise Unusable(what, advice, missing=True) from None
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start:,} is not UTF-8 text"
+        raise Unusable(what, "save it as UTF-8") from None
+
+
+def _query_lineage(path: Path, written: str) -> FileLineage:
     content = path.read_bytes()
-    query = FileLineage(written, len(content), hashlib.sha256(content).hexdigest())
-    return (query, *(file.lineage for file in files))
+    return FileLineage(written, len(content), hashlib.sha256(content).hexdigest())
 
 
 def _mixed_line_ends(table: str, file: SourceFile) -> Iterator[Finding]:

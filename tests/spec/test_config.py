@@ -120,7 +120,7 @@ backtest: {test_snapshots: [2024-05-01], last: 3}
         "  sources.orders.columns.acount_id (line 7): unknown column of orders 'acount_id'; "
         "did you mean 'account_id'?",
         "  sources.order (line 8): unknown table 'order'; did you mean 'orders'?",
-        "  sources.complaints (line 9): give either `path` or `sql`",
+        "  sources.complaints (line 9): give one of `path`, `sql` and `table`",
         "  sources.touches.decimal (line 10): should be '.' or ',', not ';'",
         "  sources.touches.datetime_format (line 10): '%q' is no format of a time; an example: "
         "'%d/%m/%Y %H:%M'",
@@ -184,7 +184,7 @@ def test_sql_excludes_what_belongs_to_a_file(tmp_path):
     said = refused(
         tmp_path, SMALLEST.replace("{path: data/orders.csv}", "{sql: o.sql, delimiter: ';'}")
     )
-    assert "`delimiter` belongs to a file; with `sql` the query decides" in said
+    assert "`delimiter` belongs to a file; give it with `path`" in said
 
 
 def test_a_missing_config_is_a_missing_input(tmp_path):
