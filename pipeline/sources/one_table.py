@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from features.contract import UNDATED, Table
+from features.contract import ORDERS, UNDATED, Table
 from pipeline.config import Config, SourceConfig
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
@@ -65,6 +65,8 @@ def load_table(
     complete_until, found = _completeness(engine, table, mapped, source)
     findings += found
     findings += _notes(table, mapped)
+    if table == ORDERS and "amount" in mapped:
+        findings += _returns(engine)
     if until is not None:
         cut(engine, table, until)
         complete_until = min(complete_until, until)
@@ -204,3 +206,11 @@ def _notes(table: Table, mapped: frozenset[str]) -> Found:
         what = "not in the source: lines cannot have versions, and a corrected line counts twice"
         findings.append(Finding(Severity.NOTE, what, table.name, column="line_id"))
     return findings
+
+
+def _returns(engine: DuckDBEngine) -> Found:
+    count = engine.rows(f"SELECT count(*) FROM {ORDERS.name} WHERE amount_cents < 0")[0][0]
+    if not count:
+        return []
+    what = f"{counted(count, 'return')} (negative amounts): kept, and netted apart from the orders"
+    return [Finding(Severity.NOTE, what, ORDERS.name, column="amount", count=count)]
