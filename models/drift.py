@@ -67,6 +67,11 @@ class Reference:
         columns = (features[:, place[name]] for name in self.names)
         return np.array([_count(*pair) for pair in zip(columns, self.edges, strict=True)])
 
+    def known_shares(self) -> FloatArray:
+        """Return the share of accounts, 0-1, that know each feature at the snapshot of fewest."""
+        known = self.counts[:, :, :-1].sum(axis=2)
+        return np.asarray((known / self.counts.sum(axis=2)).min(axis=1), dtype=np.float64)
+
     def psi(self, counts: IntArray) -> FloatArray:
         """Return the PSI of each feature, (features,) or (features, t), against all of training."""
         whole = self.counts.sum(axis=1)

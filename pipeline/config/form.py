@@ -330,6 +330,11 @@ class ScoringConfig(Section):
     max_staleness_days: Whole = Field(
         7, description="days from the end of a source to as_of; more is refused"
     )
+    least_known: ShareOrNone = Field(
+        0.2,
+        description="of the accounts that knew a feature at the leanest training snapshot; a "
+        "feature that fewer know is refused",
+    )
     call_capacity: Count = Field(
         200, description="accounts that can be called per snapshot, by all together"
     )

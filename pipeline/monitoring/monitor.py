@@ -26,7 +26,7 @@ from pipeline.monitoring.past import Past, newest_publication, past_publications
 from pipeline.monitoring.plain import figures
 from pipeline.monitoring.plays import plays
 from pipeline.monitoring.realised import realised
-from pipeline.monitoring.reference import registered_reference
+from pipeline.monitoring.reference import required
 from pipeline.scoring.publication import Publication, publish
 from pipeline.scoring.score import Prepared, prepared, scored
 from pipeline.tables.label_definitions import label_of
@@ -81,7 +81,7 @@ def monitor(config: Config, steps: Steps, as_of: date, model: str = "champion") 
         version = ready.request.version
         asked = _Asked(
             ready,
-            registered_reference(tracking.registry, version),
+            required(ready.request.reference, version),
             newest_publication(ready.root, as_of, config),
             tuple(past_publications(ready.root, as_of, config)),
         )

@@ -10,9 +10,7 @@ from features.values import columns_of
 from models import drift
 from models.drift import Reference
 from pipeline.errors import ConfigError
-from pipeline.scratch import ScratchFolder
 from pipeline.tables.training_table import TrainingTable
-from pipeline.tracking.registry import Registry
 
 
 def reference_of(table: TrainingTable) -> Reference:
@@ -38,10 +36,8 @@ def group_of(feature: Feature) -> str:
     return f"{feature.family} by representative" if by_rep else feature.family
 
 
-def registered_reference(registry: Registry, version: int) -> Reference:
+def required(found: Reference | None, version: int) -> Reference:
     """The reference of a registered version; ConfigError where it was registered without one."""
-    with ScratchFolder() as folder:
-        found = drift.load(registry.download(version, folder.path))
     if found is None:
         raise ConfigError(
             f"Model version {version} was registered without {drift.FILE}: nothing says what its "

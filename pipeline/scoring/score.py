@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from features.contact_breadth import touches
 from features.definition import Selection
 from features.values import Last
-from models import risk_model, value_at_stake
+from models import drift, risk_model, value_at_stake
+from models.drift import Reference
 from models.risk_model import RiskModel
 from models.value_at_stake import ValueAtStake
 from pipeline.config import Config
@@ -33,6 +34,7 @@ from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
 from pipeline.scoring.database import require_database, write_to_database
 from pipeline.scoring.earlier import earlier_risk
 from pipeline.scoring.effects import effects
+from pipeline.scoring.known_features import require_known
 from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.lists import LISTS, write_lists
 from pipeline.scoring.main_contacts import main_contact_roles
@@ -66,7 +68,8 @@ FILES = ("scores.parquet", "features.parquet", *LISTS, MANIFEST)
 class Request:
     """What is to be scored, with which model and playbook, and which publications came before.
 
-    previous: the newest. acted_on: see `pipeline.scoring.cooldown.lists_acted_on`.
+    previous: the newest. acted_on: see `pipeline.scoring.cooldown.lists_acted_on`. reference: what
+    the features were like in training; None for a model that was registered without.
     """
 
     config: Config
@@ -76,6 +79,7 @@ class Request:
     value: ValueAtStake
     playbook: Playbook
     model_sha256: Mapping[str, str]
+    reference: Reference | None = None
     previous: Path | None = None
     acted_on: Mapping[date, Path | None] = field(default_factory=dict)
 
@@ -188,8 +192,11 @@ def requested(config: Config, as_of: date, model: str) -> Request:
             risk_model.load(files, expected_sha256=version.sha256), threads=config.engine.threads
         )
         value = value_at_stake.load(files)
+        reference = drift.load(files)
     _refuse_other_meaning(config, loaded, version.version)
-    return Request(config, as_of, version.version, loaded, value, playbook, version.sha256)
+    return Request(
+        config, as_of, version.version, loaded, value, playbook, version.sha256, reference
+    )
 
 
 def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Selection]:
@@ -294,6 +301,8 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     request, sources, selection = ready.request, ready.sources, ready.selection
     config, as_of = request.config, request.as_of
     frame, scores = scored(engine, sources, selection, request, steps)
+    if request.reference is not None and as_of >= request.learned_until:
+        require_known(frame, request.reference, config.scoring.least_known)
     names = [feature.name for feature in selection.features]
     risk = scores.select(["account_id", "risk"]).to_pandas().set_index("account_id")["risk"]
     rests = resting(frame, risk, request.acted_on, config.scoring)

@@ -100,7 +100,7 @@ def test_a_later_list_shows_the_risk_published_before(trained) -> None:
     assert both["previous_risk"].equals(both["risk_first"].rename("previous_risk"))
 
 
-def test_the_same_config_data_and_seed_give_the_same_bytes(trained, project) -> None:
+def test_fault_36_the_same_config_data_and_seed_give_the_same_bytes(trained, project) -> None:
     first = "2025-12-19"
     for arguments in (
         ("train",),
@@ -187,7 +187,7 @@ def test_scores_go_to_postgresql_too_once_it_answers(trained, database, monkeypa
     assert found == wanted
 
 
-def test_changed_sources_give_a_new_revision(trained, market, tmp_path) -> None:
+def test_fault_36_changed_sources_give_a_new_revision(trained, market, tmp_path) -> None:
     copy = tmp_path / "orders.parquet"
     shutil.copy(market / "orders.parquet", copy)
     config = trained.config.read_text()
@@ -217,7 +217,7 @@ def test_scoring_a_date_that_the_labels_reach_beyond_is_refused(trained) -> None
     assert trained.files() == before
 
 
-def test_a_stale_extract_is_refused(trained) -> None:
+def test_fault_17_a_stale_extract_is_refused(trained) -> None:
     before = trained.files()
     done = trained.defection("score", "--as-of", "2026-03-01")
     assert done.returncode == 65
@@ -281,7 +281,7 @@ def test_a_mistake_in_the_config_is_told(project, section, value, code, said) ->
 
 
 @pytest.mark.parametrize("as_of", ["2025-01-01; touch x", "$(touch x)", "`touch x`", "01.02.2025"])
-def test_a_date_through_make_is_never_a_command(project, as_of) -> None:
+def test_fault_41_a_date_through_make_is_never_a_command(project, as_of) -> None:
     if not (ROOT / ".venv").exists():
         pytest.skip("needs the environment that `make setup` makes")
     for name in ("x", "y"):
@@ -373,7 +373,7 @@ def test_validate_reports_every_violation_at_once(project) -> None:
     assert report["errors"] >= 3
 
 
-def test_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
+def test_fault_45_the_run_holds_what_a_reviewer_needs_and_no_account(trained) -> None:
     with sqlite3.connect(trained.folder / "mlflow" / "mlflow.db") as store:
         metrics = {name for (name,) in store.execute("SELECT key FROM metrics")}
         params = {name for (name,) in store.execute("SELECT key FROM params")}
@@ -430,7 +430,7 @@ def test_a_risk_is_not_passed_off_as_one_of_another_horizon(trained) -> None:
     assert trained.files() == before
 
 
-def test_a_model_is_not_given_features_of_another_definition(trained) -> None:
+def test_fault_29_a_model_is_not_given_features_of_another_definition(trained) -> None:
     config = trained.config.read_text()
     try:
         trained.change(features={"resolution_days": 30})

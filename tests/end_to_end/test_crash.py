@@ -31,13 +31,13 @@ def scored(trained: Project, tmp_path: Path) -> Scored:
     return Scored(project, keep)
 
 
-def test_a_killed_score_leaves_everything_whole_and_the_next_one_completes(scored) -> None:
+def test_fault_32_a_killed_score_leaves_everything_whole_and_the_next_one_completes(scored) -> None:
     found = kill_again_and_again(scored, KILLS, seed=7)
     assert found.faults == []
     assert sum(found.state.values()) >= KILLS
 
 
-def test_a_score_killed_while_it_writes_to_postgresql_leaves_all_rows_or_none(
+def test_fault_32_a_score_killed_while_it_writes_to_postgresql_leaves_all_rows_or_none(
     scored, database
 ) -> None:
     scored.variables[URL] = os.environ[database]
@@ -46,7 +46,9 @@ def test_a_score_killed_while_it_writes_to_postgresql_leaves_all_rows_or_none(
     assert found.faults == []
 
 
-def test_of_two_at_once_one_publishes_and_the_other_is_told_who_holds_the_lock(scored) -> None:
+def test_fault_35_of_two_at_once_one_publishes_and_the_other_is_told_who_holds_the_lock(
+    scored,
+) -> None:
     scored.undisturbed()
     scored.put_back()
     with scored.start() as first:

@@ -167,7 +167,7 @@ def test_a_version_says_what_a_review_found(story: Project) -> None:
     assert card.startswith("# Model card: small")
 
 
-def test_nothing_of_a_person_and_no_row_is_in_what_mlflow_stores(story: Project) -> None:
+def test_fault_45_nothing_of_a_person_and_no_row_is_in_what_mlflow_stores(story: Project) -> None:
     orders = pd.read_csv(story.folder / "orders.csv", dtype=str)
     touches = pd.read_parquet(_market(story) / "touches.parquet")
     ids = {

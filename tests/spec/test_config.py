@@ -279,7 +279,9 @@ def test_a_risk_of_partial_is_about_its_share(tmp_path):
     assert meaning("{definition: partial, partial_share: 0.3}")["label.partial_share"] == 0.3
 
 
-def test_a_connection_string_in_the_config_is_refused_and_not_repeated(tmp_path: Path) -> None:
+def test_fault_44_a_connection_string_in_the_config_is_not_repeated(
+    tmp_path: Path,
+) -> None:
     text = SMALLEST + "scoring: {postgresql: {url_variable: 'postgresql://me:secret@server/db'}}"
     said = refused(tmp_path, text)
     assert "url_variable" in said and "the name of an environment variable" in said

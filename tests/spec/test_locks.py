@@ -36,7 +36,7 @@ def holder(path: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_the_second_job_is_told_who_holds_the_lock_and_since_when(tmp_path: Path) -> None:
+def test_fault_35_the_second_job_is_told_who_holds_the_lock_and_since_when(tmp_path: Path) -> None:
     lock = tmp_path / "out" / ".lock"
     with holder(lock) as other:
         try:
@@ -51,7 +51,7 @@ def test_the_second_job_is_told_who_holds_the_lock_and_since_when(tmp_path: Path
     assert str(lock) in told
 
 
-def test_the_lock_of_a_killed_job_is_free(tmp_path: Path) -> None:
+def test_fault_35_the_lock_of_a_killed_job_is_free(tmp_path: Path) -> None:
     lock = tmp_path / ".lock"
     with holder(lock) as other:
         other.send_signal(signal.SIGKILL)

@@ -120,7 +120,7 @@ def test_columns_that_an_older_table_lacks_are_added(theirs, database) -> None:
     assert found(theirs, "name, remark") == [("new", "theirs")]
 
 
-def test_names_are_quoted(theirs, database) -> None:
+def test_fault_40_names_are_quoted(theirs, database) -> None:
     theirs.execute('CREATE SCHEMA "Sales"')
     replace_rows(database, "Sales.Order", drawn({}), KEY, SCOPE)
     assert theirs.execute('SELECT COUNT(*) FROM "Sales"."Order"').fetchall() == [(1,)]
@@ -133,7 +133,7 @@ def test_a_server_that_is_away_is_said_without_the_password(monkeypatch) -> None
     assert "secret" not in str(away.value)
 
 
-def test_a_server_that_goes_away_leaves_the_table_as_it_was(theirs, database) -> None:
+def test_fault_38_a_server_that_goes_away_leaves_the_table_as_it_was(theirs, database) -> None:
     """The session is ended from outside while it waits within its transaction."""
     replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
     raised: list[Exception] = []
@@ -199,7 +199,7 @@ def test_a_refusal_shows_no_row_of_the_table(theirs, database) -> None:
     assert "Acme" not in str(refused.value) and "A1" not in str(refused.value)
 
 
-def test_a_password_with_an_at_sign_is_not_repeated(monkeypatch) -> None:
+def test_fault_44_a_password_with_an_at_sign_is_not_repeated(monkeypatch) -> None:
     monkeypatch.setenv("SLIP", "postgresql://user:sec@ret@localhost:1/db")
     with pytest.raises(ConfigError, match="%40") as refused:
         replace_rows("SLIP", "scores", drawn({}), KEY, SCOPE)

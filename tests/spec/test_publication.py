@@ -53,7 +53,7 @@ def test_a_publication_is_its_files_a_manifest_and_a_pointer(tmp_path) -> None:
     assert json.loads((tmp_path / "latest.json").read_text()) == {"path": place}
 
 
-def test_the_same_inputs_publish_nothing_and_others_a_revision(tmp_path) -> None:
+def test_fault_36_the_same_inputs_publish_nothing_and_others_a_revision(tmp_path) -> None:
     first = publish(tmp_path, D, 1, {"a": 1}, one_file)
     before = files(tmp_path)
     again = publish(tmp_path, D, 1, {"a": 1}, one_file)
@@ -121,7 +121,7 @@ def test_two_at_once_the_second_is_told_who_holds_it(tmp_path) -> None:
         publish(tmp_path, D, 1, {}, one_file)
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path) -> None:
+def test_fault_37_a_place_that_cannot_be_written_is_said(tmp_path) -> None:
     (tmp_path / "a file").write_text("")
     with pytest.raises(CannotWrite, match="a file"):
         publish(tmp_path / "a file" / "scores", D, 1, {}, one_file)
@@ -205,7 +205,7 @@ def test_tier_a_brings_the_first_four_fifths_of_the_value() -> None:
     assert [row["tier"] for row in rows] == ["A", "A", "B", "C", "C"]
 
 
-def test_the_call_list_opens_in_a_spreadsheet_without_running_anything(tmp_path) -> None:
+def test_fault_39_the_call_list_opens_in_a_spreadsheet_without_running_anything(tmp_path) -> None:
     names = ["=HYPERLINK(1)", "Müller", "-2+3", "@x", "a,b"]
     table = scores(names, [1] * 5, [0.5, 0.4, 0.3, 0.2, 0.1])
     write_call_list(tmp_path / "list.csv", table.slice(0, 4))

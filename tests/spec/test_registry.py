@@ -242,7 +242,7 @@ def test_the_stored_model_is_text_and_says_what_it_needs(
     assert [(c.name, c.type.name) for c in signature.outputs.inputs] == [("risk", "double")]
 
 
-def test_damaged_and_lost_files_are_refused_before_they_are_parsed(
+def test_fault_26_damaged_and_lost_files_are_refused_before_they_are_parsed(
     tracking: Tracking, model_folder: Path, tmp_path: Path
 ) -> None:
     registry = model_of(tracking, "damaged", model_folder, versions=1)
@@ -293,7 +293,7 @@ def test_another_model_of_the_store_is_not_ours(tracking: Tracking) -> None:
 @pytest.mark.parametrize(
     "asked", ["champion", "chalenger", "99", 99, 0, -1, float("nan"), "", "1e0"]
 )
-def test_an_unknown_version_or_alias_is_refused_with_those_that_exist(
+def test_fault_28_an_unknown_version_or_alias_is_refused_with_those_that_exist(
     tracking: Tracking, asked: Any
 ) -> None:
     with pytest.raises(ConfigError, match=r"Aliases: challenger \(version \d+\)") as refused:
@@ -372,7 +372,7 @@ def test_a_promotion_needs_a_name_and_a_reason(tracking: Tracking, by: str, reas
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_version_with_a_measure_that_is_not_a_number_stays_out(
+def test_fault_31_a_version_with_a_measure_that_is_not_a_number_stays_out(
     tracking: Tracking, model_folder: Path, value: float
 ) -> None:
     version = register(tracking, model_folder, lift=value)

@@ -158,7 +158,7 @@ def test_a_state_is_a_word_and_not_only_a_sign() -> None:
     assert "Data Fresh? ✗ not met no" in read and "Data Whole? ✓ met yes" in read
 
 
-def test_hostile_names_are_text() -> None:
+def test_fault_45_hostile_names_are_text() -> None:
     nothing = Interval(NAN, NAN, NAN)
     moved = Moved("A7", HOSTILE, "low", "high", 0.1, 0.6, ((HOSTILE, 0.25, -0.125),))
     html = page(

@@ -516,7 +516,7 @@ def test_a_model_that_names_other_files_is_refused(
         risk_model.load(tmp_path)
 
 
-def test_columns_are_taken_by_name(model: risk_model.RiskModel, dataset: Dataset) -> None:
+def test_fault_24_columns_are_taken_by_name(model: risk_model.RiskModel, dataset: Dataset) -> None:
     risk = model.risk(dataset.features, NAMES)
     order = [3, 0, 2, 1]
     names = [*(NAMES[i] for i in order), "further"]
@@ -527,7 +527,7 @@ def test_columns_are_taken_by_name(model: risk_model.RiskModel, dataset: Dataset
     assert model.risk(dataset.features[:0], NAMES).shape == (0,)
 
 
-def test_other_features_are_listed(model: risk_model.RiskModel) -> None:
+def test_fault_29_other_features_are_listed(model: risk_model.RiskModel) -> None:
     with pytest.raises(FeatureMismatch) as error:
         model.risk(np.zeros((90, 3)), ["noise", "days_silent", "spend_90d"])
     assert "2 features that are not there: orders_count_365d, spend_365d" in str(error.value)
@@ -567,7 +567,7 @@ def _pickle(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_truncate, _flip, _pickle, Path.unlink])
 @pytest.mark.parametrize("file", ["booster_1.txt", "model.json"])
-def test_a_damaged_file_is_refused_before_it_is_parsed(
+def test_fault_26_a_damaged_file_is_refused_before_it_is_parsed(
     model: risk_model.RiskModel,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -153,7 +153,9 @@ def test_what_a_mapping_makes_on_the_server_is_undone(theirs, load: Load) -> Non
     assert theirs.execute("SELECT FROM pg_largeobject_metadata").fetchall() == []
 
 
-def test_a_server_that_is_away_is_said_without_the_password(theirs, load, monkeypatch) -> None:
+def test_fault_44_a_server_that_is_away_is_said_without_the_password(
+    theirs, load, monkeypatch
+) -> None:
     monkeypatch.setenv(URL, "host=/nowhere user=me password=secret dbname=none")
     with pytest.raises(ServiceUnavailable, match=f"{URL} names does not answer") as away:
         load(TABLE)
@@ -163,7 +165,7 @@ def test_a_server_that_is_away_is_said_without_the_password(theirs, load, monkey
     assert "secret" not in str(away.value)
 
 
-def test_a_server_that_goes_away_is_a_matter_of_trying_again(theirs, load: Load) -> None:
+def test_fault_38_a_server_that_goes_away_is_a_matter_of_trying_again(theirs, load: Load) -> None:
     """The query ends its own session in the middle of its rows."""
     ending = "CASE WHEN n = 5000 THEN pg_terminate_backend(pg_backend_pid()) END"
     mapping = f"SELECT n AS account_id, {ending} AS order_id FROM generate_series(1, 9000) n"
@@ -183,6 +185,6 @@ def test_a_server_that_goes_away_is_a_matter_of_trying_again(theirs, load: Load)
         ("sql: orders.sql, columns: {amount: net}", "`columns` is for files and tables"),
     ],
 )
-def test_origins_that_cannot_be_meant(theirs, load: Load, origin: str, said: str) -> None:
+def test_fault_40_origins_that_cannot_be_meant(theirs, load: Load, origin: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load(origin)

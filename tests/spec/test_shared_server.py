@@ -129,7 +129,7 @@ def _as(user: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", user[1])
 
 
-def test_who_is_not_known_or_comes_another_way_is_refused(server: str) -> None:
+def test_fault_46_who_is_not_known_or_comes_another_way_is_refused(server: str) -> None:
     search = f"{server}/api/2.0/mlflow/experiments/search?max_results=1"
     assert answer(search, None)[0] == 401
     assert answer(search, ("admin", "guessed"))[0] == 401

@@ -144,7 +144,7 @@ def test_only_the_empty_text_is_missing_and_ids_stay_text(load):
         (b"", "utf-16", ", encoding: utf-16"),
     ],
 )
-def test_other_encodings_give_the_same_table(load, prefix, encoding, option):
+def test_fault_1_other_encodings_give_the_same_table(load, prefix, encoding, option):
     text = ORDERS.replace("A1", "Müller")
     loaded = load(f"orders: {{path: o.csv{option}}}", {"o.csv": prefix + text.encode(encoding)})
     assert loaded.rows("SELECT account_id FROM orders ORDER BY 1") == [("A2",), ("Müller",)]
@@ -220,7 +220,7 @@ def test_an_optional_column_that_is_empty_throughout_may_have_any_type(load, tmp
     assert "promised_at" in loaded.sources.tables["orders"].mapped
 
 
-def test_times_are_wall_time_of_the_config_to_the_second(load, tmp_path):
+def test_fault_18_times_are_wall_time_of_the_config_to_the_second(load, tmp_path):
     text = "account_id,contact_id,rep_id,occurred_at\n" + "".join(
         f"A,{n},R,{stamp}\n"
         for n, stamp in enumerate(

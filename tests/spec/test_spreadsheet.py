@@ -134,7 +134,7 @@ HOSTILE = [
 ]
 
 
-def test_text_stays_text_whatever_it_looks_like(path: Path) -> None:
+def test_fault_39_text_stays_text_whatever_it_looks_like(path: Path) -> None:
     names = ("name", "owner_id", "reason_1")
     write_spreadsheet(path, drawn_list(*(dict.fromkeys(names, t) for t in HOSTILE)), D)
     book = opened(path)

@@ -117,7 +117,9 @@ def test_files_of_a_run(tracking: Tracking, folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", ["../escaped.txt", "/etc/escaped", "a/../../b", "..\\b"])
-def test_an_artifact_cannot_leave_its_run(tracking: Tracking, folder: Path, path: str) -> None:
+def test_fault_42_an_artifact_cannot_leave_its_run(
+    tracking: Tracking, folder: Path, path: str
+) -> None:
     run = Run(tracking._store, "defection-risk", "1", "0" * 32)
     before = sorted(folder.rglob("*"))
     with pytest.raises(ValueError, match="lies inside its run"):
@@ -158,7 +160,7 @@ def test_how_a_run_ends_that_does_not_finish(
     assert stored(tracking, run.id).info.status == status
 
 
-def test_a_terminated_job_marks_its_run_killed(tracking: Tracking) -> None:
+def test_fault_33_a_terminated_job_marks_its_run_killed(tracking: Tracking) -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     with pytest.raises(SystemExit) as ended, tracking.run("terminated") as run:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -186,7 +188,7 @@ def first_use(folder: Path, start: Any, name: str) -> None:
         run.metrics({"auc": 0.5})
 
 
-def test_two_first_uses_at_once_both_succeed(tracking: Tracking, tmp_path: Path) -> None:
+def test_fault_34_two_first_uses_at_once_both_succeed(tracking: Tracking, tmp_path: Path) -> None:
     tracking.connect()  # MLflow is imported once, here, and not by each of the two
     context = multiprocessing.get_context("fork")
     start = context.Barrier(2)
@@ -275,7 +277,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         Tracking(tmp_path / "file" / "mlflow", "defection", "defection-risk").connect()
 
 
-def test_a_server_that_does_not_answer(
+def test_fault_30_a_server_that_does_not_answer(
     tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as closed:
@@ -290,7 +292,7 @@ def test_a_server_that_does_not_answer(
     assert not (tmp_path / "mlflow.db").exists()
 
 
-def test_a_database_that_does_not_answer(
+def test_fault_30_a_database_that_does_not_answer(
     tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:////{tmp_path}/a_folder/mlflow.db")
@@ -351,5 +353,5 @@ def test_a_named_store_is_used_with_artifacts_in_the_folder(
         ("mail me@example.org", "mail me@example.org"),
     ],
 )
-def test_credentials_are_cut_out_of_addresses(text: str, shown: str) -> None:
+def test_fault_44_credentials_are_cut_out_of_addresses(text: str, shown: str) -> None:
     assert without_credentials(text) == shown

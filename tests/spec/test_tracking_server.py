@@ -118,7 +118,7 @@ def test_a_run_and_a_version_on_a_server(
 
 
 @pytest.mark.slow
-def test_the_ui_serves_the_store_on_loopback_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+def test_fault_46_the_ui_serves_the_store_on_loopback_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     folder = tmp_path / "mlflow"
     with Tracking(folder, "defection", "defection-risk").run("shown") as run:
         run.text("config.yaml", "name: demo\n")
@@ -166,7 +166,7 @@ def test_a_server_has_its_own_ui(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert said == ["MLflow UI of the tracking server: http://mlflow.example:5000"]
 
 
-def test_a_password_of_the_store_is_on_no_command_line(
+def test_fault_44_a_password_of_the_store_is_on_no_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://reader:hunter2@db/mlflow")
