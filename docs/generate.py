@@ -116,6 +116,10 @@ Text that a spreadsheet would run as a formula begins with an apostrophe in the 
 as text in the XLSX. `call_list.html` has everything in it and asks the network for nothing;
 `call_list.html#account=ID` opens an account's card.
 
+Rows of a source that cannot be used are set aside, with the reason, in
+`<output>/validation/quarantine_<table>.parquet`; `validate`, `train`, `score` and the like write it
+anew. The manifest counts them, and the rows that were not yet known at the snapshot.
+
 With `scoring.postgresql` the rows of `scores.parquet` go to a table of a PostgreSQL server as well,
 with the same columns and the primary key (account_id, as_of, model_version). A table is of one
 config; that of another, or one with another key, is refused. The user of the connection string in

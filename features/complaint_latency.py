@@ -43,7 +43,7 @@ RESPONSE = ("first_response_at", "first_response_known_at", "known_at")
 RESOLUTION = ("resolved_at", "resolved_known_at", "known_at")
 REOPENING = ("reopened_at", "reopened_known_at", "known_at")
 OPENED_SECOND = second("opened_at")
-# Four usual grades; what is graded otherwise, or not at all, counts as the lowest.
+# The contract's four grades; what is not graded counts as the lowest.
 SEVERITY_WEIGHT = (
     "CASE LOWER(severity) WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END"
 )

@@ -47,7 +47,8 @@ class Column:
 
     required: the source must have it and no row may leave it empty. unit: empty where there is
     none. stored: whether the loaded table keeps it. allowed: the only texts that a row may hold;
-    empty where there is no such list.
+    empty where there is no such list. words: the only texts that mean anything, capitals aside;
+    another is counted, and taken as missing.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Column:
     required: bool = False
     stored: bool = True
     allowed: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def stored_name(self) -> str:
@@ -308,7 +310,13 @@ COMPLAINTS = Table(
         ),
         Column("reopened_known_at", TIME, "when we knew of the reopening", unit="wall time"),
         Column("due_at", TIME, "the answer promised for", "moved when it slips", "wall time"),
-        Column("severity", TEXT, "how grave it was judged", "graded again after the fact"),
+        Column(
+            "severity",
+            TEXT,
+            "how grave it was judged",
+            "graded again after the fact",
+            words=("low", "medium", "high", "critical"),
+        ),
         Column("category", TEXT, "what it was about", "graded again after the fact"),
         Column("product_id", ID, "the product complained about"),
         Column(

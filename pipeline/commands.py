@@ -19,6 +19,7 @@ from pipeline.config.playbook import load_playbook
 from pipeline.errors import CheckFailed, DataError
 from pipeline.output_files import short, write_parquet, write_text
 from pipeline.sources import load_sources
+from pipeline.sources.quarantine import write_quarantine
 from pipeline.sources.validation import report_lines, validate
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.label_definitions import label_of
@@ -42,17 +43,11 @@ def run_validate(config: Config) -> None:
     Raises what the report says where the contract is broken, and what is wrong with the playbook.
     """
     load_playbook(config.scoring.playbook, config.features.own_families)
-    folder = config.output / "validation"
     with open_engine(config) as engine, console.steps() as steps:
         steps.begin("Validating the sources")
         report = validate(config, engine, steps.detail("Validating the sources"))
-        for old in folder.glob("quarantine_*.parquet"):
-            old.unlink()
-        for table in report.tables:
-            if table.quarantined:
-                name = f"quarantine_{table.name}"
-                write_parquet(folder / f"{name}.parquet", engine.frame(f"SELECT * FROM {name}"))
-    path = folder / "validation.json"
+        write_quarantine(engine, report, config.output)
+    path = config.output / "validation" / "validation.json"
     write_text(path, json.dumps(report.to_json(), indent=2, default=str) + "\n")
     for line in report_lines(report):
         console.say(line)

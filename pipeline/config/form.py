@@ -112,7 +112,7 @@ class SourceConfig(FileOptions):
     )
     dedupe: bool = Field(False, description="drop lines without a key that repeat another exactly")
     max_quarantined_share: ShareOrNone = Field(
-        0.05, description="of rows; more bad rows than this are refused"
+        0.05, description="of rows; more that are set aside, or hold unknown words, are refused"
     )
 
     @model_validator(mode="after")

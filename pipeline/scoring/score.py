@@ -25,7 +25,7 @@ from pipeline.config import Config
 from pipeline.config.form import PostgresqlConfig
 from pipeline.config.playbook import Playbook, load_playbook
 from pipeline.console import Steps
-from pipeline.engines import Engine
+from pipeline.engines import Engine, quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
 from pipeline.scoring.change import lost_accounts, with_changes
@@ -52,6 +52,7 @@ from pipeline.scoring.reasons import explained
 from pipeline.scoring.score_table import score_table, shown_values
 from pipeline.scratch import ScratchFolder
 from pipeline.sources import Sources, load_sources
+from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.identity import merged_by
 from pipeline.tables.training_table import selected_features, snapshot_features
@@ -121,6 +122,7 @@ def score(
     """
     with open_engine(config) as engine:
         ready = prepared(engine, config, steps, as_of, model, replay=replay)
+        write_quarantine(engine, ready.sources.report, config.output)
         steps.begin("Looking at what is published")
         publication = publish(
             ready.root,
@@ -347,6 +349,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
             "learned_from": list(request.value.snapshots),
             "outcome_end": request.value.outcome_end,
         },
+        "not_yet_known": {name: _rows_known_since(engine, name, as_of) for name in sources.tables},
         "quarantined": {name: table.quarantined for name, table in sources.tables.items()},
         "features_left_out": dict(selection.left_out),
         "columns_without_data": [
@@ -355,6 +358,13 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "horizons_left_out": request.model.metadata.get("horizons_left_out", {}),
         "code_version": code_version(),
     }
+
+
+def _rows_known_since(engine: DuckDBEngine, table: str, as_of: date) -> int:
+    """Rows that the snapshot does not see, because they were not known before it."""
+    query = f"SELECT COUNT(*) FROM {quoted(table)} WHERE known_at >= ?"
+    ((rows,),) = engine.rows(query, [as_of])
+    return int(rows)
 
 
 def _effects(

@@ -45,7 +45,8 @@ class Check:
     """A condition on a row, true where the row is bad.
 
     refuses: the data cannot be used; else the row alone is set aside. what: said of the values,
-    or of the row. expected: set aside because the config asks for it, no sign of bad data.
+    or of the row. expected: set aside because the config asks for it, no sign of bad data. blanks:
+    the row stays, and the value is taken as missing.
     """
 
     column: str
@@ -54,6 +55,7 @@ class Check:
     advice: str
     refuses: bool
     expected: bool = False
+    blanks: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,18 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
                     refuses=True,
                 )
             )
-        return Cast(raw, tuple(checks))
+        if not column.words:
+            return Cast(raw, tuple(checks))
+        words = ", ".join(map(literal, column.words))
+        unknown = Check(
+            column.name,
+            f"lower({raw}) NOT IN ({words})",
+            f"not one of {', '.join(column.words)}",
+            "such values are taken as missing; say which of these they are in a `.sql` mapping",
+            refuses=False,
+            blanks=True,
+        )
+        return Cast(f"CASE WHEN lower({raw}) IN ({words}) THEN {raw} END", (*checks, unknown))
     if sql_type in _WHOLE or column.kind is Kind.TEXT or _decimals(sql_type) == 0:
         return Cast(f"CAST({raw} AS VARCHAR)", ())
     advice = "write it as text, or cast it in a `.sql` mapping"

@@ -21,7 +21,7 @@ from pipeline.sources.versions import (
     mark_superseded,
     settle_versions,
 )
-from pipeline.wording import counted
+from pipeline.wording import counted, listed
 
 LATE_DAYS = 30
 LATE_SHARE = 0.05
@@ -58,6 +58,7 @@ def load_table(
         return None, [*findings, *reader.why_unreadable(table.name, origin, error)]
     findings += staged.findings
     findings += _too_few(table, origin, source, staged)
+    findings += _too_many_unknown(table, origin, source, staged)
     mapped = staging.mapped
     key = table.key_of(mapped)
     versions, found = _settle(engine, table, key, source)
@@ -107,6 +108,26 @@ def _too_few(table: Table, origin: Origin, source: SourceConfig, staged: Staged)
             staged.bad,
         )
     return []
+
+
+def _too_many_unknown(table: Table, origin: Origin, source: SourceConfig, staged: Staged) -> Found:
+    most = source.max_quarantined_share * staged.rows
+    return [
+        Finding(
+            Severity.ERROR,
+            f"{count:,} of {counted(staged.rows, 'row')} ({count / staged.rows:.1%}) hold words "
+            f"that mean nothing here; at most {source.max_quarantined_share:.1%} may",
+            table.name,
+            origin.name,
+            column,
+            count,
+            advice="say in a `.sql` mapping which of "
+            f"{listed(table.column(column).words)} they are, leave the column out, or raise "
+            f"`sources.{table.name}.max_quarantined_share`",
+        )
+        for column, count in staged.blanked.items()
+        if count > most
+    ]
 
 
 def _settle(

@@ -6,7 +6,7 @@ read once. Only where some row failed is it read again, this time with file and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +29,9 @@ from pipeline.wording import counted
 
 _FAULTY = "_faulty"
 
+Masks = Sequence[tuple[int, int]]
+"""Which checks failed together, a bit for each, and in how many rows."""
+
 
 @dataclass(frozen=True)
 class MappedPart:
@@ -43,11 +46,13 @@ class Staged:
     """How many rows were read, how many of them were set aside, and what was wrong with them.
 
     bad: the rows set aside for what they are, and not because the config says how far to read.
+    blanked: the values that were taken as missing, by column.
     """
 
     rows: int
     quarantined: int
     bad: int
+    blanked: Mapping[str, int]
     findings: tuple[Finding, ...]
 
 
@@ -84,6 +89,7 @@ class Staging:
             f"SELECT _faults, count(*) FROM {name} WHERE _faults <> 0 GROUP BY _faults"
         )
         quarantined = bad = 0
+        blanked: dict[str, int] = {}
         findings: tuple[Finding, ...] = ()
         if masks:
             engine.execute(
@@ -91,11 +97,15 @@ class Staging:
                 f"SELECT * FROM ({self._query(located=True)}) WHERE _faults <> 0"
             )
             quarantined, bad = self._quarantine(engine)
-            findings = tuple(self._findings(engine, dict(masks)))
+            findings = tuple(self._findings(engine, masks))
             engine.execute(f"DROP TABLE {_FAULTY}")
-            engine.execute(f"DELETE FROM {name} WHERE _faults <> 0")
+            stay = sum(1 << bit for bit, check in enumerate(self._checks) if check.blanks)
+            engine.execute(f"DELETE FROM {name} WHERE (_faults & ~{stay}) <> 0")
+            for bit, check in enumerate(self._checks):
+                if check.blanks:
+                    blanked[check.column] = _count(masks, bit)
         engine.execute(f"ALTER TABLE {name} DROP COLUMN _faults")
-        return Staged(rows, quarantined, bad, findings)
+        return Staged(rows, quarantined, bad, blanked, findings)
 
     def _query(self, *, located: bool = False) -> str:
         """All rows as canonical columns and `_faults`; located: as raw text, `_file`, `_row`."""
@@ -223,7 +233,9 @@ class Staging:
 
     def _quarantine(self, engine: DuckDBEngine) -> tuple[int, int]:
         """Keep the rows that are set aside, as the source has them, with their reasons."""
-        bits = [(1 << bit, c) for bit, c in enumerate(self._checks) if not c.refuses]
+        bits = [
+            (1 << bit, c) for bit, c in enumerate(self._checks) if not c.refuses and not c.blanks
+        ]
         reasons = ", ".join(
             f"CASE WHEN (_faults & {bit}) <> 0 THEN {literal(check.what)} END"
             for bit, check in bits
@@ -245,13 +257,13 @@ class Staging:
             )
         return int(count), int(bad)
 
-    def _findings(self, engine: DuckDBEngine, masks: Mapping[int, int]) -> Iterator[Finding]:
+    def _findings(self, engine: DuckDBEngine, masks: Masks) -> Iterator[Finding]:
         for bit, check in enumerate(self._checks):
-            count = sum(rows for mask, rows in masks.items() if mask >> bit & 1)
+            count = _count(masks, bit)
             if count:
                 what = (
                     f"{counted(count, 'value')}: {check.what}"
-                    if check.refuses
+                    if check.refuses or check.blanks
                     else f"{counted(count, 'row')} quarantined: {check.what}"
                 )
                 yield Finding(
@@ -282,6 +294,10 @@ class Staging:
             )
             for file, row, name, text in found
         )
+
+
+def _count(masks: Masks, bit: int) -> int:
+    return sum(rows for mask, rows in masks if mask >> bit & 1)
 
 
 def provided(table: Table, mapped: frozenset[str]) -> frozenset[str]:

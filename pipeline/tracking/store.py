@@ -200,7 +200,7 @@ class Store:
                 "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of a user who may write."
             )
         if (
-            whole.startswith("API request to")
+            "API request to" in whole
             or code in _UNREADY_CODES
             or isinstance(error, DBAPIError | requests.RequestException)
             or (isinstance(error, RestException) and code == "INTERNAL_ERROR")

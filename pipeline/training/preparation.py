@@ -12,6 +12,7 @@ from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
+from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.attributes import account_attributes
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.labels import next_year
@@ -54,6 +55,7 @@ def prepare(
     """
     steps.begin("Reading the sources")
     sources = load_sources(config, engine, known_before=until)
+    write_quarantine(engine, sources.report, config.output)
     make_derived_tables(engine, sources)
     wanted = snapshot_dates(config.snapshots.first, config.snapshots.last, config.snapshots.every)
     require_orders(config, sources)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from models import measures
 from pipeline.config import Config
-from pipeline.errors import CheckFailed
+from pipeline.errors import CheckFailed, ServiceUnavailable
 from pipeline.monitoring.reference import reference_of
+from pipeline.output_files import short, write_text, writing
 from pipeline.scratch import ScratchFolder
 from pipeline.tables.label_definitions import label_of
 from pipeline.tracking import model_plots, plots
@@ -22,6 +25,7 @@ from pipeline.training.evaluation import (
     MEAN,
     MODEL,
     RIVAL,
+    Evaluation,
     gain_over,
     published_risk,
 )
@@ -56,7 +60,21 @@ _STRONGEST = 10  # features whose dependence is drawn
 
 
 def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
-    """Log one run and register its model as the challenger."""
+    """Log one run and register its model as the challenger.
+
+    ServiceUnavailable where MLflow goes away meanwhile; then what was trained is kept in a folder.
+    """
+    try:
+        return _recorded(tracking, config, trained)
+    except ServiceUnavailable as error:
+        kept = _keep(config, trained)
+        raise ServiceUnavailable(
+            f"{error} What was trained and measured is kept in {short(kept)}; no version was "
+            "registered: train again when MLflow answers, and the same data give the same model."
+        ) from error
+
+
+def _recorded(tracking: Tracking, config: Config, trained: Trained) -> Registered:
     headline, card = _headline(config, trained), model_card(config, trained)
     tags = input_tags(config, trained.prepared.sources) | {
         "kind": "training",
@@ -68,10 +86,34 @@ def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
         _log_splits(run, trained)
         run.text("model_card.md", card)
         with ScratchFolder() as scratch:
-            for part in (trained.model, trained.value, reference_of(trained.prepared.table)):
-                part.save(scratch.path)
+            _save_model(scratch.path, trained)
             version = run.register(scratch.path, trained.model.names, description=card, tags=tags)
     return Registered(version, run.id, trained)
+
+
+def _save_model(folder: Path, trained: Trained) -> None:
+    for part in (trained.model, trained.value, reference_of(trained.prepared.table)):
+        part.save(folder)
+
+
+def _keep(config: Config, trained: Trained) -> Path:
+    """Write what a training gave where no run could, in place of what was kept before."""
+    kept = config.output / "not_recorded"
+    shutil.rmtree(kept, ignore_errors=True)
+    with writing(kept):
+        (kept / "model").mkdir(parents=True)
+        _save_model(kept / "model", trained)
+    for name, text in _measured(trained.evaluation).items():
+        write_text(kept / name, text)
+    write_text(kept / "model_card.md", model_card(config, trained))
+    return kept
+
+
+def _measured(evaluation: Evaluation) -> dict[str, str]:
+    return {
+        "evaluation.csv": evaluation.frame().to_csv(index=False, float_format="%.8g"),
+        "evaluation.txt": "\n".join([*table(evaluation), chance_line(evaluation)]) + "\n",
+    }
 
 
 def refuse(
@@ -138,8 +180,8 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
         }
     )
     run.metrics(metrics(evaluation))
-    run.text("evaluation.csv", evaluation.frame().to_csv(index=False, float_format="%.8g"))
-    run.text("evaluation.txt", "\n".join([*table(evaluation), chance_line(evaluation)]) + "\n")
+    for name, text in _measured(evaluation).items():
+        run.text(name, text)
     for name, figure in _plots(config, trained).items():
         run.figure(f"plots/{name}.png", figure)
 

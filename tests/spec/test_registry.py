@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -261,13 +262,38 @@ def test_fault_26_damaged_and_lost_files_are_refused_before_they_are_parsed(
     assert gone.value.exit_code == 66
 
 
-def test_a_version_of_another_program_is_not_loaded(tracking: Tracking, tmp_path: Path) -> None:
+class RunsOnLoading:
+    """What a pickle can do: whoever loads it makes a file."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.place,)
+
+
+def test_fault_27_a_pickled_model_of_another_program_is_not_loaded(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    made = tmp_path / "made by the pickle"
+    (model / "model.pkl").write_bytes(pickle.dumps(RunsOnLoading(made)))
+    (model / "MLmodel").write_text(
+        "flavors:\n  sklearn: {pickled_model: model.pkl, serialization_format: pickle}\n"
+        "  python_function: {loader_module: mlflow.sklearn, model_path: model.pkl}\n"
+    )
     client = tracking._store.client()
     client.create_registered_model("foreign")
-    client.create_model_version("foreign", source=tmp_path.as_uri())
+    client.create_model_version("foreign", source=model.as_uri())
+    client.set_registered_model_alias("foreign", "champion", "1")
     registry = Tracking(tracking._store.folder, "defection", "foreign").registry
-    with pytest.raises(ConfigError, match=r"does not load it\. Retrain"):
-        registry.download(1, tmp_path / "files")
+    with pytest.raises(ConfigError, match=r"does not load it\. Retrain") as refused:
+        registry.download(registry.resolve("champion"), tmp_path / "files")
+    assert refused.value.exit_code == 78
+    assert not made.exists()
+    pickle.loads((model / "model.pkl").read_bytes())
+    assert made.exists()  # it was armed
 
 
 def test_without_any_training_there_is_nothing_and_nothing_is_made(tmp_path: Path) -> None:

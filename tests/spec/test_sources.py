@@ -114,7 +114,7 @@ def test_a_loaded_table_has_the_columns_and_types_of_the_contract(load, name):
         if c.name == "into_id"
         else "0"
         if c.name == "deleted"
-        else (*c.allowed, sample[c.kind])[0]
+        else (*c.allowed, *c.words, sample[c.kind])[0]
         for c in table.columns
     ]
     text = ",".join(table.names) + "\n" + ",".join(values) + "\n"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mlflow_servers import mlflow_server, status
 
 from pipeline.errors import ConfigError
 from pipeline.tracking.runs import Tracking
@@ -33,57 +31,11 @@ def no_named_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
-def status(address: str, host: str | None = None, origin: str | None = None) -> int:
-    """The status with which `address` answers a request with these headers."""
-    given = {"Host": host, "Origin": origin}
-    request = urllib.request.Request(
-        address,
-        headers={name: value for name, value in given.items() if value},
-        method="POST" if origin else "GET",
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a tracking server that keeps the artifacts itself."""
-    home = tmp_path_factory.mktemp("server")
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
-        *("--backend-store-uri", f"sqlite:///{home}/server.db", "--workers", "1"),
-        *("--artifacts-destination", str(home / "kept")),
-    ]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process = subprocess.Popen(
-        command,
-        cwd=home,
-        env={**os.environ, **quiet},
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                if status(f"{address}/health") == 200:
-                    break
-            except urllib.error.URLError:
-                time.sleep(0.3)
-        yield address
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with mlflow_server(tmp_path_factory.mktemp("server")) as started:
+        yield started.address
 
 
 @pytest.mark.slow

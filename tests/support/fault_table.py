@@ -35,7 +35,7 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     22: ("a feature that was known in training and is null now", "`score` refuses and names it"),
     23: ("a text of a million characters", "set aside, counted"),
     24: ("features in another order", "taken by name; the same result"),
-    25: ("a category that was never seen", "features count categories and name none"),
+    25: ("a category that was never seen", "only a name; severities: counted, missing, gated"),
     26: ("a model file cut off or edited", "refused by its hash before it is parsed"),
     27: ("a pickled model in the registry", "78, nothing of it is run; says to train again"),
     28: ("an alias missing, or moved during the run", "78 with those there are; the first counts"),

@@ -99,8 +99,8 @@ def _value(table: str, column: Column, number: int) -> str:
     match column.kind:
         case Kind.ID:
             return _id(contract.key, column.name, number)
-        case Kind.TEXT if column.allowed:
-            return column.allowed[number % len(column.allowed)]
+        case Kind.TEXT if words := column.allowed or column.words:
+            return words[number % len(words)]
         case Kind.TEXT:
             return "EUR" if column.name == "currency" else f"{column.name} {number % 4}"
         case Kind.TIME:
