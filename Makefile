@@ -41,7 +41,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	review promote rollback score explain monitor ui test test-all check crash bench bench-scoring \
+	review promote rollback score explain monitor ui test test-all faults audit check crash bench bench-scoring \
 	bench-market laws docs pictures clean
 
 help: ## this list
@@ -151,8 +151,14 @@ ui: $(READY) ## open the MLflow UI on this machine
 test: $(READY) ## the tests
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 
+faults: $(READY) ## the catalogue of faults, case by case (docs/reliability.md)
+	@$(BIN)/pytest -q -n 2 --dist loadfile -k fault_ --faults
+
 test-all: $(READY) ## all tests, the slow ones and those on real data (DEFECTION_DATA) included
 	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+audit: $(READY) ## ask whether a locked package has a known weakness (needs the network)
+	@$(BIN)/python tests/audit/audit.py
 
 check: $(READY) ## style, types, boundaries, stale documents
 	@$(BIN)/ruff format --check .
