@@ -17,7 +17,10 @@ import typer
 
 from models import errors as model_errors
 from pipeline import console
-from pipeline.errors import DefectionError, UsageError
+from pipeline.errors import CannotWrite, DefectionError, UsageError
+from pipeline.refusals import cannot_be_written, why_full
+from pipeline.scratch import temporary_files
+from pipeline.termination import Terminated, sigterm_as_exit
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -346,7 +349,15 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
     """Do something and give the exit code; an error becomes a message on standard error."""
     try:
-        result = act()
+        with sigterm_as_exit():
+            try:
+                with temporary_files():
+                    result = act()
+            except OSError as error:  # of a library, wherever it writes
+                if not (why := why_full(error)):
+                    raise
+                place = error.filename or "the temporary folder, TMPDIR"
+                raise CannotWrite(cannot_be_written(place, why)) from error
     except DefectionError as error:
         if debug:
             raise
@@ -357,6 +368,10 @@ def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
             raise
         code = _MODEL_EXITS.get(type(error), _BUG)
         console.fail(str(error), code)
+        return code
+    except Terminated as ended:
+        code = int(str(ended))
+        console.fail("ended by SIGTERM; nothing half-made was published.", code)
         return code
     except KeyboardInterrupt:
         console.fail("interrupted; nothing half-made was published.", _INTERRUPTED)

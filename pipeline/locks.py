@@ -7,11 +7,12 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import CannotWrite, TryAgain
+from pipeline.refusals import writing
 
 _POLL_SECONDS = 0.05
 
@@ -38,11 +39,24 @@ def exclusive(path: Path, purpose: str, wait_seconds: float = 0) -> Iterator[Non
         ) from error
     try:
         _acquire(descriptor, path, time.monotonic() + wait_seconds)
-        _describe(descriptor, purpose)
+        with writing(path):
+            _describe(descriptor, purpose)
         try:
             yield
         finally:
             os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process of ours renames files in `folder`; for moments only."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 

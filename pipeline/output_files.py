@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,33 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import CannotWrite
-
-_REFUSED = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "the operation is not permitted",
-    errno.EISDIR: "it is a folder",
-    errno.ENOENT: "it is no place for a file",
-    errno.ENOTDIR: "a part of the path is a file",
-    errno.EEXIST: "a part of the path is a file",
-}
-
-
-@contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turn a refusal of the file system into CannotWrite, which names the place."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
-        raise CannotWrite(
-            f"{place}: cannot be written: {_REFUSED[error.errno]}. Nothing was left half-written. "
-            "Free some space or make the folder writable, or choose another one."
-        ) from error
+from pipeline.refusals import writing
+from pipeline.scratch import ScratchFolder
 
 
 def require_writable(place: Path) -> None:
@@ -75,7 +49,7 @@ def short(path: Path) -> str:
 def _beside(path: Path) -> Iterator[Path]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-            temporary = Path(folder) / path.name
+        with ScratchFolder(path.parent) as scratch:
+            temporary = scratch.path / path.name
             yield temporary
             temporary.replace(path)

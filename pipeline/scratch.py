@@ -10,26 +10,36 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from pipeline.refusals import writing
+
 PREFIX = "defection-scratch-"
-_HIDDEN = "." + PREFIX  # until it is locked; nobody looks for that name
+_HIDDEN = "." + PREFIX  # until it is locked, which takes no time, and then nobody looks for it
+_HIDDEN_SECONDS = 60  # after which its process must have died
+
+# Where libraries put theirs; joblib would take the machine's shared memory.
+_VARIABLES = ("TMPDIR", "JOBLIB_TEMP_FOLDER")
 
 
 class ScratchFolder:
     """A private folder at `path`, gone when closed; also a context manager.
 
-    parent: where it is made, the system's temporary folder when None.
+    parent: where it is made, the system's temporary folder when None. Raises CannotWrite.
     """
 
     def __init__(self, parent: Path | None = None) -> None:
-        place = Path(tempfile.gettempdir() if parent is None else parent)
-        _remove_abandoned(place)
-        hidden = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=place))
-        self._descriptor = os.open(hidden, os.O_RDONLY)
-        _locked(self._descriptor)
-        self.path = hidden.rename(hidden.with_name(hidden.name[1:]))
+        with writing(parent or Path(os.environ.get("TMPDIR") or "the temporary folder, TMPDIR")):
+            place = Path(tempfile.gettempdir() if parent is None else parent)
+            _remove_abandoned(place)
+            hidden = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=place))
+            self._descriptor = os.open(hidden, os.O_RDONLY)
+            _locked(self._descriptor)
+            self.path = hidden.rename(hidden.with_name(hidden.name[1:]))
 
     def __enter__(self) -> Self:
         return self
@@ -41,6 +51,26 @@ class ScratchFolder:
         """Remove the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._descriptor)
+
+
+@contextmanager
+def temporary_files() -> Iterator[None]:
+    """Let all temporary files lie in one such folder, also those of libraries and of children.
+
+    What they leave behind when they are killed would stay for ever.
+    """
+    with ScratchFolder() as scratch:
+        before = {name: os.environ.get(name) for name in _VARIABLES}
+        tempdir, tempfile.tempdir = tempfile.tempdir, str(scratch.path)
+        os.environ |= dict.fromkeys(_VARIABLES, str(scratch.path))
+        try:
+            yield
+        finally:
+            tempfile.tempdir = tempdir
+            for name, value in before.items():
+                del os.environ[name]
+                if value is not None:
+                    os.environ[name] = value
 
 
 def _remove_abandoned(place: Path) -> None:
@@ -55,6 +85,10 @@ def _remove_abandoned(place: Path) -> None:
         if _locked(descriptor):
             shutil.rmtree(path, ignore_errors=True)
         os.close(descriptor)
+    for path in place.glob(_HIDDEN + "*"):
+        with suppress(OSError):  # as above, or it is not empty and so none of ours
+            if time.time() - path.stat().st_mtime > _HIDDEN_SECONDS:
+                path.rmdir()
 
 
 def _locked(descriptor: int) -> bool:

@@ -19,10 +19,15 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.engines.protocol import literal, quoted
+from pipeline.errors import CannotWrite
 from pipeline.scratch import ScratchFolder
+from pipeline.termination import interruption
 
 QueryError = duckdb.Error
 """What a statement that cannot be understood or carried out raises."""
+
+_NO_ROOM = ("No space left on device", "max_temp_directory_size", "Disk quota exceeded")
+_INTERRUPTED = "Query interrupted"  # which DuckDB raises in place of what the signal's handler did
 
 
 class DuckDBEngine:
@@ -91,6 +96,24 @@ class DuckDBEngine:
             other._connection.close()
             self._connection.execute("DETACH DATABASE IF EXISTS beside")
 
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say of a statement that was broken off what a user can mend, or which signal it was."""
+        try:
+            yield
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            if not any(sign in str(error) for sign in _NO_ROOM):
+                raise
+            raise CannotWrite(
+                f"{self._spill.path.parent}: there is no room to set aside what does not fit into "
+                "memory. Free some space there, or set `engine.spill_folder` to a folder with "
+                "more of it, or `engine.memory_share` higher."
+            ) from error
+        except RuntimeError as error:
+            if str(error) != _INTERRUPTED:
+                raise
+            raise interruption() from None
+
     @staticmethod
     def beyond(name: str) -> str:
         """A table of the engine that this one lies beside, for a statement."""
@@ -108,21 +131,25 @@ class DuckDBEngine:
 
     def execute(self, sql: str, values: Sequence[Any] | None = None) -> None:
         """Run a statement whose result is not wanted."""
-        self._connection.execute(sql, values)
+        with self._explained():
+            self._connection.execute(sql, values)
 
     def rows(self, sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query as tuples; for small answers."""
-        answer: list[tuple[Any, ...]] = self._connection.execute(sql, values).fetchall()
+        with self._explained():
+            answer: list[tuple[Any, ...]] = self._connection.execute(sql, values).fetchall()
         return answer
 
     def frame(self, sql: str, values: Sequence[Any] | None = None) -> pd.DataFrame:
         """A query's answer as a pandas table."""
-        answer: pd.DataFrame = self._connection.execute(sql, values).df()
+        with self._explained():
+            answer: pd.DataFrame = self._connection.execute(sql, values).df()
         return answer
 
     def arrow(self, sql: str, values: Sequence[Any] | None = None) -> pa.Table:
         """A query's answer as an Arrow table; the way to Parquet without pandas in between."""
-        return self._connection.sql(sql, params=values).to_arrow_table()
+        with self._explained():
+            return self._connection.sql(sql, params=values).to_arrow_table()
 
     def has_table(self, name: str) -> bool:
         """Whether the engine holds a table of that name."""
@@ -137,9 +164,9 @@ class DuckDBEngine:
     def make(self, name: str, *queries: str) -> None:
         """Keep the answers of queries as the table `name`, in place of one of that name."""
         first, *others = queries
-        self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {first}")
+        self.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {first}")
         for query in others:
-            self._connection.execute(f"INSERT INTO {quoted(name)} {query}")
+            self.execute(f"INSERT INTO {quoted(name)} {query}")
 
     def register(self, name: str, table: pa.Table | pd.DataFrame) -> None:
         """Copy an in-memory table into the engine under `name`, in place of one of that name."""

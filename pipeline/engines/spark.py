@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipeline.engines.translation import SPARK, in_pandas, translated
 from pipeline.errors import ServiceUnavailable
+from pipeline.scratch import ScratchFolder
 
 # Errors only; the second logger's level is the one that a Python session would set for all.
 _LOGGING = """
@@ -53,8 +53,8 @@ class SparkEngine:
         spill_folder: Path | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="defection-", dir=spill_folder)
-        self._folder = Path(self._temporary.name)
+        self._scratch = ScratchFolder(spill_folder)
+        self._folder = self._scratch.path
         self._numbers = itertools.count()
         self._tables: dict[str, Path] = {}
         logging = self._folder / "log4j2.properties"
@@ -86,7 +86,7 @@ class SparkEngine:
                 warnings.simplefilter("ignore", FutureWarning)
                 self._session = builder.getOrCreate()
         except PySparkRuntimeError as error:
-            self._temporary.cleanup()
+            self._scratch.close()
             raise ServiceUnavailable(
                 f"Spark does not start: {error}. It needs Java 17 or newer on the PATH."
             ) from None
@@ -96,7 +96,7 @@ class SparkEngine:
 
     def __exit__(self, *error: object) -> None:
         self._session.stop()
-        self._temporary.cleanup()
+        self._scratch.close()
 
     def make(self, name: str, *queries: str) -> None:
         """Keep the answers of queries as the table `name`, in place of one of that name."""

@@ -16,8 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import CannotWrite
+from pipeline.locks import alone_in
 from pipeline.market.arrays import Floats, Ints
 from pipeline.market.calendar import NO_STAMP
+from pipeline.scratch import ScratchFolder
 
 TEXT = pa.dictionary(pa.int32(), pa.string())  # in memory; plain text in the files
 STAMP = pa.timestamp("ms", tz="UTC")  # whole seconds; Parquet has no coarser unit
@@ -117,12 +119,14 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._scratch: ScratchFolder | None = None
         self._writers: dict[str, pq.ParquetWriter] = {}
         self.rows = dict.fromkeys(TABLES, 0)
 
     def __enter__(self) -> Self:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            self._scratch = ScratchFolder(self._folder)
             for name, schema in TABLES.items():
                 self._writers[name] = pq.ParquetWriter(
                     self._partial(f"{name}.parquet"), schema,
@@ -147,8 +151,9 @@ class Files:
             for writer in self._writers.values():
                 writer.close()
             self._partial("README.md").write_text(readme, encoding="utf-8", newline="\n")
-            for name in FILES:
-                self._partial(name).replace(self._folder / name)
+            with alone_in(self._folder):  # or the files of two markets would be mixed
+                for name in FILES:
+                    self._partial(name).replace(self._folder / name)
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -156,16 +161,16 @@ class Files:
         self._discard()
 
     def _partial(self, name: str) -> Path:
-        return self._folder / f".{name}.partial"
+        assert self._scratch is not None  # made on entering
+        return self._scratch.path / name
 
     def _discard(self) -> None:
         """Removes what is not finished."""
         for writer in self._writers.values():
             with suppress(OSError):  # a full disk refuses the footer too
                 writer.close()
-        for name in FILES:
-            with suppress(OSError):
-                self._partial(name).unlink(missing_ok=True)
+        if self._scratch is not None:
+            self._scratch.close()
 
     def _cannot_write(self, error: OSError) -> CannotWrite:
         return CannotWrite(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.output_files import writing
+from pipeline.refusals import writing
 
 _BYTES = 32
 _SIGNS = 10

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.locks import exclusive
-from pipeline.output_files import require_writable, writing
+from pipeline.output_files import require_writable
+from pipeline.refusals import writing
 
 MANIFEST = "manifest.json"
 MEANING = "meaning_of_risk"  # in the manifest: what the risk is a statement about

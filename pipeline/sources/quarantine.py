@@ -17,8 +17,8 @@ def write_quarantine(engine: DuckDBEngine, report: Report, output: Path) -> None
     """
     folder = output / "validation"
     names = {f"quarantine_{table.name}" for table in report.tables if table.quarantined}
-    for old in folder.glob("quarantine_*.parquet"):
-        if old.stem not in names:
-            old.unlink(missing_ok=True)
     for name in sorted(names):
         write_parquet(folder / f"{name}.parquet", engine.frame(f"SELECT * FROM {quoted(name)}"))
+    for old in folder.glob("quarantine_*.parquet"):
+        if old.stem not in names:
+            old.unlink(missing_ok=True)  # another job may be faster

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.locks import exclusive
+from pipeline.termination import sigterm_as_exit
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
 from pipeline.tracking.store import Store, without_credentials
@@ -73,7 +71,7 @@ class Tracking:
             given = {key: value for key, value in texts.items() if value}
             started = client.create_run(experiment_id, tags=given, run_name=name)
         run = Run(self._store, self._model_name, experiment_id, started.info.run_id)
-        with _sigterm_as_exit():
+        with sigterm_as_exit():
             try:
                 yield run
                 with self._store.errors():
@@ -259,26 +257,6 @@ def _end(client: Any, run_id: str, status: str, cause: BaseException) -> None:
         client.set_terminated(run_id, status)
     except Exception as error:
         cause.add_note(f"Nor could run {run_id} be marked {status}: {type(error).__name__}")
-
-
-@contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
-    """In the block SIGTERM raises SystemExit(143), so that what is open is closed."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    ours = (
-        threading.current_thread() is threading.main_thread()  # signals reach no other
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    if ours:
-        signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _inside(path: str) -> str:

@@ -26,7 +26,8 @@ from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.errors import DataError
 from pipeline.locks import exclusive
-from pipeline.output_files import writing
+from pipeline.output_files import write_text
+from pipeline.refusals import writing
 from pipeline.tracking.runs import Tracking, open_tracking
 from pipeline.training.choices import model_settings, refuse_one_class, test_snapshots
 from pipeline.training.inputs import input_tags, log_inputs
@@ -168,7 +169,8 @@ def _read(journal: Path) -> list[Trial]:
     trials: list[Trial] = []
     if not journal.exists():
         return trials
-    for line in journal.read_text(encoding="utf-8").splitlines():
+    written = journal.read_text(encoding="utf-8")
+    for line in written.splitlines():
         try:
             values = json.loads(line)
             trial = Trial(**{**values, "score": search.Score(**values["score"])})
@@ -177,8 +179,9 @@ def _read(journal: Path) -> list[Trial]:
         if trial.number != len(trials):
             break
         trials.append(trial)
-    with writing(journal):  # so that the next line does not continue half a one
-        journal.write_text("".join(_line(trial) for trial in trials), encoding="utf-8")
+    whole = "".join(_line(trial) for trial in trials)
+    if whole != written:  # so that the next line does not continue half a one
+        write_text(journal, whole)
     return trials
 
 
