@@ -229,7 +229,9 @@ def run_history(config: Config) -> None:
             f"{entry.number:>3}  {entry.at}  version {entry.version}"
             f"{f' after {entry.previous}' if entry.previous else ''}"
             f"{', rolled back' if entry.rollback else ''}"
-            f"{', over objections' if entry.overridden else ''}  {entry.by}: {entry.reason}"
+            f"{', over objections' if entry.overridden else ''}"
+            f"{'' if entry.took_effect else ', which did not take effect'}"
+            f"  {entry.by}: {entry.reason}"
         )
         for objection in entry.overridden:
             console.say(f"     set aside: {objection}")

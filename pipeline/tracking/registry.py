@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,8 @@ STATE_TAG = "review_state"
 BLOCKED, REVIEWED, APPROVED = "blocked", "reviewed", "approved"
 BLOCKED_TAG = "blocked_because"
 COMPARED_TAG = "compared_with"
+APPROVED_BY_TAG = "approved_by"
+PROMOTED_TAG = "promoted_by_number"  # the last promotion of it that is done
 _JUDGEMENT = (STATE_TAG, BLOCKED_TAG, COMPARED_TAG)
 
 SHA256_TAG = "sha256."  # and the name of the file: a version's tags
@@ -59,7 +61,8 @@ class Promotion:
     """One move of the champion alias. previous: None for the first; at: UTC, ISO 8601, seconds.
 
     rollback: whether it went back to the champion that `previous` had replaced. overridden: what
-    stood against it and was set aside.
+    stood against it and was set aside. took_effect: not for one whose job died before it moved the
+    alias; known once it is read back.
     """
 
     number: int
@@ -70,12 +73,19 @@ class Promotion:
     at: str
     rollback: bool = False
     overridden: tuple[str, ...] = ()
+    took_effect: bool = True
 
     @classmethod
     def of(cls, record: str) -> Self:
         """Read it from JSON."""
         content = json.loads(record)
         return cls(**{**content, "overridden": tuple(content.get("overridden", ()))})
+
+    def record(self) -> str:
+        """As JSON, before anything has moved."""
+        content = asdict(self)
+        del content["took_effect"]
+        return json.dumps(content, ensure_ascii=False, sort_keys=True)
 
 
 class Registry:
@@ -234,6 +244,12 @@ class Registry:
                 )
         self._registered()  # before the lock, whose file would make the folder
         with exclusive(self._store.folder / ".promotion.lock", "promoting a model", _LOCK_SECONDS):
+            begun = self._unfinished()
+            if begun is not None:
+                self._finish(begun)
+                same = begun.rollback if rollback else self._is(begun.version, choose())
+                if same:  # asked for again, because its job died
+                    return begun
             chosen = self.resolve(choose())
             aliases = self._registered().aliases
             previous = int(aliases[CHAMPION]) if CHAMPION in aliases else None
@@ -260,9 +276,23 @@ class Registry:
                 rollback=rollback,
                 overridden=tuple(objections),
             )
-            self._move_champion(promotion, CHALLENGER in chosen.aliases)
-            self._export()
+            self._record(promotion)
+            self._finish(promotion)
         return promotion
+
+    def _is(self, version: int, alias_or_version: int | str) -> bool:
+        return self._number(alias_or_version, self._registered().aliases) == version
+
+    def _unfinished(self) -> Promotion | None:
+        """The last promotion, if its job died after it moved the alias and before it was done."""
+        last = next(reversed(self.history()), None)
+        if last is None or not last.took_effect:
+            return None
+        champion = self.champion()
+        if champion is None or champion.version != last.version:  # moved by somebody else
+            return None
+        done = champion.tags.get(PROMOTED_TAG) == str(last.number)
+        return None if done and CHALLENGER not in champion.aliases else last
 
     def _objections(self, chosen: ModelVersion, champion: int | None) -> list[str]:
         """What stands against using a version in place of the champion."""
@@ -280,8 +310,9 @@ class Registry:
         champion = self.resolve(CHAMPION).version
         used: list[int] = []
         for past in self.history():
-            used = used[:-1] if past.rollback else [*used, past.version]
-        while used and used[-1] != champion:  # recorded by a job that died before it moved
+            if past.took_effect:
+                used = used[:-1] if past.rollback else [*used, past.version]
+        while used and used[-1] != champion:  # moved by somebody else
             used.pop()
         if len(used) < 2:
             raise ConfigError(
@@ -291,19 +322,27 @@ class Registry:
             )
         return used[-2]
 
-    def _move_champion(self, promotion: Promotion, was_challenger: bool) -> None:
-        # Recorded first: a job killed in between leaves a record too many, never an alias that
-        # moved and nobody knows why.
-        record = json.dumps(asdict(promotion), ensure_ascii=False, sort_keys=True)
+    def _record(self, promotion: Promotion) -> None:
+        # Before anything moves: a job killed in between leaves a record too many, never an alias
+        # that moved and nobody knows why.
+        with self._store.errors():
+            self._store.client().set_registered_model_tag(
+                self._name, f"{_PROMOTION_TAG}{promotion.number:06d}", promotion.record()
+            )
+
+    def _finish(self, promotion: Promotion) -> None:
+        """All that a recorded promotion does; as often as needed, the same each time.
+
+        The alias `challenger` goes last, so that the same command finds its version until then.
+        """
         with self._store.errors():
             client = self._store.client()
-            client.set_registered_model_tag(
-                self._name, f"{_PROMOTION_TAG}{promotion.number:06d}", record
-            )
             client.set_registered_model_alias(self._name, CHAMPION, str(promotion.version))
-            if was_challenger:
+            write_text(self.history_file, self._exported())
+            tags = {STATE_TAG: APPROVED, APPROVED_BY_TAG: promotion.by}
+            self._tag(promotion.version, {**tags, PROMOTED_TAG: str(promotion.number)})
+            if int(self._registered().aliases.get(CHALLENGER, 0)) == promotion.version:
                 client.delete_registered_model_alias(self._name, CHALLENGER)
-        self._tag(promotion.version, {STATE_TAG: APPROVED, "approved_by": promotion.by})
 
     def _tag(self, version: int, tags: Mapping[str, str]) -> None:
         with self._store.errors():
@@ -315,15 +354,23 @@ class Registry:
         """Where every promotion writes the whole history, for those who have no MLflow at hand."""
         return self._store.folder / f"promotion_history-{self._name}.json"
 
-    def _export(self) -> None:
+    def _exported(self) -> str:
         entries = [asdict(promotion) for promotion in self.history()]
-        write_text(self.history_file, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
+        return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
 
     def history(self) -> list[Promotion]:
         """All promotions, oldest first; empty when a model is registered and none was promoted."""
-        tags = self._registered().tags
-        records = (tags[key] for key in sorted(tags) if key.startswith(_PROMOTION_TAG))
-        return [Promotion.of(record) for record in records]
+        registered = self._registered()
+        tags, aliases = registered.tags, registered.aliases
+        keys = sorted(key for key in tags if key.startswith(_PROMOTION_TAG))
+        records = [Promotion.of(tags[key]) for key in keys]
+        champion = int(aliases[CHAMPION]) if CHAMPION in aliases else None
+        # What was the champion when the next one was recorded; it is not moved in between.
+        afterwards = [*(record.previous for record in records[1:]), champion]
+        return [
+            replace(record, took_effect=then == record.version or then != record.previous)
+            for record, then in zip(records, afterwards, strict=False)
+        ]
 
     def _registered(self) -> Any:
         """MLflow's entity of the registered model, aliases and tags included."""

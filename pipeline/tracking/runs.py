@@ -18,6 +18,7 @@ from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.locks import exclusive
 from pipeline.termination import sigterm_as_exit
+from pipeline.tracking.open_runs import OPENED_TAG, close_abandoned, held
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
 from pipeline.tracking.store import Store, without_credentials
@@ -62,24 +63,31 @@ class Tracking:
         """One run, which ends FINISHED; FAILED by an error; KILLED by SIGTERM, Ctrl-C or an exit.
 
         description: Markdown, shown on the run's page. While the run is open SIGTERM ends the
-        program by SystemExit(143), unless the caller has a handler of its own.
+        program by SystemExit(143), unless the caller has a handler of its own. Runs that killed
+        processes left open are closed first, as KILLED.
         """
         client = self._store.client()
-        with self._store.errors():
-            experiment_id = self._experiment_id(client)
-            texts = {**(tags or {}), "mlflow.note.content": description}
-            given = {key: value for key, value in texts.items() if value}
-            started = client.create_run(experiment_id, tags=given, run_name=name)
-        run = Run(self._store, self._model_name, experiment_id, started.info.run_id)
-        with sigterm_as_exit():
+        with sigterm_as_exit(), held(self._store.folder) as opened:
+            with self._store.errors():
+                experiment_id = self._experiment_id(client)
+                close_abandoned(client, self._store.folder, experiment_id)
+                texts = {**(tags or {}), "mlflow.note.content": description}
+                given = {key: value for key, value in texts.items() if value}
+                given[OPENED_TAG] = opened.name
+                started = client.create_run(experiment_id, tags=given, run_name=name)
+            run = Run(
+                self._store, self._model_name, experiment_id, started.info.run_id, opened.name
+            )
             try:
                 yield run
                 with self._store.errors():
                     client.set_terminated(run.id, "FINISHED")
             except BaseException as error:
                 killed = isinstance(error, KeyboardInterrupt | SystemExit)
-                _end(client, run.id, "KILLED" if killed else "FAILED", error)
+                if _end(client, run.id, "KILLED" if killed else "FAILED", error):
+                    opened.unlink()
                 raise
+            opened.unlink()
 
     def stored(self, run_id: str) -> StoredRun:
         """What a run of this store has said."""
@@ -132,8 +140,11 @@ def open_tracking(config: Config) -> Tracking:
 class Run:
     """One open run. Paths are relative to the run's artifacts and use forward slashes."""
 
-    def __init__(self, store: Store, model_name: str, experiment_id: str, run_id: str) -> None:
+    def __init__(
+        self, store: Store, model_name: str, experiment_id: str, run_id: str, opened: str = ""
+    ) -> None:
         self.id = run_id
+        self._opened = opened
         self._store = store
         self._model_name = model_name
         self._experiment_id = experiment_id
@@ -213,7 +224,7 @@ class Run:
         """A finished run under this one, such as of one split of a back-test."""
         client = self._store.client()
         with self._store.errors():
-            tags = {"mlflow.parentRunId": self.id}
+            tags = {"mlflow.parentRunId": self.id, OPENED_TAG: self._opened}
             started = client.create_run(self._experiment_id, tags=tags, run_name=name)
         under = Run(self._store, self._model_name, self._experiment_id, started.info.run_id)
         under.params(params)
@@ -251,12 +262,14 @@ class Run:
                 client.log_batch(self.id, **{kind: entities[start : start + _BATCH]})
 
 
-def _end(client: Any, run_id: str, status: str, cause: BaseException) -> None:
+def _end(client: Any, run_id: str, status: str, cause: BaseException) -> bool:
     """Mark a run that did not finish; a store that fails as well must not hide the cause."""
     try:
         client.set_terminated(run_id, status)
+        return True
     except Exception as error:
         cause.add_note(f"Nor could run {run_id} be marked {status}: {type(error).__name__}")
+        return False
 
 
 def _inside(path: str) -> str:

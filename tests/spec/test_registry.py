@@ -377,6 +377,60 @@ def test_a_rollback_goes_to_the_champion_before_and_once_more_further_back(
         registry.rollback("B. Boss", "further")
 
 
+def dying(registry: Registry, after: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next promotion end as a killed job does, once it has done one of its steps."""
+    own = getattr(registry, after)
+
+    def step(*arguments: Any) -> None:
+        own(*arguments)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(registry, after, step)
+
+
+def test_a_promotion_recorded_by_a_job_that_died_before_it_moved_took_no_effect(
+    tracking: Tracking, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = model_of(tracking, "died", model_folder, versions=2)
+    use(registry, 1, "A. Analyst", "first")
+    dying(registry, "_record", monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        use(registry, 2, "A. Analyst", "better")
+    assert registry.resolve("champion").version == 1
+    assert [(p.version, p.took_effect) for p in registry.history()] == [(1, True), (2, False)]
+    use(registry, 2, "A. Analyst", "better")
+    took = [(p.version, p.took_effect) for p in registry.history()]
+    assert took == [(1, True), (2, False), (2, True)]
+    assert registry.rollback("A. Analyst", "odd").version == 1
+
+
+@pytest.mark.parametrize("after", ["_exported", "_tag"])
+def test_a_promotion_that_died_half_way_is_finished_by_the_same_command(
+    tracking: Tracking, model_folder: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    registry = model_of(tracking, f"half{after}", model_folder, versions=2)
+    use(registry, 1, "A. Analyst", "first")
+    registry.judge(2, (), 1)
+    for act, version in (
+        (lambda: registry.promote("challenger", "A. Analyst", "better"), 2),
+        (lambda: registry.rollback("A. Analyst", "odd"), 1),
+    ):
+        dying(registry, after, monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            act()
+        done = act()
+        assert done.version == version == registry.resolve("champion").version
+        history = registry.history()
+        assert history[-1] == done and all(past.took_effect for past in history)
+        assert [p["version"] for p in json.loads(registry.history_file.read_text())] == [
+            past.version for past in history
+        ]
+        assert "challenger" not in registry.resolve(2).aliases
+    with pytest.raises(ConfigError, match="no champion before it"):
+        registry.rollback("A. Analyst", "further")
+
+
 def test_a_rollback_needs_a_champion_a_name_and_a_reason(
     tracking: Tracking, model_folder: Path
 ) -> None:

@@ -170,6 +170,34 @@ def test_fault_33_a_terminated_job_marks_its_run_killed(tracking: Tracking) -> N
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+KILLED_IN_A_RUN = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.tracking.runs import Tracking
+with Tracking(Path(sys.argv[1]), "defection", "defection-risk").run("killed") as run:
+    client = run._store.client()
+    client.create_logged_model(run._experiment_id, source_run_id=run.id)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_run_of_a_killed_job_is_closed_by_the_next_and_that_of_a_living_one_is_not(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    folder = tmp_path / "killed"
+    killed = subprocess.run([sys.executable, "-c", KILLED_IN_A_RUN, str(folder)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    tracking = Tracking(folder, "defection", "defection-risk")
+    with tracking.run("living"), tracking.run("next"):
+        client = tracking._store.client()
+        experiment = client.get_experiment_by_name("defection").experiment_id
+        status = {run.info.run_name: run.info.status for run in client.search_runs([experiment])}
+        assert status == {"killed": "KILLED", "living": "RUNNING", "next": "RUNNING"}
+        (model,) = client.search_logged_models([experiment])
+        assert model.status == "FAILED"
+    assert [*(folder / ".open_runs").iterdir()] == []
+
+
 def test_a_handler_of_the_caller_stays(tracking: Tracking) -> None:
     seen: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))

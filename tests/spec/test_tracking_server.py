@@ -64,6 +64,7 @@ def test_a_run_and_a_version_on_a_server(
     # Nothing of it was kept here but the locks, and the history for those without a browser.
     assert {p.name for p in (tmp_path / "local").iterdir()} <= {
         ".initialise.lock",
+        ".open_runs",
         ".promotion.lock",
         "promotion_history-defection-risk.json",
     }
