@@ -246,9 +246,9 @@ class Registry:
         with exclusive(self._store.folder / ".promotion.lock", "promoting a model", _LOCK_SECONDS):
             begun = self._unfinished()
             if begun is not None:
+                again = begun.rollback if rollback else self._is(begun.version, choose())
                 self._finish(begun)
-                same = begun.rollback if rollback else self._is(begun.version, choose())
-                if same:  # asked for again, because its job died
+                if again:  # its job died
                     return begun
             chosen = self.resolve(choose())
             aliases = self._registered().aliases
