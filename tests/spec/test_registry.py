@@ -412,11 +412,11 @@ def test_a_promotion_that_died_half_way_is_finished_by_the_same_command(
     registry = model_of(tracking, f"half{after}", model_folder, versions=2)
     use(registry, 1, "A. Analyst", "first")
     registry.judge(2, (), 1)
-    for act, version in (
-        (lambda: registry.promote("challenger", "A. Analyst", "better"), 2),
-        (lambda: registry.rollback("A. Analyst", "odd"), 1),
+    for act, version, last_step in (
+        (lambda: registry.promote("challenger", "A. Analyst", "better"), 2, after),
+        (lambda: registry.rollback("A. Analyst", "odd"), 1, "_exported"),
     ):
-        dying(registry, after, monkeypatch)
+        dying(registry, last_step, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             act()
         done = act()
