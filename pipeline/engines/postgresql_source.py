@@ -9,7 +9,7 @@ import psycopg
 from pipeline.engines.postgresql import connected, is_passing
 from pipeline.engines.translation import duckdb_type
 from pipeline.errors import ServiceUnavailable
-from pipeline.output_files import writing
+from pipeline.refusals import writing
 
 _SETTINGS = {
     "TimeZone": "UTC",

@@ -14,7 +14,8 @@ from models import measures
 from pipeline.config import Config
 from pipeline.errors import CheckFailed, ServiceUnavailable
 from pipeline.monitoring.reference import reference_of
-from pipeline.output_files import short, write_text, writing
+from pipeline.output_files import short, write_text
+from pipeline.refusals import writing
 from pipeline.scratch import ScratchFolder
 from pipeline.tables.label_definitions import label_of
 from pipeline.tracking import model_plots, plots
