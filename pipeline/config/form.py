@@ -412,6 +412,7 @@ class EngineConfig(Section):
     """The query engine's share of the machine."""
 
     memory_share: Share = Field(0.6, description="of the memory; beyond it the engine spills")
+    memory_mib: Count | None = Field(None, description="the same in MiB; goes before the share")
     threads: Count = Field(2, description="of queries and of scoring")
     spill_folder: Place | None = Field(None, description="a private temporary folder if absent")
 

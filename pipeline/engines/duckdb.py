@@ -7,7 +7,6 @@ somebody else's text).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -18,8 +17,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.engines.memory import limit_bytes
 from pipeline.engines.protocol import literal, quoted
-from pipeline.errors import CannotWrite
+from pipeline.errors import CannotWrite, ConfigError
 from pipeline.scratch import ScratchFolder
 from pipeline.termination import interruption
 
@@ -33,8 +33,8 @@ _INTERRUPTED = "Query interrupted"  # which DuckDB raises in place of what the s
 class DuckDBEngine:
     """One DuckDB connection; use as a context manager.
 
-    readable: files and folders that statements may read. memory_share: of the machine's memory,
-    0-1; beyond it the engine spills to `spill_folder` (a private temporary folder when None).
+    readable: files and folders that statements may read. memory_bytes: beyond it the engine spills
+    to `spill_folder` (a private temporary folder when None); 0.6 of what there is when None.
     """
 
     def __init__(
@@ -42,17 +42,18 @@ class DuckDBEngine:
         readable: Sequence[Path] = (),
         *,
         threads: int = 2,
-        memory_share: float = 0.6,
+        memory_bytes: int | None = None,
         spill_folder: Path | None = None,
     ) -> None:
         self._spill = ScratchFolder(spill_folder)
         self._connection = duckdb.connect(":memory:")
-        pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+        limit = memory_bytes or limit_bytes()
+        self._limit = f"{limit / 2**20:,.0f} MiB"
         folders = [str(p.resolve()) + "/" for p in readable if p.is_dir()]
         files = [str(p.resolve()) for p in readable if not p.is_dir()]
         settings: dict[str, Any] = {
             "threads": threads,
-            "memory_limit": f"{int(pages * page_bytes * memory_share / 1e6)}MB",
+            "memory_limit": f"{limit}B",
             "temp_directory": str(self._spill.path),
             "preserve_insertion_order": False,
             # Joins have their smaller side on the right. Left to guess, DuckDB takes a filtered
@@ -103,11 +104,17 @@ class DuckDBEngine:
             yield
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             if not any(sign in str(error) for sign in _NO_ROOM):
-                raise
+                if isinstance(error, duckdb.IOException):
+                    raise
+                raise ConfigError(
+                    f"The memory that the engine may take, {self._limit}, is too little for this, "
+                    "although it sets aside on disk what it can. Set `engine.memory_mib` or "
+                    "`engine.memory_share` higher, or `engine.threads` lower."
+                ) from error
             raise CannotWrite(
                 f"{self._spill.path.parent}: there is no room to set aside what does not fit into "
                 "memory. Free some space there, or set `engine.spill_folder` to a folder with "
-                "more of it, or `engine.memory_share` higher."
+                "more of it, or `engine.memory_mib` or `engine.memory_share` higher."
             ) from error
         except RuntimeError as error:
             if str(error) != _INTERRUPTED:

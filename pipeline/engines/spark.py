@@ -7,7 +7,6 @@ the last one asks for it, and then take each as often as it is asked for.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline.engines.memory import limit_bytes
 from pipeline.engines.translation import SPARK, in_pandas, translated
 from pipeline.errors import ServiceUnavailable
 from pipeline.scratch import ScratchFolder
@@ -41,15 +41,16 @@ appender.stderr.layout.pattern = %p %c{1}: %m%n
 class SparkEngine:
     """One Spark session; use as a context manager. A process has room for one at a time.
 
-    memory_share: of the machine's memory, 0-1; beyond it Spark spills to `spill_folder` (a private
-    temporary folder when None), where its tables are, too. settings: of Spark, before those here.
+    memory_bytes: 0.6 of what there is when None; beyond it Spark spills to `spill_folder` (a
+    private temporary folder when None), where its tables are, too. settings: of Spark, before
+    those here.
     """
 
     def __init__(
         self,
         *,
         threads: int = 2,
-        memory_share: float = 0.6,
+        memory_bytes: int | None = None,
         spill_folder: Path | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
@@ -59,9 +60,8 @@ class SparkEngine:
         self._tables: dict[str, Path] = {}
         logging = self._folder / "log4j2.properties"
         logging.write_text(_LOGGING)
-        pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
         chosen = {
-            "spark.driver.memory": f"{int(pages * page_bytes * memory_share / 2**20)}m",
+            "spark.driver.memory": f"{(memory_bytes or limit_bytes()) // 2**20}m",
             "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()}",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",

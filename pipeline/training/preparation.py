@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.engines.memory import limit_bytes
 from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
 from pipeline.sources.quarantine import write_quarantine
@@ -41,7 +42,7 @@ def open_engine(config: Config) -> DuckDBEngine:
     return DuckDBEngine(
         readable_paths(config),
         threads=config.engine.threads,
-        memory_share=config.engine.memory_share,
+        memory_bytes=limit_bytes(config.engine.memory_share, config.engine.memory_mib),
         spill_folder=config.engine.spill_folder,
     )
 

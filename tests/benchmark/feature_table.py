@@ -91,9 +91,8 @@ def measure_ours(
 ) -> dict[str, Any]:
     """The table on our engine; the events are in the engine before the clock starts."""
     marks: list[tuple[str, float]] = []
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = float(os.environ.get("BENCH_MEMORY_GB", MEMORY_LIMIT_GB))
-    with DuckDBEngine([events], threads=2, memory_share=limit * 1e9 / pages) as engine:
+    with DuckDBEngine([events], threads=2, memory_bytes=int(limit * 1e9)) as engine:
         for table in TABLES:
             engine.make(table, f"SELECT * FROM '{(events / table).resolve()}.parquet'")
         began = time.perf_counter()

@@ -38,7 +38,7 @@ def spark() -> Iterator[Engine]:
         pytest.skip("no Java, which Spark runs on: apt-get install default-jre-headless")
     from pipeline.engines.spark import SparkEngine
 
-    with SparkEngine(memory_share=0.1, settings=QUICKLY) as engine:
+    with SparkEngine(memory_bytes=2**31, settings=QUICKLY) as engine:
         yield engine
 
 

@@ -12,7 +12,7 @@ SETTINGS = "SELECT name, value FROM duckdb_settings() WHERE name <> 'search_path
 
 @pytest.fixture
 def engine():
-    with DuckDBEngine(threads=1, memory_share=0.01) as engine:
+    with DuckDBEngine(threads=1, memory_bytes=2**28) as engine:
         engine.make("orders", "SELECT 1 AS amount")
         engine.make("reps", "SELECT 7 AS rep")
         yield engine

@@ -7,6 +7,7 @@ from models.screening import single_feature_auc, too_good
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.engines.memory import limit_bytes
 from pipeline.sources import Sources
 from pipeline.tables.training_table import TrainingTable
 from pipeline.training.leakage.lateness import lateness
@@ -31,7 +32,9 @@ def examine(
     steps.begin("Checking for leakage")
     check = DuckDBEngine(
         threads=config.engine.threads,
-        memory_share=config.engine.memory_share * MEMORY_PART,
+        memory_bytes=int(
+            limit_bytes(config.engine.memory_share, config.engine.memory_mib) * MEMORY_PART
+        ),
         spill_folder=config.engine.spill_folder,
     )
     with check:
