@@ -41,7 +41,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	review promote rollback score explain monitor ui test test-all faults audit check crash bench bench-scoring \
+	review promote rollback score explain monitor ui test test-all faults audit check crash bench bench-scoring bench-memory \
 	bench-market laws docs pictures clean
 
 help: ## this list
@@ -179,6 +179,9 @@ bench: $(READY) ## time and memory of the feature table beside one plain scan (B
 
 bench-scoring: $(READY) ## time of `score` at 50,000 accounts, step by step, and of a million rows
 	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/scoring.py
+
+bench-memory: $(READY) ## memory of commands on an input ten times their limit, and of the demo
+	@$(BIN)/python tests/benchmark/memory.py
 
 bench-market: $(READY) ## the recipe on simulated markets, where the truth is known (SECTIONS=...)
 	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/market.py $$SECTIONS

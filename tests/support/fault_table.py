@@ -1,6 +1,7 @@
 """The catalogue of faults, and how `make faults` reports on the tests that are named after them.
 
-A test that shows a fault has `fault_<number>` in its name or in the name of its case.
+A test that shows a fault has `fault_<number>` in its name or in the name of its case, one that
+shows several `fault_<number>_<number>`.
 """
 
 from __future__ import annotations
@@ -60,14 +61,14 @@ FAULTS: Mapping[int, tuple[str, str]] = {
 }
 """By number: the case, and what happens."""
 
-_NUMBER = re.compile(r"fault_(\d+)")
+_NUMBERS = re.compile(r"fault_(\d+(?:_\d+)*)")
 _WORST = ("failed", "error", "passed", "skipped")
 
 
-def number_of(test: str) -> int | None:
-    """The fault that a test shows, by the test's id."""
-    found = _NUMBER.search(test)
-    return int(found[1]) if found else None
+def numbers_of(test: str) -> list[int]:
+    """The faults that a test shows, by the test's id."""
+    found = _NUMBERS.search(test)
+    return [int(number) for number in found[1].split("_")] if found else []
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -109,6 +110,6 @@ def _ended(stats: Mapping[str, list[Any]]) -> Mapping[int, Counter[str]]:
     ended: dict[int, Counter[str]] = defaultdict(Counter)
     for state in _WORST:
         for report in stats.get(state, ()):
-            if (number := number_of(report.nodeid)) is not None:
+            for number in numbers_of(report.nodeid):
                 ended[number][state] += 1
     return ended
