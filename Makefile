@@ -171,8 +171,8 @@ laws: $(READY) ## a long random run of the laws against leakage (N=examples, FAM
 	@LAWS_EXAMPLES="$${N:-1000}" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q -m "not slow" \
 		tests/laws tests/parity
 
-crash: $(READY) ## kill `score` at random moments and look what is left (N=times, 100 if not said)
-	@PYTHONPATH=tests/crash:tests/support $(BIN)/python tests/crash/kill_score.py --kills "$${N:-100}"
+crash: $(READY) ## kill every command that writes at random moments and look what is left (N=times, 200)
+	@PYTHONPATH=tests/crash:tests/support $(BIN)/python tests/crash/kill_commands.py --kills "$${N:-200}"
 
 bench: $(READY) ## time and memory of the feature table beside one plain scan (BENCH_LINES=...)
 	@$(BIN)/python tests/benchmark/feature_table.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pipeline.scoring.score import FILES
 
 REVISIONS = "as_of=*/model_version=*/revision=*"
 LATEST = "latest.json"
-TIMES = ("began_at", "published_at")
+NOT_REPEATED = ("began_at", "published_at", "run_id")
 """What two manifests of the same inputs may differ in."""
 
 
@@ -26,10 +26,10 @@ def contents(root: Path) -> dict[str, str]:
     }
 
 
-def faults(root: Path, before: Mapping[str, str]) -> Iterator[str]:
+def faults(root: Path, before: Mapping[str, str], files: Sequence[str] = FILES) -> Iterator[str]:
     """What is not as it must be, as sentences.
 
-    before: `contents` of what was published before.
+    before: `contents` of what was published before. files: of each publication.
     """
     now = contents(root)
     for place, digest in before.items():
@@ -37,7 +37,7 @@ def faults(root: Path, before: Mapping[str, str]) -> Iterator[str]:
             became = "changed" if place in now else "gone"
             yield f"{place} was published before, and is {became}"
     for folder in root.glob(REVISIONS):
-        yield from (f"{folder.relative_to(root)}: {fault}" for fault in _not_whole(folder))
+        yield from (f"{folder.relative_to(root)}: {fault}" for fault in _not_whole(folder, files))
     pointed = root / LATEST
     if pointed.exists():
         target = root / json.loads(pointed.read_text())["path"]
@@ -51,9 +51,9 @@ def faults(root: Path, before: Mapping[str, str]) -> Iterator[str]:
             yield f"{path.name} is no part of what is published"
 
 
-def _not_whole(folder: Path) -> Iterator[str]:
+def _not_whole(folder: Path, files: Sequence[str]) -> Iterator[str]:
     names = {path.name for path in folder.iterdir()}
-    if names != {*FILES}:
+    if names != {*files}:
         yield f"half a publication, of {sorted(names)}"
         return
     manifest = read(folder)
@@ -70,13 +70,13 @@ def read(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def differences(folder: Path, other: Path) -> Iterator[str]:
+def differences(folder: Path, other: Path, files: Sequence[str] = FILES) -> Iterator[str]:
     """In what two publications of the same inputs differ, as sentences; not in the times."""
-    for name in FILES:
+    for name in files:
         if name != MANIFEST and (folder / name).read_bytes() != (other / name).read_bytes():
             yield f"{name} has other bytes"
     one, two = (
-        {name: entry for name, entry in read(each).items() if name not in TIMES}
+        {name: entry for name, entry in read(each).items() if name not in NOT_REPEATED}
         for each in (folder, other)
     )
     yield from (f"the manifest's {name}" for name in one | two if one.get(name) != two.get(name))

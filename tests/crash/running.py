@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -30,9 +31,16 @@ def step(name: str) -> Sign:
     return Sign(name, lambda log: any(all(part in line for part in said) for line in log))
 
 
-def file(root: Path, pattern: str) -> Sign:
-    """That a file is there."""
-    return Sign(pattern.rpartition("/")[2], lambda _: next(root.glob(pattern), None) is not None)
+def file(root: Path, pattern: str, name: str = "") -> Sign:
+    """That a file is there; name: of the sign, the file's if empty."""
+    return Sign(
+        name or pattern.rpartition("/")[2], lambda _: next(root.glob(pattern), None) is not None
+    )
+
+
+def filled(path: Path) -> Sign:
+    """That something has been written into a file, such as who holds a lock."""
+    return Sign(path.name, lambda _: path.exists() and path.stat().st_size > 0)
 
 
 START = Sign("start", lambda _: True)
@@ -42,7 +50,7 @@ class Running:
     """One command, in a process group of its own; use as a context manager, which ends it.
 
     at: when each sign was first seen, in seconds from the start, in their order. Each sign is
-    looked for once the one before has been seen.
+    looked for once the one before has been seen. steps: when each step was logged to begin.
     """
 
     def __init__(
@@ -54,6 +62,7 @@ class Running:
     ) -> None:
         self.at: dict[str, float] = {}
         self.log: list[str] = []
+        self.steps: dict[str, float] = {}
         self._awaited = list(signs)
         self._began = time.monotonic()
         self._process = subprocess.Popen(
@@ -124,4 +133,7 @@ class Running:
 
     def _read(self) -> None:
         assert self._process.stderr is not None
-        self.log.extend(iter(self._process.stderr.readline, ""))
+        for line in iter(self._process.stderr.readline, ""):
+            self.log.append(line)
+            if '"event": "step begun"' in line:
+                self.steps.setdefault(json.loads(line)["step"], self.seconds)
