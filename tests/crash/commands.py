@@ -24,7 +24,7 @@ _PLACE = f"as_of={AS_OF}/model_version=1/revision=1"
 _WRITTEN = ("scores.parquet", "features.parquet", "call_list.html", "manifest.json")
 _SAID = ("--by", "a test", "--reason", "to see")
 
-# From what a command starts: see `worlds.World`.
+# From what a command starts: see `small_worlds.World`.
 EMPTY, CHALLENGED, REPLACED = "empty", "challenged", "replaced"
 
 
@@ -52,6 +52,11 @@ class Command:
     def configured(self) -> bool:
         """Whether it takes a config."""
         return self.name != "simulate"
+
+    @property
+    def title(self) -> str:
+        """Its name, and what tells it from another with the same."""
+        return f"{self.name} to PostgreSQL" if self.to_database else self.name
 
     @property
     def to_database(self) -> bool:

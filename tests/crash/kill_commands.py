@@ -8,22 +8,20 @@ and leave what a run leaves that nobody disturbed.
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from clusters import binaries, cluster
 from commands import CHALLENGED, COMMANDS, DATABASE_VARIABLE, Command
 from moments import Moment, moments
 from project import DEFECTION, FIRST_LIST, environment
 from running import START, step
+from small_worlds import World, copied, small_world
 from wholeness import contents, empty_table, faults, state
-from worlds import World, small_world
 
 _TRIES = 5  # draws of a moment until one comes before the end
 _STILL_SCORES = 5  # every so many kills, the champion is asked whether it still scores
@@ -41,9 +39,10 @@ class Found:
 class Killed:
     """One command in a world: run once undisturbed, and then killed as often as asked."""
 
-    def __init__(self, world: World, command: Command, keep: Path) -> None:
-        self.world, self.command, self.after = world, command, keep
-        self._put_back()
+    def __init__(self, world: World, command: Command) -> None:
+        self.world, self.command = world, command
+        self.after = world.keep / f"after {command.title}"
+        self.put_back()
         writes = command.writes(world.folder)
         with world.start(command, [START, *writes]) as run:
             if run.end() != 0:
@@ -53,14 +52,14 @@ class Killed:
         self.end = run.seconds
         own = {sign.name: sign for sign in (START, *writes)}
         self.signs = [own.get(name) or step(name) for name in self.at]
-        shutil.rmtree(keep, ignore_errors=True)
-        shutil.copytree(world.folder, keep)
-        wrong = [*faults(world, command, keep, done=True)]
+        copied(world.folder, self.after)
+        wrong = [*faults(world, command, self.after, done=True)]
         if wrong:
             raise RuntimeError(f"an undisturbed {command.name} is not whole: {wrong}")
         self._before = contents(world.before(command))
 
-    def _put_back(self) -> None:
+    def put_back(self) -> None:
+        """Let everything be as it was before the command."""
         self.world.put_back(self.command.world)
         if self.command.to_database:
             empty_table(self.world)
@@ -75,7 +74,7 @@ class Killed:
 
     def again_and_again(self, count: int, seed: int, *, say: bool) -> Found:
         """Kill it so many times."""
-        title = self.command.name + (" to PostgreSQL" if self.command.to_database else "")
+        title = self.command.title
         found = Found(title)
         for number, first in enumerate(moments(self.at, self.end, self.writing, count, seed)):
             moment = self._killed(first, found)
@@ -99,7 +98,7 @@ class Killed:
     def _killed(self, first: Moment, found: Found) -> Moment:
         moment = first
         for _ in range(_TRIES):
-            self._put_back()
+            self.put_back()
             with self.world.start(self.command, self.signs) as run:
                 if run.until(moment.sign, moment.delay):
                     return moment
@@ -161,7 +160,7 @@ def kill_all(
     """Kill all of them, so many times in all."""
     found = []
     for command, count in shares(commands, kills).items():
-        killed = Killed(world, command, world.keep / "after")
+        killed = Killed(world, command)
         found.append(killed.again_and_again(count, seed, say=say))
     return found
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from commands import Command
 from project import DEFECTION, environment
+from small_worlds import World, copied
 from wholeness import faults
-from worlds import World, copied
 
 _NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 _PAGE = 4096

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from commands import DATABASE_VARIABLE, Command
 from project import AS_OF
-from worlds import TABLE, World
+from small_worlds import TABLE, World
 
 _OF_NO_ACCOUNT = ("mlflow/artifacts/", "mlflow/.", "out/tune/", "out/.pseudonym_key")
 """Files that are named or filled anew each time, and locks; what they hold is asked elsewhere."""

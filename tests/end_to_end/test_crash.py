@@ -1,4 +1,7 @@
-"""`score` killed at any moment, and two at once: the short version of `make crash`."""
+"""Every command that writes: killed, ended, without room, and two at once.
+
+The short version of `make crash`; faults 32 to 38 of the catalogue.
+"""
 
 from __future__ import annotations
 
@@ -6,90 +9,276 @@ import json
 import os
 import shutil
 import signal
-from pathlib import Path
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
-from kill_score import URL, WRITING, Scored, kill_again_and_again
-from project import AS_OF, FIRST_LIST, Project
+import room
+from commands import CHALLENGED, COMMANDS, DATABASE_VARIABLE, EMPTY, Command
+from kill_commands import Killed, with_database
+from project import AS_OF, DEFECTION, environment
 from publications import contents, differences, faults
+from small_worlds import TABLE, World, small_world
+from store import Stored
+from wholeness import faults as project_faults
+
+from pipeline.scoring.score import FILES
 
 pytestmark = pytest.mark.slow
 
-KILLS, KILLS_WITH_SINK = 5, 2
+KILLS = 2
+FIRST = f"as_of={AS_OF}/model_version=1/revision=1"
+BY_TITLE = {command.title: command for command in COMMANDS}
+ON_FILES = [title for title, command in BY_TITLE.items() if not command.to_database]
+LONG = {  # and the steps in which each is ended; the last writes
+    "features": ["Reading the sources"],
+    "table": ["Reading the sources", "Building features and labels at 13 snapshots"],
+    "train": ["Checking for leakage", "Logging to MLflow", "Writing the review"],
+    "tune": ["Trying settings"],
+    "backtest": ["Logging to MLflow"],
+    "review": ["Writing the review"],
+    "score": ["Building the features", "Writing the publication"],
+    "monitor": ["Logging to MLflow"],
+}
 
 
-@pytest.fixture
-def scored(trained: Project, tmp_path: Path) -> Scored:
-    """The shared project's model in a project of its own, with one list before."""
-    for path in ("config.yaml", "mlflow"):
-        copy = shutil.copytree if (trained.folder / path).is_dir() else shutil.copy
-        copy(trained.folder / path, tmp_path / path)
-    project = Project(tmp_path)
-    assert project.defection("score", "--as-of", FIRST_LIST).returncode == 0
-    keep = tmp_path / "keep"
-    keep.mkdir()
-    return Scored(project, keep)
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """A small project in all its states."""
+    with small_world() as world:
+        yield world
 
 
-def test_fault_32_a_killed_score_leaves_everything_whole_and_the_next_one_completes(scored) -> None:
-    found = kill_again_and_again(scored, KILLS, seed=7)
+@pytest.fixture(scope="module")
+def served(world: World) -> Iterator[World]:
+    """The same with a PostgreSQL server."""
+    with with_database(world) as there:
+        if not there:
+            pytest.skip("no PostgreSQL server: apt-get install postgresql")
+        yield world
+
+
+@pytest.fixture(scope="module")
+def known(world: World) -> Callable[[str], Killed]:
+    """A command by its title, run once undisturbed."""
+    found: dict[str, Killed] = {}
+
+    def known(title: str) -> Killed:
+        if title not in found:
+            found[title] = Killed(world, BY_TITLE[title])
+        return found[title]
+
+    return known
+
+
+@pytest.mark.parametrize("title", ON_FILES)
+def test_fault_32_a_killed_command_leaves_everything_whole_and_the_next_one_completes(
+    title, known
+) -> None:
+    found = known(title).again_and_again(KILLS, seed=7, say=False)
     assert found.faults == []
     assert sum(found.state.values()) >= KILLS
 
 
 def test_fault_32_a_score_killed_while_it_writes_to_postgresql_leaves_all_rows_or_none(
-    scored, database
+    served, known
 ) -> None:
-    scored.variables[URL] = os.environ[database]
-    scored.project.change(scoring={"postgresql": {"url_variable": URL}})
-    found = kill_again_and_again(scored, KILLS_WITH_SINK, seed=7, sink=os.environ[database])
+    found = known("score to PostgreSQL").again_and_again(KILLS, seed=7, say=False)
     assert found.faults == []
 
 
-def test_fault_35_of_two_at_once_one_publishes_and_the_other_is_told_who_holds_the_lock(
-    scored,
+@pytest.mark.parametrize(
+    ("title", "step"), [(title, step) for title, steps in LONG.items() for step in steps]
+)
+def test_fault_33_a_command_that_is_ended_clears_up_and_says_so(title, step, world, known) -> None:
+    killed = known(title)
+    killed.put_back()
+    assert step in killed.at, [*killed.at]
+    if title == "train":  # with processes of its own beside it, which get the signal as well
+        world.project.change(model={"trees": 20, "jobs": 2})
+    with world.start(killed.command, killed.signs) as run:
+        assert run.until(step, 0.05)
+        run.send(signal.SIGTERM)
+        code = run.end()
+    assert code == 143, run.log
+    assert "ended by SIGTERM" in run.log[-1]
+    assert [*project_faults(world, killed.command, killed.after, done=False)] == []
+    assert [*world.temporary.iterdir()] == []
+    assert [*world.folder.rglob("*defection-scratch-*")] == []
+    assert [*world.folder.rglob(".unfinished/*")] == []
+    states = {status for _, status in Stored(world.folder).runs.values()}
+    assert "RUNNING" not in states
+
+
+@pytest.mark.skipif(not room.possible(), reason="no namespace of its own: unshare -Urm")
+@pytest.mark.parametrize("title", ON_FILES)
+@pytest.mark.parametrize("spare", [8192, None], ids=["full", "read-only"])
+def test_fault_37_without_room_for_the_outputs_a_command_says_where(
+    title, spare, world, known
 ) -> None:
-    scored.undisturbed()
-    scored.put_back()
-    with scored.start() as first:
-        assert first.until(WRITING)
+    """And leaves everything as it was; with room again it does what it should."""
+    killed = known(title)
+    place = world.folder / {"simulate": "simulated"}.get(title, "out")
+    ended = room.without_room(world, killed.command, killed.after, place, spare=spare)
+    if title in NOTHING_THERE or (spare and title in LITTLE_THERE):
+        assert ended.code == 0, ended.said
+    else:
+        assert ended.code == 73, ended.said
+        assert place.name in ended.said and "ree" in ended.said
+    assert ended.code_with_room in killed.command.may_say, ended.said_with_room
+    assert ended.faults == ()
+
+
+NOTHING_THERE = {"train", "backtest", "promote", "rollback"}  # these write to MLflow alone
+LITTLE_THERE = {"validate", "tune"}
+
+
+@pytest.mark.skipif(not room.possible(), reason="no namespace of its own: unshare -Urm")
+@pytest.mark.parametrize(
+    "title", [title for title, command in BY_TITLE.items() if command.world != EMPTY
+              and not command.to_database and title != "score"]
+)  # fmt: skip
+@pytest.mark.parametrize("spare", [12288, None], ids=["full", "read-only"])
+def test_fault_37_without_room_for_mlflow_a_command_says_where(title, spare, world, known) -> None:
+    killed = known(title)
+    place = world.folder / "mlflow"
+    ended = room.without_room(world, killed.command, killed.after, place, spare=spare)
+    assert ended.code == 73, ended.said
+    assert "mlflow" in ended.said
+    assert ended.code_with_room in killed.command.may_say, ended.said_with_room
+    assert ended.faults == ()
+
+
+def test_fault_38_a_connection_lost_during_the_load_is_rolled_back(served, known) -> None:
+    killed = known("score to PostgreSQL")
+    killed.put_back()
+    with psycopg.connect(served.variables[DATABASE_VARIABLE], autocommit=True) as theirs:
+        theirs.execute(
+            "CREATE OR REPLACE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$;"
+            f"CREATE TRIGGER slowly BEFORE INSERT ON {TABLE} "
+            "FOR EACH ROW EXECUTE FUNCTION slowly()".encode()
+        )
+        with served.start(killed.command, killed.signs) as run:
+            assert run.until("Writing to PostgreSQL")
+            cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'"
+            while not theirs.execute(cut.encode()).fetchall():
+                time.sleep(0.01)
+            assert run.end() == 69
+        theirs.execute(f"DROP TRIGGER slowly ON {TABLE}".encode())
+    said = json.loads(run.log[-1])["message"]
+    assert "broke off" in said and "as before" in said and "published whole" in said
+    assert [*project_faults(served, killed.command, killed.after, done=False)] == []
+    again = run_beside(served, killed.command)
+    assert again.wait() == 0
+    assert [*project_faults(served, killed.command, killed.after, done=True)] == []
+
+
+def run_beside(world: World, command: Command) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(DEFECTION), *world.words(command)],
+        cwd=world.folder,
+        env=environment(**world.environment()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("title", ON_FILES)
+def test_fault_35_two_at_once_both_succeed_or_the_second_is_told_of_the_first(
+    title, world, known
+) -> None:
+    killed = known(title)
+    killed.put_back()
+    jobs = [run_beside(world, killed.command) for _ in range(2)]
+    ended = [(job.communicate()[0], job.returncode) for job in jobs]
+    codes = sorted(code for _, code in ended)
+    assert codes[0] == 0 and codes[1] in {75, *killed.command.may_say}, ended
+    for said, code in ended:
+        if code == 75:
+            assert "Another job is still" in said and ", started 20" in said
+    assert [*project_faults(world, killed.command, killed.after, done=True)] == []
+
+
+def test_fault_35_of_two_at_once_one_publishes_and_the_other_is_told_who_holds_the_lock(
+    world, known
+) -> None:
+    killed = known("score")
+    killed.put_back()
+    scores = world.folder / "out" / "scores"
+    before = contents(scores)
+    with world.start(killed.command, killed.signs) as first:
+        assert first.until("Writing the publication")
         first.send(signal.SIGSTOP)
-        second = scored.project.defection("score", "--as-of", AS_OF)
+        second = run_beside(world, killed.command)
+        said, _ = second.communicate()
         assert second.returncode == 75
-        assert f"Another job is still publishing scores as of {AS_OF}: " in second.stderr
-        assert f"process {first.pid}, started 20" in second.stderr
-        assert contents(scored.root) == scored.before
+        assert f"Another job is still publishing scores as of {AS_OF}: " in said
+        assert f"process {first.pid}, started 20" in said
+        assert contents(scores) == before
         first.send(signal.SIGCONT)
         assert first.end() == 0
-    assert [*faults(scored.root, scored.before)] == []
-    assert [*differences(scored.folder, scored.keep / "after")] == []
-    again = scored.project.defection("score", "--as-of", AS_OF)
-    assert again.returncode == 0 and "Already published" in again.stdout
+    assert [*project_faults(world, killed.command, killed.after, done=True)] == []
+    again = run_beside(world, killed.command)
+    said, _ = again.communicate()
+    assert again.returncode == 0 and "Already published" in said
 
 
-def test_the_check_sees_what_is_not_whole(scored) -> None:
+def test_the_check_sees_what_is_not_whole(world, known) -> None:
     """A check that cannot fail shows nothing: each fault made by hand is told."""
-    scored.undisturbed()
-    whole = contents(scored.root)
+    killed = known("score")
+    shutil.rmtree(world.folder)
+    shutil.copytree(killed.after, world.folder)
+    root, folder = world.folder / "out" / "scores", world.folder / "out" / "scores" / FIRST
+    before = contents(killed.world.keep / CHALLENGED / "out" / "scores")
 
     def told() -> str:
-        return " ".join(faults(scored.root, scored.before))
+        return " ".join(faults(root, before))
 
     assert told() == ""
-    manifest = scored.folder / "manifest.json"
+    manifest = folder / "manifest.json"
     kept = manifest.read_text()
     manifest.unlink()
     assert "half a publication" in told()
     manifest.write_text(json.dumps(json.loads(kept) | {"inputs": {}}))
     assert "the inputs are not those" in told()
     manifest.write_text(kept)
-    with (scored.folder / "call_list.csv").open("a") as file:
+    with (folder / "call_list.csv").open("a") as file:
         file.write("more")
     assert "the files are not those of the manifest" in told()
-    assert "call_list.csv has other bytes" in [*differences(scored.folder, scored.keep / "after")]
-    (scored.root / "latest.json").write_text('{"path": "as_of=2026-01-01/model_version=9"}')
+    published = killed.after / "out" / "scores" / FIRST
+    assert "call_list.csv has other bytes" in [*differences(folder, published, FILES)]
+    (root / "latest.json").write_text('{"path": "as_of=2026-01-01/model_version=9"}')
     assert "which is no publication" in told()
-    shutil.rmtree(scored.root / f"as_of={FIRST_LIST}")
+    for place in before:
+        (root / place).unlink()
+        break
     assert "was published before, and is gone" in told()
-    scored.put_back()
-    assert contents(scored.root) == scored.before != whole
+
+
+def test_the_check_sees_an_mlflow_store_that_is_not_whole(world, known) -> None:
+    killed = known("promote")
+    killed.put_back()
+    stored = Stored(world.folder)
+
+    def told(*, done: bool = False) -> str:
+        return " ".join(project_faults(world, killed.command, killed.after, done=done))
+
+    assert told() == ""
+    assert "the aliases are" in told(done=True)
+    exported = world.folder / "mlflow" / "promotion_history-small.json"
+    entries = json.loads(exported.read_text())
+    exported.write_text(json.dumps([entries[0] | {"number": 5}]))
+    assert "has the promotions [5] of [1]" in told()
+    (native,) = [
+        path
+        for path in (world.folder / "mlflow").rglob("booster*.txt")
+        if stored.homes[stored.versions[1][1].rpartition("/")[2]].endswith(
+            str(path.parents[2].relative_to(world.folder))
+        )
+    ][:1]
+    os.truncate(native, 10)
+    assert "the files of version 1 are not those" in told()

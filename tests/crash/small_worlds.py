@@ -43,6 +43,7 @@ class World:
 
     @property
     def folder(self) -> Path:
+        """Of the project."""
         return self.project.folder
 
     def before(self, command: Command) -> Path:
@@ -61,6 +62,7 @@ class World:
         return Running(words, self.folder, environment(**self.environment()), signs)
 
     def environment(self) -> dict[str, str]:
+        """Its own variables."""
         return {"TMPDIR": str(self.temporary), **self.variables}
 
     def words(self, command: Command) -> list[str]:
