@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DefectionError
+from pipeline.sources.servers import SCHEME
 from pipeline.version import released_version
 
 FILE_VARIABLE, URL_VARIABLE = "OPENLINEAGE_FILE", "OPENLINEAGE_URL"
@@ -71,7 +72,7 @@ def model(name: str, version: int) -> DataSet:
 
 
 def sources_read(config: Path, sources: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[DataSet]:
-    """The files of all sources.
+    """The files of all sources, and what was read from servers.
 
     config: the config's file, which their paths are relative to. sources: see
     `pipeline.sources.load.Sources.lineage`.
@@ -79,6 +80,9 @@ def sources_read(config: Path, sources: Mapping[str, Sequence[Mapping[str, Any]]
     found = []
     for source in (source for files in sources.values() for source in files):
         written = source["path"]
+        if written.startswith(SCHEME):
+            found.append(DataSet("postgresql", written.removeprefix(SCHEME), source["sha256"]))
+            continue
         place = Path() if written.startswith("${") else config.parent
         found.append(file(place / os.path.expandvars(written), source["sha256"]))
     return found

@@ -18,7 +18,7 @@ from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.errors import ConfigError
 from pipeline.sources.files import SourceFile, Unusable, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
-from pipeline.sources.servers import copied, whole_table
+from pipeline.sources.servers import SCHEME, copied, whole_table
 from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"
@@ -160,7 +160,7 @@ class Reader:
         self, table: str, variable: str, source: SourceConfig
     ) -> tuple[Origin | None, list[Finding]]:
         wanted = self._written["sources"][table]
-        written = f"{variable}/{wanted['table'] or wanted['sql']}"
+        written = f"{SCHEME}{variable}/{wanted['table'] or wanted['sql']}"
         try:
             query = whole_table(source.table) if source.table else _text_of(source.sql)
             scan, copy = copied(self._engine, variable, query, written)

@@ -15,6 +15,9 @@ from pipeline.sources.files import Unusable
 from pipeline.sources.findings import FileLineage
 from pipeline.wording import shortened
 
+SCHEME = "postgresql:"
+"""Before what is called by the variable of its server, where others are files."""
+
 
 def whole_table(name: str) -> str:
     """The query of all rows of a table; name: its own, or schema.table."""

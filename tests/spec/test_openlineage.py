@@ -203,3 +203,12 @@ def test_paths_are_those_of_the_config_or_of_whoever_set_the_variable(
         str(tmp_path / "exports/orders.csv"),
         "/o",
     ]
+
+
+def test_a_source_on_a_server_is_named_by_its_variable_and_not_by_what_is_in_it(
+    monkeypatch,
+) -> None:
+    monkeypatch.setenv("SALES_URL", "postgresql://me:secret@server/db")
+    sources = {"orders": [{"path": "postgresql:SALES_URL/sales.lines", "sha256": "x"}]}
+    (found,) = openlineage.sources_read(Path("/project/configs/mine.yaml"), sources)
+    assert (found.namespace, found.name) == ("postgresql", "SALES_URL/sales.lines")

@@ -82,7 +82,7 @@ def test_a_query_runs_on_the_server(theirs, load: Load) -> None:
     assert [row[0] for row in rows] == ["00123"]
     assert load("sql: orders.sql", QUERY.partition("--")[0])[1] == rows  # it may end with a ;
     mapping, content = sources.lineage()["orders"]
-    assert mapping["path"] == content["path"] == f"{URL}/orders.sql"
+    assert mapping["path"] == content["path"] == f"postgresql:{URL}/orders.sql"
 
 
 def test_the_same_rows_in_another_order_are_the_same_content(theirs, load: Load) -> None:
@@ -101,8 +101,9 @@ def test_bad_values_are_told_as_of_a_file(theirs, load: Load) -> None:
     theirs.execute("ALTER TABLE sales.lines ALTER net TYPE TEXT USING 'ten'")
     with pytest.raises(DataError) as refused:
         load(TABLE)
-    assert f"orders.amount, {URL}/sales.lines: 3 values: not a number" in str(refused.value)
-    assert "order_id 7: 'ten'" in str(refused.value)
+    said = str(refused.value)
+    assert f"orders.amount, postgresql:{URL}/sales.lines: 3 values: not a number" in said
+    assert "order_id 7: 'ten'" in said
 
 
 @pytest.mark.parametrize(
