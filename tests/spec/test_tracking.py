@@ -120,6 +120,7 @@ def test_files_of_a_run(tracking: Tracking, folder: Path, tmp_path: Path) -> Non
 def test_fault_42_an_artifact_cannot_leave_its_run(
     tracking: Tracking, folder: Path, path: str
 ) -> None:
+    tracking.connect()
     run = Run(tracking._store, "defection-risk", "1", "0" * 32)
     before = sorted(folder.rglob("*"))
     with pytest.raises(ValueError, match="lies inside its run"):
@@ -239,8 +240,8 @@ def test_fault_34_two_first_uses_at_once_both_succeed(tracking: Tracking, tmp_pa
 
 
 def test_artifacts_lie_in_the_tracking_folder(tracking: Tracking, folder: Path) -> None:
-    with tracking.run("somewhere"):
-        pass
+    with tracking.run("somewhere") as run:
+        run.text("config.yaml", "name: demo\n")
     experiment = tracking._store.client().get_experiment_by_name("defection")
     assert experiment.artifact_location == (folder / "artifacts").as_uri()
     assert sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) == [
