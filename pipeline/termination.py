@@ -15,7 +15,10 @@ class Terminated(SystemExit):
 
 @contextmanager
 def sigterm_as_exit() -> Iterator[None]:
-    """In the block SIGTERM raises Terminated(143), unless the caller has a handler of its own."""
+    """In the block SIGTERM raises Terminated(143), unless the caller has a handler of its own.
+
+    So does whatever error a library makes of that.
+    """
     ours = (
         threading.current_thread() is threading.main_thread()  # signals reach no other
         and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -24,15 +27,23 @@ def sigterm_as_exit() -> Iterator[None]:
         signal.signal(signal.SIGTERM, _leave)
     try:
         yield
+    except Exception as error:
+        if ours and asked_to_end():
+            raise Terminated(128 + signal.SIGTERM) from error
+        raise
     finally:
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def asked_to_end() -> bool:
+    """Whether SIGTERM came, while `sigterm_as_exit` is in force."""
+    return signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
 def interruption() -> BaseException:
     """What was raised by a signal: for a library that says in its own way that one came."""
-    ended = signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
-    return Terminated(128 + signal.SIGTERM) if ended else KeyboardInterrupt()
+    return Terminated(128 + signal.SIGTERM) if asked_to_end() else KeyboardInterrupt()
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

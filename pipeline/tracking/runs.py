@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.locks import exclusive
-from pipeline.termination import sigterm_as_exit
+from pipeline.termination import asked_to_end, sigterm_as_exit
 from pipeline.tracking.open_runs import OPENED_TAG, close_abandoned, held
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
@@ -83,7 +83,7 @@ class Tracking:
                 with self._store.errors():
                     client.set_terminated(run.id, "FINISHED")
             except BaseException as error:
-                killed = isinstance(error, KeyboardInterrupt | SystemExit)
+                killed = isinstance(error, KeyboardInterrupt | SystemExit) or asked_to_end()
                 if _end(client, run.id, "KILLED" if killed else "FAILED", error):
                     opened.unlink()
                 raise
