@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands import Command
+from namespaces import IN_A_NAMESPACE
 from project import DEFECTION, environment
 from small_worlds import World, copied
 from wholeness import faults
 
-_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 _PAGE = 4096
 
 _RUN_TWICE = r"""
@@ -32,15 +32,6 @@ for time in first second; do
     mount -o remount,rw,size=500m "$PLACE" || exit 96
 done
 """
-
-
-def possible() -> bool:
-    """Whether such a place can be had here."""
-    asked = [*_NAMESPACE, "sh", "-c", "mount -t tmpfs room /mnt"]
-    try:
-        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
 
 
 @dataclass(frozen=True)
@@ -87,7 +78,7 @@ def without_room(
     }
     words = [str(DEFECTION), *world.words(command)]
     done = subprocess.run(
-        [*_NAMESPACE, "sh", "-c", _RUN_TWICE, "sh", *words],
+        [*IN_A_NAMESPACE, "sh", "-c", _RUN_TWICE, "sh", *words],
         cwd=world.folder,
         env=environment(**world.environment(), **variables),
         capture_output=True,

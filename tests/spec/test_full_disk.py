@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from namespaces import IN_A_NAMESPACE, WHY_NOT, possible
 
 from pipeline.cli import guarded
+
+SPILL = """
+import os, sys
+from pathlib import Path
+from pipeline.cli import guarded
+from pipeline.engines.duckdb import DuckDBEngine
+share = 60e6 / (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+def act():
+    with DuckDBEngine(threads=1, memory_share=share, spill_folder=Path(sys.argv[1])) as engine:
+        engine.make("much", "SELECT hash(range) AS x, hash(range + 1) AS y FROM range(12000000)")
+code = guarded(act)
+print([path.name for path in Path(sys.argv[1]).iterdir()], flush=True)
+sys.exit(code)
+"""
 
 
 @pytest.mark.parametrize(
@@ -50,3 +67,18 @@ def test_temporary_files_of_all_kinds_lie_in_one_folder_that_goes(
 
     assert guarded(act) == 0
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.skipif(not possible(), reason=WHY_NOT)
+@pytest.mark.parametrize(("size", "code"), [("16m", 73), ("800m", 0)])
+def test_the_engine_that_finds_no_room_to_spill_names_the_folder_and_the_setting(
+    tmp_path: Path, size: str, code: int
+) -> None:
+    mounted = f'mount -t tmpfs -o size={size} room "$1" && exec "$2" -c "$3" "$1"'
+    words = ["sh", "-c", mounted, "sh", str(tmp_path), sys.executable, SPILL]
+    ended = subprocess.run([*IN_A_NAMESPACE, *words], capture_output=True, text=True, check=False)
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout == "[]\n"
+    if code:
+        assert f"{tmp_path}: there is no room" in ended.stderr
+        assert "`engine.spill_folder`" in ended.stderr
