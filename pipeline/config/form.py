@@ -47,6 +47,7 @@ from pipeline.config.kinds import (
     Share,
     ShareOrNone,
     TableName,
+    Threads,
     TimeFormats,
     Variable,
     WallTime,
@@ -249,10 +250,10 @@ class ModelConfig(Section):
     feature_share: Share = Field(0.3, description="share of the features seen by each tree")
     row_share: Share = Field(0.5, description="share of the rows seen by each tree")
     seed: int = Field(7, strict=True, ge=0, lt=2**31, description="of all random choices")
-    threads: Count = Field(
+    threads: Threads = Field(
         1, description="of one fit and of prediction; more than idle cores are far slower than one"
     )
-    jobs: Count = Field(2, description="models fitted at once; jobs x threads within the cores")
+    jobs: Threads = Field(2, description="models fitted at once; jobs x threads within the cores")
     minimum_snapshots: Count = Field(2, description="training snapshots below which none is fitted")
 
 
@@ -411,10 +412,15 @@ class MonitorConfig(Section):
 class EngineConfig(Section):
     """The query engine's share of the machine."""
 
-    memory_share: Share = Field(0.6, description="of the memory; beyond it the engine spills")
+    memory_share: Share = Field(
+        0.6, description="of the memory, 64 MB at least; beyond it the engine spills"
+    )
     memory_mib: Count | None = Field(None, description="the same in MiB; goes before the share")
-    threads: Count = Field(2, description="of queries and of scoring")
+    threads: Threads = Field(2, description="of queries and of scoring")
     spill_folder: Place | None = Field(None, description="a private temporary folder if absent")
+    mapping_seconds: Count = Field(
+        600, description="a `.sql` mapping that takes longer is ended and refused"
+    )
 
 
 class TrackingConfig(Section):

@@ -36,7 +36,7 @@ def load_family(
     not repeat. MissingInput where there is no such file; ConfigError with all that is wrong with
     its definitions.
     """
-    if not path.is_file():
+    if not _is_file(path):
         raise MissingInput(f"{path}: no such file; it should define FAMILY = Family({name!r}, ...)")
     family = getattr(_module(name, path), "FAMILY", None)
     if not isinstance(family, Family):
@@ -52,6 +52,13 @@ def load_family(
         listed = "".join(f"\n    {mistake}" for mistake in mistakes)
         raise ConfigError(f"{path}: {counted(len(mistakes), 'mistake')}{listed}")
     return family
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # its name is too long, or its folder is somebody else's
+        return False
 
 
 def _module(name: str, path: Path) -> ModuleType:

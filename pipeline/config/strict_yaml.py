@@ -13,6 +13,8 @@ import yaml
 
 KeyPath = tuple[str | int, ...]
 
+DEEPEST = 20  # keys below one another; the form itself has five
+
 
 @dataclass
 class Form:
@@ -30,9 +32,10 @@ class Form:
 
 
 class _Loader(yaml.SafeLoader):
-    """Notes explicit tags and aliases, which the node tree no longer shows."""
+    """Notes tags and aliases, which the node tree no longer shows; refuses to go too deep."""
 
     form: Form
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -43,7 +46,13 @@ class _Loader(yaml.SafeLoader):
             )
         elif getattr(event, "tag", None) is not None:
             self.form.mistakes.append(((), f"line {line}: the tag {event.tag} is refused"))
-        return super().compose_node(parent, index)
+        if self.depth > DEEPEST:
+            raise yaml.YAMLError(f"line {line}: nested more than {DEEPEST} deep")
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
 
 def read_form(text: str) -> Form:
@@ -69,6 +78,9 @@ def _plain(loader: _Loader, node: yaml.Node, path: KeyPath, form: Form) -> Any:
                 form.mistakes.append((path, f"line {line}: a key must be a plain word"))
                 continue
             key = key_node.value
+            if _torn(key):
+                form.mistakes.append((path, f"line {line}: {_TORN}"))
+                continue
             if key in content:
                 first = form.lines[(*path, key)]
                 form.mistakes.append(((*path, key), f"given twice, in lines {first} and {line}"))
@@ -81,8 +93,19 @@ def _plain(loader: _Loader, node: yaml.Node, path: KeyPath, form: Form) -> Any:
             _plain(loader, item, (*path, position), form)
             for position, item in enumerate(node.value)
         ]
+    if _torn(node.value):
+        form.mistakes.append((path, _TORN))
+        return None
     try:
         return loader.construct_object(node)
     except ValueError as error:  # 2024-13-01 looks like a date and is none
         form.mistakes.append((path, f"'{node.value}' cannot be read: {error}"))
         return None
+
+
+_TORN = r"half of a character (\ud800 to \udfff) is no text"
+
+
+def _torn(text: str) -> bool:
+    """Whether an escape has put something into a text that no file can hold."""
+    return any("\ud800" <= sign <= "\udfff" for sign in text)

@@ -167,6 +167,16 @@ def test_snapshots_that_cannot_be_meant(tmp_path, changed, said):
         ("model: {learning_rate: .nan}", "model.learning_rate (line 6): should be a finite number"),
         ("engine: {spill_folder: '${NOT_SET_ANYWHERE}/x'}", "variable NOT_SET_ANYWHERE is not set"),
         ("tracking: {experiment: ../../etc}", "should be a short name of letters, digits"),
+        (
+            "engine: {threads: 100000}",
+            "engine.threads (line 6): should be less than or equal to 512",
+        ),
+        (f"output: {'[' * 3000}", "is not YAML: line 6: nested more than 20 deep"),
+        (f"output: {'{a: ' * 3000}", "is not YAML: line 6: nested more than 20 deep"),
+        (
+            r'output: "\ud800"',
+            r"output (line 6): half of a character (\ud800 to \udfff) is no text",
+        ),
     ],
 )
 def test_one_line_that_is_refused(tmp_path, line, said):
@@ -191,6 +201,12 @@ def test_a_missing_config_is_a_missing_input(tmp_path):
     with pytest.raises(MissingInput, match="no such config file") as found:
         load_config(tmp_path / "none.yaml")
     assert found.value.exit_code == 66
+
+
+def test_a_family_of_a_name_that_no_file_can_have(tmp_path):
+    text = SMALLEST + f"features: {{own_families: {{mine: {'x' * 300}}}}}\n"
+    with pytest.raises(MissingInput, match="no such file"):
+        load_config(write(tmp_path, text))
 
 
 def test_a_config_that_is_not_utf8(tmp_path):
