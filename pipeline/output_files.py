@@ -18,8 +18,8 @@ from pipeline.scratch import ScratchFolder
 
 def require_writable(place: Path) -> None:
     """Raise CannotWrite where nothing could be written under `place`, as far as a look can tell."""
-    standing = next(path for path in (place, *place.absolute().parents) if path.exists())
     with writing(place):
+        standing = next(path for path in (place, *place.absolute().parents) if path.exists())
         if not standing.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "", str(standing))
         if not os.access(standing, os.W_OK | os.X_OK):

@@ -23,6 +23,7 @@ _REFUSED = {
     errno.ENOENT: "it is no place for a file",
     errno.ENOTDIR: "a part of the path is a file",
     errno.EEXIST: "a part of the path is a file",
+    errno.ENAMETOOLONG: "a name in the path is too long",
 }
 
 

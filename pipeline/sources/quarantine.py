@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.engines import quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.output_files import write_parquet
+from pipeline.refusals import writing
 from pipeline.sources.findings import Report
 
 
@@ -19,6 +20,7 @@ def write_quarantine(engine: DuckDBEngine, report: Report, output: Path) -> None
     names = {f"quarantine_{table.name}" for table in report.tables if table.quarantined}
     for name in sorted(names):
         write_parquet(folder / f"{name}.parquet", engine.frame(f"SELECT * FROM {quoted(name)}"))
-    for old in folder.glob("quarantine_*.parquet"):
-        if old.stem not in names:
-            old.unlink(missing_ok=True)  # another job may be faster
+    with writing(folder):
+        for old in folder.glob("quarantine_*.parquet"):
+            if old.stem not in names:
+                old.unlink(missing_ok=True)  # another job may be faster

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pipeline.errors import CannotWrite
 from pipeline.scratch import ScratchFolder
 
 HOLD = """
@@ -26,6 +29,12 @@ def test_it_is_private_and_gone_at_the_end(tmp_path: Path) -> None:
         (folder.path / "file").write_text("")
         assert [*tmp_path.iterdir()] == [folder.path]
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["none", "x" * 300])
+def test_it_cannot_be_made_just_anywhere(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CannotWrite, match="cannot be written"):
+        ScratchFolder(tmp_path / name)
 
 
 def test_a_killed_process_leaves_one_that_the_next_removes_and_a_living_one_keeps_its_own(
