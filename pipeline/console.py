@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pipeline.step_log import StepLog
 
@@ -40,6 +41,14 @@ def fail(text: str, exit_code: int) -> None:
         _print_error(f"defection: {text}")
     else:
         _log.fail(text, exit_code)
+
+
+def fail_at_once(text: str, exit_code: int) -> NoReturn:
+    """The same where the program cannot come back to say it: the process ends here and now."""
+    fail(text, exit_code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
 
 
 def _print_error(text: str) -> None:

@@ -7,7 +7,8 @@ somebody else's text).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -17,7 +18,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.engines.memory import limit_bytes
+from pipeline.engines.memory import at_most, limit_bytes
 from pipeline.engines.protocol import literal, quoted
 from pipeline.errors import CannotWrite, ConfigError
 from pipeline.scratch import ScratchFolder
@@ -26,8 +27,17 @@ from pipeline.termination import interruption
 QueryError = duckdb.Error
 """What a statement that cannot be understood or carried out raises."""
 
+QueryTooLong = duckdb.InterruptException
+"""The kind of it that ends a statement `within` a time that is over."""
+
+EngineBroken = duckdb.FatalException
+"""The kind of it after which the engine answers nothing any more."""
+
 _NO_ROOM = ("No space left on device", "max_temp_directory_size", "Disk quota exceeded")
 _INTERRUPTED = "Query interrupted"  # which DuckDB raises in place of what the signal's handler did
+_SLACK_BYTES = 256 << 20  # what is not the engine's: Python, Arrow, stacks of threads
+_TIMES = 50
+_AGAIN_SECONDS = 0.1  # an interruption between two statements is forgotten, so it is said again
 
 
 class DuckDBEngine:
@@ -48,6 +58,7 @@ class DuckDBEngine:
         self._spill = ScratchFolder(spill_folder)
         self._connection = duckdb.connect(":memory:")
         limit = memory_bytes or limit_bytes()
+        self._limit_bytes = limit
         self._limit = f"{limit / 2**20:,.0f} MiB"
         folders = [str(p.resolve()) + "/" for p in readable if p.is_dir()]
         files = [str(p.resolve()) for p in readable if not p.is_dir()]
@@ -96,6 +107,33 @@ class DuckDBEngine:
         finally:
             other._connection.close()
             self._connection.execute("DETACH DATABASE IF EXISTS beside")
+
+    @contextmanager
+    def within(self, seconds: float, give_up: Callable[[], object]) -> Iterator[None]:
+        """End the statements of the block once so much time is over, with QueryTooLong.
+
+        For somebody else's text, which may never end by itself, or ask for a value larger than the
+        memory, which is refused then as well. give_up: called in another thread where a statement
+        has not ended some seconds after that, as one that is busy with a single value does not.
+        """
+        done = threading.Event()
+
+        def watch() -> None:
+            done.wait(seconds)
+            for _ in range(_TIMES):
+                self._connection.interrupt()
+                if done.wait(_AGAIN_SECONDS):
+                    return
+            give_up()
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            with at_most(self._limit_bytes + _SLACK_BYTES):
+                yield
+        finally:
+            done.set()
+            watcher.join()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SHARE = 0.6
+LEAST_MIB = 64  # with less it cannot even begin
 _CGROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
+_STATUS = Path("/proc/self/status")
 _MIB = 2**20
 
 
 def limit_bytes(share: float = SHARE, mib: int | None = None) -> int:
-    """The limit in bytes: `mib` MiB, or a share, 0-1, of the memory that there is."""
-    return mib * _MIB if mib is not None else int(usable_bytes() * share)
+    """The limit in bytes: `mib` MiB, or a share, 0-1, of the memory that there is; 64 MiB at least."""
+    wanted = mib * _MIB if mib is not None else int(usable_bytes() * share)
+    return max(wanted, LEAST_MIB * _MIB)
 
 
 def usable_bytes() -> int:
@@ -53,3 +59,33 @@ def container_limits(membership: Path = _MEMBERSHIP, root: Path = _CGROUPS) -> l
             if text.isdigit():  # else "max"
                 limits.append(int(text))
     return limits
+
+
+@contextmanager
+def at_most(more: int) -> Iterator[None]:
+    """Within the block an allocation fails that would take the process beyond so many bytes more.
+
+    The engine keeps to its limit where it can set rows aside; a single value, such as a list of a
+    billion numbers, it allocates outright, and the system would kill the process. On Linux;
+    elsewhere nothing is bounded.
+    """
+    taken = _taken()
+    if taken is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    known = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min([taken + more, *known]), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _taken() -> int | None:
+    """Bytes of private memory that the process has by now; None where nobody says."""
+    try:
+        lines = _STATUS.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData")), None)

@@ -158,9 +158,12 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
 
 
 def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
+    if sql_type == "TIMESTAMPTZ_NS":
+        raw, sql_type = f"CAST({raw} AS TIMESTAMPTZ)", "TIMESTAMP WITH TIME ZONE"
     expected, advice = _ISO, 'declare the format, e.g. `datetime_format: "%d/%m/%Y %H:%M"`'
     if sql_type == "DATE":
-        value = f"CAST({raw} AS TIMESTAMP)"
+        # a day beyond the engine's last moment is a bad value, and no reason to read no other
+        value = f"TRY_CAST({raw} AS TIMESTAMP)"
     elif sql_type in _NAIVE:
         value = _wall(f"CAST({raw} AS TIMESTAMP)", reading)
     elif sql_type == "TIMESTAMP WITH TIME ZONE":

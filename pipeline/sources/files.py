@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import FileOptions
+from pipeline.engines import literal
+from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.errors import TryAgain
 from pipeline.sources.findings import FileLineage, Finding, Severity
 from pipeline.wording import listed, shortened
@@ -26,6 +28,7 @@ _OTHER_CONTENT = {
     b"\x1f\x8b": ("is compressed", "decompress it"),
     b"PK\x03\x04": ("is an Excel workbook or a zip archive", "export it as CSV or Parquet"),
 }
+_DEEPEST_LIST = 8  # the engine's time doubles with each further one: 26 take many seconds
 _CHUNK = 1 << 20
 _HEADER_CHARACTERS = 1 << 20
 
@@ -69,7 +72,17 @@ class SourceFile:
 
 
 def matches(place: Path) -> list[Path]:
-    """The files that a place names: itself, a folder's files, or what a pattern finds; sorted."""
+    """The files that a place names: itself, a folder's files, or what a pattern finds; sorted.
+
+    None where the place cannot be looked at, or is a pattern that cannot be meant.
+    """
+    try:
+        return _matches(place)
+    except (OSError, ValueError):
+        return []
+
+
+def _matches(place: Path) -> list[Path]:
     if place.is_dir():
         return sorted(
             path
@@ -92,7 +105,16 @@ def find(place: Path, written: str, options: FileOptions) -> list[tuple[Path, st
     Of a folder's files, those of the format, or of one known format. Unusable where there are
     none.
     """
-    found = matches(place)
+    try:
+        found = _matches(place)
+    except OSError as error:
+        what, advice = (
+            f"cannot be looked at: {error.strerror}",
+            "check the path and its permissions",
+        )
+        raise Unusable(what, advice, missing=True) from None
+    except ValueError as error:
+        raise Unusable(f"is no pattern: {error}", "** stands alone between two /") from None
     if place.is_dir() and options.format is None:
         found = [path for path in found if path.suffix.lower() in FORMATS]
         if len({FORMATS[path.suffix.lower()] for path in found}) > 1:
@@ -114,11 +136,11 @@ def find(place: Path, written: str, options: FileOptions) -> list[tuple[Path, st
     ]
 
 
-def inspect(path: Path, written: str, options: FileOptions, copies: Path) -> SourceFile:
+def inspect(path: Path, written: str, options: FileOptions, engine: DuckDBEngine) -> SourceFile:
     """Read a file through once: is it what its format says, and what is its hash?
 
-    copies: where text in another encoding is copied to, as UTF-8. Unusable where it cannot be
-    read.
+    engine: the one that is going to read it; text in another encoding is copied to its folder, as
+    UTF-8. Unusable where it cannot be read.
     """
     form = options.format or FORMATS.get(path.suffix.lower())
     if form is None:
@@ -130,9 +152,9 @@ def inspect(path: Path, written: str, options: FileOptions, copies: Path) -> Sou
         if seen[0] == 0:
             raise Unusable("0 rows: the file is empty", "at least a header and 1 row are needed")
         if form == "csv":
-            found = _inspect_csv(path, written, options, copies, seen)
+            found = _inspect_csv(path, written, options, engine.folder, seen)
         else:
-            found = _inspect_parquet(path, written, seen)
+            found = _inspect_parquet(path, written, engine, seen)
     except OSError as error:
         raise Unusable(
             f"cannot be read: {error.strerror or error}", "check its permissions", missing=True
@@ -143,7 +165,7 @@ def inspect(path: Path, written: str, options: FileOptions, copies: Path) -> Sou
     )
     if twice:
         raise Unusable(
-            f"the header names a column twice (capitals aside): {listed(twice)}",
+            f"the header names a column twice (capitals aside): {listed(map(shortened, twice))}",
             "rename or remove one of them",
         )
     return found
@@ -170,7 +192,7 @@ def _inspect_csv(
             pending = len(decoder.getstate()[0])
             try:
                 text = decoder.decode(chunk, final=len(chunk) < _CHUNK)
-            except UnicodeDecodeError as error:
+            except UnicodeError as error:
                 raise _wrong_encoding(error, done - pending, chunk, encoding) from None
             done += len(chunk)
             if len(head) < _HEADER_CHARACTERS:
@@ -179,7 +201,7 @@ def _inspect_csv(
                 copy.write(text)
         try:
             decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             pending = len(decoder.getstate()[0])
             raise _wrong_encoding(error, done - pending, b"", encoding) from None
     lineage = FileLineage(written, done, digest.hexdigest())
@@ -199,9 +221,9 @@ def _refuse_other_content(start: bytes, encoding: str) -> None:
         )
 
 
-def _wrong_encoding(
-    error: UnicodeDecodeError, before: int, chunk: bytes, encoding: str
-) -> Unusable:
+def _wrong_encoding(error: UnicodeError, before: int, chunk: bytes, encoding: str) -> Unusable:
+    if not isinstance(error, UnicodeDecodeError):  # a form of text whose mark, say, is missing
+        return Unusable(f"is not {encoding} text: {error}", "set another `encoding` for this file")
     at = before + error.start
     utf16 = at == 0 and chunk.startswith((b"\xff\xfe", b"\xfe\xff"))
     value = error.object[error.start]
@@ -227,23 +249,35 @@ def _header(text: str, delimiter: str | None) -> tuple[str, ...]:
     return tuple(name or f"column_{place}" for place, name in enumerate(first, 1))
 
 
-def _inspect_parquet(path: Path, written: str, seen: tuple[int, int]) -> SourceFile:
+def _inspect_parquet(
+    path: Path, written: str, engine: DuckDBEngine, seen: tuple[int, int]
+) -> SourceFile:
     try:
-        metadata = pq.read_metadata(path)
-        columns = tuple(metadata.schema.to_arrow_schema().names)
-        codecs_used = {
-            metadata.row_group(group).column(column).compression
-            for group in range(metadata.num_row_groups)
-            for column in range(metadata.num_columns)
-        }
-    except (pa.ArrowException, OSError) as error:
+        schema = pq.read_metadata(path).schema
+        columns = tuple(schema.to_arrow_schema().names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, PermissionError):
             raise
         raise Unusable("is not a whole Parquet file; is it cut off?", "export it again") from None
-    if "BROTLI" in codecs_used:
+    try:
+        # Asked of Arrow, a damaged description of a column's chunks would abort the process.
+        codecs_used = engine.rows(
+            f"SELECT DISTINCT compression FROM parquet_metadata({literal(str(path))})"
+        )
+    except QueryError as error:
+        said = shortened(str(error).partition("\n")[0], 200)
+        raise Unusable(f"its description cannot be read: {said}", "export it again") from None
+    if ("BROTLI",) in codecs_used:
         raise Unusable(
             "is compressed with Brotli, which is refused", "write it with zstd or snappy"
         )
+    for column in map(schema.column, range(len(schema))):
+        if column.max_repetition_level > _DEEPEST_LIST:
+            raise Unusable(
+                f"the column '{shortened(column.path)}' is nested {column.max_repetition_level} "
+                f"deep; at most {_DEEPEST_LIST} are read",
+                "write it flat, or leave it out",
+            )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     lineage = FileLineage(written, seen[0], digest)

@@ -8,13 +8,15 @@ findings as `train` and `score` refuse by.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
 from features.contract import REPS, TABLES
 from pipeline.config import Config
-from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.engines.duckdb import DuckDBEngine, EngineBroken
+from pipeline.errors import DataError
 from pipeline.sources.findings import (
     FileLineage,
     Finding,
@@ -24,7 +26,7 @@ from pipeline.sources.findings import (
 )
 from pipeline.sources.one_table import load_table
 from pipeline.sources.reading import Reader, readable_paths
-from pipeline.wording import listed
+from pipeline.wording import listed, shortened
 
 __all__ = ["FileLineage", "LoadedTable", "Sources", "load_sources", "read_all", "readable_paths"]
 
@@ -109,16 +111,21 @@ def read_all(
     reader = Reader(config, engine)
     findings: list[Finding] = []
     tables: list[LoadedTable] = []
-    for name, table in TABLES.items():
-        if name not in config.sources:
-            continue
-        if progress:
-            progress(f"reading {name}")
-        loaded, found = load_table(reader, engine, config, table, until)
-        findings += found
-        if loaded is not None:
-            tables.append(loaded)
-    reader.close()
+    try:
+        with closing(reader):
+            for name in (name for name in TABLES if name in config.sources):
+                if progress:
+                    progress(f"reading {name}")
+                loaded, found = load_table(reader, engine, config, TABLES[name], until)
+                findings += found
+                if loaded is not None:
+                    tables.append(loaded)
+    except EngineBroken as error:
+        said = shortened(str(error).rpartition("Original error: ")[2], 300)
+        raise DataError(
+            f"{config.path}: sources.{name}: reading it has broken the query engine: {said}\n"
+            "Look for values far out of any range; in a `.sql` mapping, take out what is special."
+        ) from error
     reader.check_unchanged()
     if "orders" in {table.name for table in tables}:
         findings += _one_currency(config, _currencies(engine))

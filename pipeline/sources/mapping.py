@@ -8,7 +8,7 @@ from features.contract import Table
 from pipeline.sources.findings import Finding, Severity
 from pipeline.sources.reading import Origin, Part
 from pipeline.sources.staging import MappedPart
-from pipeline.wording import counted, listed, nearest
+from pipeline.wording import counted, listed, nearest, shortened
 
 
 def map_columns(
@@ -63,8 +63,10 @@ def _missing(
             continue
         free = [source for source in mapped.part.types if source not in mapped.columns.values()]
         near = nearest(wanted, free)
-        what = f"there is no column '{wanted}'"
-        what += f"; the nearest is '{near}'" if near else f"; there are {listed(mapped.part.types)}"
+        near = shortened(near) if near else None
+        what = f"there is no column '{shortened(wanted)}'"
+        there = listed(map(shortened, mapped.part.types))
+        what += f"; the nearest is '{near}'" if near else f"; there are {there}"
         findings.append(
             Finding(
                 Severity.ERROR,
@@ -88,14 +90,14 @@ def _left_over(table: Table, origin: Origin, parts: tuple[MappedPart, ...]) -> l
         return []
     open_names = [name for name in table.names if all(name not in m.columns for m in parts)]
     near = [(nearest(source, open_names), source) for source in unused]
-    hints = [f"{name}: {source}" for name, source in near if name]
+    hints = [f"{name}: {shortened(source)}" for name, source in near if name]
     advice = f"if meant, map them: `columns: {{{', '.join(hints)}}}`"
     if origin.is_query:
         advice = f"if meant, name them in the query: {', '.join(hints)}"
     return [
         Finding(
             Severity.WARNING,
-            f"{counted(len(unused), 'column')} not used: {listed(unused)}",
+            f"{counted(len(unused), 'column')} not used: {listed(map(shortened, unused))}",
             table.name,
             origin.name,
             count=len(unused),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime
 
 from features.contract import ORDERS, UNDATED, Table
@@ -53,8 +54,10 @@ def load_table(
     )
     staging = Staging(table, origin, parts, reading, source.complete_until)
     try:
-        staged = staging.make(engine)
+        with reader.limited(table.name) if source.sql is not None else nullcontext():
+            staged = staging.make(engine)
     except QueryError as error:
+        staging.forget(engine)
         return None, [*findings, *reader.why_unreadable(table.name, origin, error)]
     findings += staged.findings
     findings += _too_few(table, origin, source, staged)

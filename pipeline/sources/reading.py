@@ -7,21 +7,29 @@ drops rows and renames columns silently. Types are given later, column by column
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 
+from pipeline import console
 from pipeline.config import Config, FileOptions, SourceConfig
 from pipeline.engines import literal, quoted
-from pipeline.engines.duckdb import DuckDBEngine, QueryError
-from pipeline.errors import ConfigError
+from pipeline.engines.duckdb import DuckDBEngine, QueryError, QueryTooLong
+from pipeline.errors import ConfigError, DataError
 from pipeline.sources.files import SourceFile, Unusable, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
 from pipeline.sources.servers import SCHEME, copied, whole_table
 from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"
+MOST_NESTED = 200
+"""Brackets of a query within one another; the parser takes minutes over thousands of them."""
+
+_TOO_LONG = "the query took longer than `engine.mapping_seconds`"
+_TOO_LONG_ADVICE = "does it end? if so, make it read less, or raise `engine.mapping_seconds`"
 
 _RAGGED = {  # by the engine's name of the error
     "MISSING COLUMNS": (
@@ -95,6 +103,18 @@ class Reader:
         lineage = tuple(file.lineage for file in files)
         return Origin(written, parts, files, lineage), []
 
+    def limited(self, table: str) -> AbstractContextManager[None]:
+        """Within it the query of a table's mapping has its time, and no more."""
+
+        def give_up() -> None:
+            console.fail_at_once(
+                f"{self._config.path}: sources.{table}: {_TOO_LONG}, and could not be ended: the "
+                f"process was\n{_TOO_LONG_ADVICE}",
+                DataError.exit_code,
+            )
+
+        return self._engine.within(self._config.engine.mapping_seconds, give_up)
+
     def check_unchanged(self) -> None:
         """TryAgain where a file that was read has changed since it was looked at."""
         for file in self._inspected.values():
@@ -127,8 +147,7 @@ class Reader:
             key = (path, name, options.format, options.encoding, options.delimiter)
             try:
                 if key not in self._inspected:
-                    copies = self._engine.folder
-                    self._inspected[key] = inspect(path.resolve(), name, options, copies)
+                    self._inspected[key] = inspect(path.resolve(), name, options, self._engine)
                 files.append(self._inspected[key])
             except Unusable as problem:
                 findings.append(problem.finding(table, name))
@@ -175,6 +194,9 @@ class Reader:
             text = _text_of(path)
         except Unusable as problem:
             return None, [problem.finding(table, written)]
+        if nesting(text) > MOST_NESTED:
+            what = f"brackets are nested more than {MOST_NESTED} deep"
+            return None, [Unusable(what, "write the query flatter").finding(table, written)]
         inputs = self._open_inputs()
         if self._inputs_broken:
             # told once, with the first table whose query may need them
@@ -186,8 +208,9 @@ class Reader:
                     f"{path}: should be one SELECT and nothing else; it is run as a query over the "
                     f"inputs {listed(inputs)}"
                 )
-            self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {QUERY_VIEW} AS {text}")
-            part = self._unlocated(QUERY_VIEW)
+            with self.limited(table):
+                self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {QUERY_VIEW} AS {text}")
+                part = self._unlocated(QUERY_VIEW)
         except QueryError as error:
             return None, [_unreadable(table, written, error, is_query=True)]
         files = tuple(file for found in inputs.values() for file in found)
@@ -268,6 +291,12 @@ def readable_paths(config: Config) -> list[Path]:
     return sorted({path.resolve() for place in places if place for path in matches(place)})
 
 
+def nesting(text: str) -> int:
+    """How many brackets of a text are open at once, at most; those in its strings count too."""
+    steps = (1 if sign in "([{" else -1 for sign in re.sub(r"[^()\[\]{}]", "", text))
+    return max(accumulate(steps), default=0)
+
+
 def _scan(files: Sequence[SourceFile], more: str = "") -> str:
     paths = literal([str(file.read_from) for file in files])
     if files[0].format == "parquet":
@@ -322,6 +351,9 @@ def _mixed_line_ends(table: str, file: SourceFile) -> Iterator[Finding]:
 
 
 def _unreadable(table: str, name: str, error: QueryError, *, is_query: bool = False) -> Finding:
+    if isinstance(error, QueryTooLong):
+        what = f"{_TOO_LONG} and was ended"
+        return Finding(Severity.ERROR, what, table, name, advice=_TOO_LONG_ADVICE)
     said = [line.strip() for line in str(error).splitlines() if line.strip()]
     advice = "correct the query; it reads the config's `inputs` by their names"
     if not is_query:

@@ -107,6 +107,10 @@ class Staging:
         engine.execute(f"ALTER TABLE {name} DROP COLUMN _faults")
         return Staged(rows, quarantined, bad, blanked, findings)
 
+    def forget(self, engine: DuckDBEngine) -> None:
+        """Remove what a `make` that failed has left."""
+        engine.drop(_FAULTY, self._table.name, f"quarantine_{self._table.name}")
+
     def _query(self, *, located: bool = False) -> str:
         """All rows as canonical columns and `_faults`; located: as raw text, `_file`, `_row`."""
         return " UNION ALL ".join(

@@ -283,6 +283,7 @@ def test_parquet_stamps_of_all_kinds(load, tmp_path):
         (pa.timestamp("us"), datetime(2024, 1, 5, 10)),
         (pa.timestamp("ms"), datetime(2024, 1, 5, 10)),
         (pa.timestamp("us", tz="UTC"), datetime(2024, 1, 5, 11)),
+        (pa.timestamp("ns", tz="UTC"), datetime(2024, 1, 5, 11)),
         (pa.date32(), datetime(2024, 1, 5)),
     ]:
         value = moment.date() if kind == pa.date32() else moment

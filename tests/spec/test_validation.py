@@ -118,6 +118,21 @@ def test_missing_files_are_told_together_with_all_else(tmp_path):
         assert refused.value.exit_code == 66
 
 
+def test_a_path_that_cannot_be_looked_at(tmp_path):
+    name = "x" * 300  # longer than any file system has it
+    config = project(tmp_path, f'orders: {{path: {name}}}\ntouches: {{path: "t**.csv"}}', {})
+    assert readable_paths(config) == []
+    with DuckDBEngine() as engine, pytest.raises(MissingInput) as refused:
+        validate(config, engine)
+    assert str(refused.value).splitlines()[1:] == [
+        f"error: orders, {name}: cannot be looked at: File name too long",
+        "    -> check the path and its permissions",
+        "error: touches, t**.csv: is no pattern: "
+        "Invalid pattern: '**' can only be an entire path component",
+        "    -> ** stands alone between two /",
+    ]
+
+
 def test_semicolons_are_seen_in_the_header(check):
     assert orders(check, "account_id;order_id;occurred_at;amount\nA;O;2024-01-05;1,5\n") == [
         "error: orders, o.csv: the header is a single column: "
@@ -186,6 +201,22 @@ def test_the_wrong_encoding_is_said_of_a_declared_one_too(check):
     content = (HEAD + "A\x81,O,2024-01-05,1\n").encode("latin-1")
     said = orders(check, content, ", encoding: cp1252")
     assert said[0] == "error: orders, o.csv: byte 40 (0x81) is not cp1252 text"
+
+
+def test_a_declared_encoding_whose_mark_is_missing(check):
+    content = (HEAD + GOOD).encode("utf-16-be")
+    said = orders(check, content, ", encoding: utf-16")
+    assert said == [
+        "error: orders, o.csv: is not utf-16 text: UTF-16 stream does not start with BOM",
+        "    -> set another `encoding` for this file",
+    ]
+
+
+def test_returns_are_counted(check):
+    report = check("orders: {path: o.csv}", {"o.csv": HEAD + GOOD + "A,O2,2024-01-05,-3\n"})
+    assert "note: orders.amount: 1 return (negative amounts): kept, and netted apart from the " in (
+        "\n".join(finding_lines(report.findings))
+    )
 
 
 def test_a_header_alone(check):
@@ -425,6 +456,62 @@ def test_parquet_that_is_cut_off_or_compressed_with_brotli(check, tmp_path):
         "error: touches, t.parquet: is compressed with Brotli, which is refused",
         "    -> write it with zstd or snappy",
     ]
+
+
+def test_a_day_beyond_the_last_moment_of_the_engine_is_no_time(check, tmp_path):
+    days = pa.array([2**31 - 2], pa.int32()).cast(pa.date32())
+    parquet(tmp_path / "o.parquet", occurred_at=days, promised_at=days)
+    report = check("orders: {path: o.parquet}", {})
+    assert [finding.column for finding in report.errors] == ["occurred_at", "promised_at"]
+    assert finding_lines(report.errors)[1] == "    row 1: '5881580-07-10'"
+
+
+def test_a_parquet_file_with_a_damaged_description_of_its_columns(check, tmp_path):
+    parquet(tmp_path / "o.parquet")
+    content = (tmp_path / "o.parquet").read_bytes()
+    required = content.replace(b"\x25\x02\x18\x08order_id", b"\x25\x00\x18\x08order_id")
+    assert required != content  # its statistics contradict its schema: this aborted the process
+    assert check("orders: {path: o.parquet}", {"o.parquet": required}).exit_code in (0, 65)
+    no_text = content.replace(b"order_id", b"order_\xff\xff")
+    report = check("orders: {path: o.parquet}", {"o.parquet": no_text})
+    assert "is not a whole Parquet file" in report.errors[0].what
+
+
+def test_lists_in_lists_in_lists_are_refused_before_they_are_read(check, tmp_path):
+    kind = pa.int64()
+    for _ in range(40):
+        kind = pa.list_(kind)
+    parquet(tmp_path / "o.parquet", colours=pa.nulls(1, kind))
+    report = check("orders: {path: o.parquet}", {})
+    assert "nested 40 deep; at most 8 are read" in report.errors[0].what
+
+
+def test_a_mapping_that_never_ends_is_ended(check):
+    endless = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) "
+    report = check(
+        "reps: {sql: r.sql}",
+        {"r.sql": endless + "SELECT i AS rep_id FROM n"},
+        engine="{mapping_seconds: 1, memory_share: 0.05}",
+    )
+    assert finding_lines(report.errors) == [
+        "error: reps, r.sql: the query took longer than `engine.mapping_seconds` and was ended",
+        "    -> does it end? if so, make it read less, or raise `engine.mapping_seconds`",
+    ]
+
+
+def test_a_mapping_too_nested_to_be_parsed_in_time(check):
+    query = f"SELECT a AS rep_id FROM {'(' * 3000}SELECT 1 AS a"
+    report = check("reps: {sql: r.sql}", {"r.sql": query})
+    assert "brackets are nested more than 200 deep" in report.errors[0].what
+
+
+def test_a_value_that_breaks_the_engine(check, tmp_path):
+    """The engine cannot write this moment as text, and then answers nothing any more."""
+    moment = pa.array([-(2**63)], pa.int64()).cast(pa.timestamp("us"))
+    orders = {"account_id": moment, "order_id": ["O"], "occurred_at": ["x"], "amount": ["1"]}
+    pq.write_table(pa.table(orders), tmp_path / "o.parquet", write_statistics=False)
+    with pytest.raises(DataError, match=r"sources\.orders: reading it has broken the query engine"):
+        check("orders: {path: o.parquet}", {})
 
 
 def test_a_query_that_does_not_fit_its_inputs(check):
