@@ -17,6 +17,8 @@ ACCOUNT =
 ACCOUNTS ?= 2000
 MONTHS ?= 30
 N =
+SEED =
+JOBS =
 TRIALS = 30
 SECONDS_MOST ?=
 FAMILIES ?=
@@ -26,8 +28,8 @@ PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what
 # is in them, so that no value is ever read as a command.
-GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNT ACCOUNTS MONTHS N TRIALS SECONDS_MOST \
-	FAMILIES BENCH_LINES SECTIONS
+GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNT ACCOUNTS MONTHS N SEED JOBS TRIALS \
+	SECONDS_MOST FAMILIES BENCH_LINES SECTIONS
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -41,7 +43,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	review promote rollback score explain monitor ui test test-all faults audit check crash bench bench-scoring bench-memory \
+	review promote rollback score explain monitor ui test test-all faults audit check crash fuzz bench bench-scoring bench-memory \
 	bench-market laws docs pictures clean
 
 help: ## this list
@@ -173,6 +175,10 @@ laws: $(READY) ## a long random run of the laws against leakage (N=examples, FAM
 
 crash: $(READY) ## kill every command that writes at random moments and look what is left (N=times, 200)
 	@PYTHONPATH=tests/crash:tests/support $(BIN)/python tests/crash/kill_commands.py --kills "$${N:-200}"
+
+fuzz: $(READY) ## throw damaged CSV, Parquet, YAML and .sql at `validate` (N=, SEED=, JOBS=, ONLY=number)
+	@PYTHONPATH=tests/fuzz:tests/support $(BIN)/python tests/fuzz/fuzz.py --count "$${N:-100000}" \
+		--seed "$${SEED:-1}" --jobs "$${JOBS:-1}" $${ONLY:+--only "$$ONLY"}
 
 bench: $(READY) ## time and memory of the feature table beside one plain scan (BENCH_LINES=...)
 	@$(BIN)/python tests/benchmark/feature_table.py

@@ -17,7 +17,7 @@ _MIB = 2**20
 
 
 def limit_bytes(share: float = SHARE, mib: int | None = None) -> int:
-    """The limit in bytes: `mib` MiB, or a share, 0-1, of the memory that there is; 64 MiB at least."""
+    """The limit in bytes: `mib` MiB, or a share, 0-1, of what memory there is; 64 MiB at least."""
     wanted = mib * _MIB if mib is not None else int(usable_bytes() * share)
     return max(wanted, LEAST_MIB * _MIB)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import datetime
 
 from features.contract import ORDERS, UNDATED, Table
@@ -54,7 +53,7 @@ def load_table(
     )
     staging = Staging(table, origin, parts, reading, source.complete_until)
     try:
-        with reader.limited(table.name) if source.sql is not None else nullcontext():
+        with reader.limited(table.name):
             staged = staging.make(engine)
     except QueryError as error:
         staging.forget(engine)

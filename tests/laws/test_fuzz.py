@@ -1,0 +1,31 @@
+"""Whatever is thrown at `validate`, it ends as it should; `make fuzz` throws a hundred thousand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import fuzz
+import pytest
+
+
+@pytest.mark.slow
+def test_no_input_brings_validate_down(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # where the inputs at fault would be kept
+    assert fuzz.main(["--count", "1500", "--seed", "11"]) == 0, capsys.readouterr().out
+
+
+def test_an_input_is_its_seed_and_its_number():
+    for number in range(40):
+        assert fuzz.drawn(3, number) == fuzz.drawn(3, number)
+    assert fuzz.drawn(3, 1) != fuzz.drawn(4, 1)
+
+
+def test_a_fault_is_found_and_its_input_kept(tmp_path, monkeypatch, capsys):
+    """A code that is not among those that can be meant, for want of a real fault."""
+    monkeypatch.chdir(tmp_path)
+    given = next(g for n in range(99) if (g := fuzz.drawn(1, n)).family == "fault 43")
+    monkeypatch.setattr(fuzz, "drawn", lambda seed, number: replace(given, codes=frozenset({0})))
+    (told,) = fuzz.work(1, [7], tmp_path)
+    assert (told["code"], told["wrong"]) == (78, "ends with 78, not 0")
+    kept = tmp_path / "var" / "fuzz" / "seed-1-number-7"
+    assert (kept / "config.yaml").read_bytes() == given.files["config.yaml"]
