@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -497,6 +498,16 @@ def test_a_mapping_that_never_ends_is_ended(check):
         "error: reps, r.sql: the query took longer than `engine.mapping_seconds` and was ended",
         "    -> does it end? if so, make it read less, or raise `engine.mapping_seconds`",
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing else bounds what is allocated")
+def test_a_mapping_that_asks_for_a_value_larger_than_the_memory(check):
+    report = check(
+        "reps: {sql: r.sql}",
+        {"r.sql": "SELECT len(range(3000000000)) AS rep_id"},
+        engine="{mapping_seconds: 60, memory_share: 0.01}",
+    )
+    assert "Out of Memory Error" in report.errors[0].what
 
 
 def test_a_mapping_too_nested_to_be_parsed_in_time(check):
