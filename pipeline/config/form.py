@@ -412,9 +412,7 @@ class MonitorConfig(Section):
 class EngineConfig(Section):
     """The query engine's share of the machine."""
 
-    memory_share: Share = Field(
-        0.6, description="of the memory, 64 MB at least; beyond it the engine spills"
-    )
+    memory_share: Share = Field(0.6, description="of the memory; beyond it the engine spills")
     memory_mib: Count | None = Field(None, description="the same in MiB; goes before the share")
     threads: Threads = Field(2, description="of queries and of scoring")
     spill_folder: Place | None = Field(None, description="a private temporary folder if absent")
