@@ -15,13 +15,12 @@ from namespaces import IN_A_NAMESPACE, WHY_NOT, possible
 from pipeline.cli import guarded
 
 SPILL = """
-import os, sys
+import sys
 from pathlib import Path
 from pipeline.cli import guarded
 from pipeline.engines.duckdb import DuckDBEngine
-share = 60e6 / (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 def act():
-    with DuckDBEngine(threads=1, memory_share=share, spill_folder=Path(sys.argv[1])) as engine:
+    with DuckDBEngine(threads=1, memory_bytes=2**26, spill_folder=Path(sys.argv[1])) as engine:
         engine.make("much", "SELECT hash(range) AS x, hash(range + 1) AS y FROM range(12000000)")
 code = guarded(act)
 print([path.name for path in Path(sys.argv[1]).iterdir()], flush=True)
