@@ -39,7 +39,7 @@ _DRAWS: dict[Draw, float] = {
     fuzz_sql.draw: 0.1,
     fuzz_faults.draw: 0.03,
 }
-_MEMORY = 4 << 30  # bytes of the process; whatever wants more is a fault, and no other process's
+_MEMORY = 6 << 30  # bytes of the process; whatever wants more is a fault, and no other process's
 _SAVED = Path("var") / "fuzz"
 
 

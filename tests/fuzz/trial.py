@@ -33,7 +33,7 @@ PATIENCE = 10.0
 """Seconds after which an input counts as one that hangs; the process is ended then."""
 
 LONGEST_MESSAGE = 100_000  # characters
-_KEPT_ENGINES = 24
+_KEPT_ENGINES = 10
 _USES = 2000  # of an engine
 _BUG = 70
 _OWN_TABLES = {*TABLES, *(f"quarantine_{name}" for name in TABLES)}
@@ -167,6 +167,7 @@ class Trials:
         if engine is None:
             engine = _real_engine(config)
             self._uses[key] = 0
+        engine.folder.mkdir(parents=True, exist_ok=True)  # gone with the command that opened it
         self._engines[key] = engine  # the newest stands last
         self._uses[key] += 1
         if len(self._engines) > _KEPT_ENGINES:
