@@ -11,6 +11,7 @@ import faulthandler
 import io
 import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -44,6 +45,7 @@ class Trials:
 
     def __init__(self, folder: Path, log: TextIO) -> None:
         self.folder = folder / "project"
+        self._scratch = folder / "scratch"
         self._log = log
         self._engines: dict[tuple[object, ...], DuckDBEngine] = {}
         self._uses: dict[tuple[object, ...], int] = {}
@@ -165,14 +167,22 @@ class Trials:
             engine.__exit__()
             engine = None
         if engine is None:
-            engine = _real_engine(config)
+            engine = self._opened(config)
             self._uses[key] = 0
-        engine.folder.mkdir(parents=True, exist_ok=True)  # gone with the command that opened it
         self._engines[key] = engine  # the newest stands last
         self._uses[key] += 1
         if len(self._engines) > _KEPT_ENGINES:
             self._engines.pop(next(iter(self._engines))).__exit__()
         return engine
+
+    def _opened(self, config: Config) -> DuckDBEngine:
+        """A new engine, whose folder does not go with the command that asks for it."""
+        self._scratch.mkdir(exist_ok=True)
+        place, tempfile.tempdir = tempfile.tempdir, str(self._scratch)
+        try:
+            return _real_engine(config)
+        finally:
+            tempfile.tempdir = place
 
     def _forget(self, engine: DuckDBEngine) -> None:
         for key, kept in [*self._engines.items()]:
