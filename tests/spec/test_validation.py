@@ -343,6 +343,12 @@ def test_columns_that_nobody_uses_are_a_warning(check):
     ]
 
 
+def test_names_of_any_length_are_told_shortened(check):
+    text = HEAD.strip() + f",{'x' * 70_000}\n" + GOOD.strip() + ",1\n"
+    assert max(map(len, orders(check, text))) < 200
+    assert max(map(len, orders(check, text.replace("account_id", "y" * 70_000)))) < 600
+
+
 def test_a_mapped_column_that_is_not_there(check):
     said = orders(check, HEAD + GOOD, ", columns: {product_id: Artikel}")
     assert said[0] == (
