@@ -38,13 +38,15 @@ def writing(place: Path) -> Iterator[None]:
         raise CannotWrite(cannot_be_written(place, _REFUSED[error.errno])) from error
 
 
-def why_full(error: OSError) -> str:
+def why_full(error: Exception) -> str:
     """Why there is no room for what a library was writing; empty where that is not what it says."""
-    if error.errno in FULL:
-        return FULL[error.errno]
+    # Libraries hand on the system's error as text: shutil of a folder, MLflow, pyarrow.
+    quoted = re.search(r"\[errno (\d+)\]", str(error), re.IGNORECASE)
+    number = getattr(error, "errno", None) or (int(quoted[1]) if quoted else 0)
     # numpy writes an array with fwrite, and says only how much was taken.
-    short = re.search(r"\d+ requested and \d+ written", str(error))
-    return FULL[errno.ENOSPC] if short else ""
+    if re.search(r"\d+ requested and \d+ written", str(error)):
+        number = errno.ENOSPC
+    return FULL.get(number, "")
 
 
 def cannot_be_written(place: Path | str, why: str) -> str:

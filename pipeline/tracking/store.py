@@ -24,6 +24,7 @@ from pipeline.errors import (
     TryAgain,
 )
 from pipeline.locks import exclusive
+from pipeline.refusals import why_full
 
 # Set before MLflow is imported, and inherited by every process that we start for it; a value that
 # the user has set stays. The retries are bounded: MLflow's own defaults wait for minutes.
@@ -46,7 +47,7 @@ _UNREADY_CODES = {
     "RESOURCE_EXHAUSTED",
 }
 _REFUSED_CODES = {"PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED", "UNAUTHENTICATED"}
-_NO_WRITE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT}
+_NO_WRITE_ERRNOS = {errno.EACCES, errno.EPERM}
 
 
 def _reason(error: Exception) -> str:
@@ -187,6 +188,13 @@ class Store:
         code = error.error_code if isinstance(error, MlflowException) else ""
         if "readonly database" in whole or "disk is full" in whole:
             return CannotWrite(f"MLflow cannot write to {shown} ({said}). Free or unlock the disk.")
+        number = error.errno if isinstance(error, OSError) else None
+        if why_full(error) or number in _NO_WRITE_ERRNOS:
+            named = error.filename if isinstance(error, OSError) else None
+            return CannotWrite(
+                f"MLflow cannot write to {named or self.folder} ({said}). Make room there and for "
+                "temporary files, TMPDIR, or make it writable."
+            )
         if "database is locked" in whole:
             return TryAgain(f"Another job is writing to {shown}. Try again when it has ended.")
         if "out-of-date database schema" in whole:
@@ -208,11 +216,6 @@ class Store:
             return ServiceUnavailable(
                 f"The MLflow store {shown} does not answer ({said}). See that it runs and that "
                 "MLFLOW_TRACKING_URI names it; unset the variable to use the local store."
-            )
-        if isinstance(error, OSError) and error.errno in _NO_WRITE_ERRNOS:
-            where = error.filename or self.folder
-            return CannotWrite(
-                f"MLflow cannot write to {where} ({error.strerror}). Make room or make it writable."
             )
         return None
 

@@ -152,6 +152,19 @@ def test_fault_37_without_room_for_mlflow_a_command_says_where(title, spare, wor
     assert ended.faults == ()
 
 
+@needs_namespace
+@pytest.mark.parametrize("title", ["train", "score"])
+def test_fault_37_without_room_for_temporary_files_a_command_says_where(
+    title, world, known
+) -> None:
+    killed = known(title)
+    ended = room.without_room(world, killed.command, killed.after, world.temporary, spare=4 * 4096)
+    assert ended.code == 73, ended.said
+    assert "TMPDIR" in ended.said
+    assert ended.code_with_room == 0, ended.said_with_room
+    assert ended.faults == ()
+
+
 def test_fault_38_a_connection_lost_during_the_load_is_rolled_back(served, known) -> None:
     killed = known("score to PostgreSQL")
     killed.put_back()
