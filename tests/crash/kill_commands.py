@@ -23,7 +23,7 @@ from running import START, step
 from small_worlds import World, copied, small_world
 from wholeness import contents, empty_table, faults, state
 
-_TRIES = 5  # draws of a moment until one comes before the end
+_TRIES = 10  # draws of a moment until one comes before the end
 _STILL_SCORES = 5  # every so many kills, the champion is asked whether it still scores
 
 
@@ -103,7 +103,7 @@ class Killed:
                 if run.until(moment.sign, moment.delay):
                     return moment
             found.state["ended before"] += 1
-            moment = Moment(moment.sign, moment.delay * 0.8)
+            moment = Moment(moment.sign, moment.delay * 0.6)
         raise RuntimeError(f"{self.command.name} always done before {first}")
 
     def _champion_faults(self) -> Iterator[str]:
