@@ -23,6 +23,8 @@ from running import START, step
 from small_worlds import World, copied, small_world
 from wholeness import contents, empty_table, faults, state
 
+from pipeline.termination import sigterm_as_exit
+
 _TRIES = 10  # draws of a moment until one comes before the end
 _STILL_SCORES = 5  # every so many kills, the champion is asked whether it still scores
 
@@ -186,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="the commands, all if absent")
     asked = parser.parse_args(arguments)
-    with small_world() as world, with_database(world) as served:
+    with sigterm_as_exit(), small_world() as world, with_database(world) as served:
         if not served:
             print("no PostgreSQL server: apt-get install postgresql")
         commands = [
