@@ -10,7 +10,7 @@ from commands import DATABASE_VARIABLE, Command
 from project import AS_OF
 from small_worlds import TABLE, World
 
-_OF_NO_ACCOUNT = ("mlflow/artifacts/", "mlflow/.", "out/tune/", "out/.pseudonym_key")
+_NAMED_ANEW = ("mlflow/artifacts/", "mlflow/.", "out/tune/", "out/.pseudonym_key")
 """Files that are named or filled anew each time, and locks; what they hold is asked elsewhere."""
 
 
@@ -36,7 +36,7 @@ def faults(world: World, command: Command, after: Path, *, done: bool) -> Iterat
     now, then = contents(world.folder), contents(before)
     named = {*then, *contents(after)}
     for name in sorted(now.keys() - named):
-        if done and not name.startswith(_OF_NO_ACCOUNT):
+        if done and not name.startswith(_NAMED_ANEW):
             yield f"{name} is left behind"
     if done:
         yield from (f"{path.name} is left in the temporary folder" for path in _left(world))
