@@ -89,12 +89,13 @@ class Publications:
         if not done:
             return
         folder = root / self.place
-        beside = [path.name for path in folder.parent.iterdir()]
+        beside = sorted(path.name for path in folder.parent.glob("*"))
         if beside != [folder.name]:
-            yield f"more was published: {sorted(beside)}"
+            yield f"published were {beside}, not one revision"
             return
         yield from publications.differences(folder, after / self.root / self.place, self.files)
-        if self.place not in (root / LATEST).read_text():
+        latest = root / LATEST
+        if not latest.exists() or self.place not in latest.read_text():
             yield f"{LATEST} does not point to what was published"
 
 
