@@ -52,7 +52,7 @@ def _like(part: Dataset, other: Dataset, ranks: Dataset) -> Dataset:
     here = np.isin(other.as_of, np.unique(part.as_of))
     same = int(here.sum()) == len(part) and np.array_equal(other.account[here], part.account)
     if same and np.array_equal(other.features[here], part.features, equal_nan=True):
-        return part.with_features(ranks.features[here])
+        return part.with_features(ranks.rows(here).features)
     return ranked(part)
 
 
