@@ -35,7 +35,10 @@ def writing(place: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _REFUSED:
             raise
-        raise CannotWrite(cannot_be_written(place, _REFUSED[error.errno])) from error
+        why = _REFUSED[error.errno]
+        if error.filename and not str(error.filename).startswith(str(place)):
+            why += f" ({error.filename})"
+        raise CannotWrite(cannot_be_written(place, why)) from error
 
 
 def why_full(error: Exception) -> str:

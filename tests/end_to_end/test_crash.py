@@ -35,6 +35,12 @@ FIRST = f"as_of={AS_OF}/model_version=1/revision=1"
 BY_TITLE = {command.title: command for command in COMMANDS}
 ON_FILES = [title for title, command in BY_TITLE.items() if not command.to_database]
 TO_MLFLOW = {"train", "backtest", "promote", "rollback"}  # and nowhere else
+LOGGED = [
+    title
+    for title, command in BY_TITLE.items()
+    if command.world != EMPTY and not command.to_database and title != "score"
+]
+READ_ONLY = None  # of the bytes that are to spare
 WRITES_LITTLE = {"validate", "tune"}  # less than the pages that are left
 LONG = {  # and the steps in which each is ended; the last writes
     "features": ["Reading the sources"],
@@ -117,8 +123,13 @@ def test_fault_33_a_command_that_is_ended_clears_up_and_says_so(title, step, wor
 
 
 @needs_namespace
-@pytest.mark.parametrize("title", [title for title in ON_FILES if title not in TO_MLFLOW])
-@pytest.mark.parametrize("spare", [8192, None], ids=["full", "read-only"])
+@pytest.mark.parametrize(
+    ("title", "spare"),
+    [
+        *((title, 8192) for title in ON_FILES if title not in TO_MLFLOW),
+        *((title, READ_ONLY) for title in ("features", "score")),
+    ],
+)
 def test_fault_37_without_room_for_the_outputs_a_command_says_where(
     title, spare, world, known
 ) -> None:
@@ -138,10 +149,12 @@ def test_fault_37_without_room_for_the_outputs_a_command_says_where(
 
 @needs_namespace
 @pytest.mark.parametrize(
-    "title", [title for title, command in BY_TITLE.items() if command.world != EMPTY
-              and not command.to_database and title != "score"]
-)  # fmt: skip
-@pytest.mark.parametrize("spare", [12288, None], ids=["full", "read-only"])
+    ("title", "spare"),
+    [
+        *((title, 12288) for title in LOGGED),
+        *((title, READ_ONLY) for title in ("train", "promote")),
+    ],
+)
 def test_fault_37_without_room_for_mlflow_a_command_says_where(title, spare, world, known) -> None:
     killed = known(title)
     place = world.folder / "mlflow"
