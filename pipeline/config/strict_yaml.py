@@ -11,8 +11,11 @@ from typing import Any
 
 import yaml
 
+from pipeline.wording import shortened
+
 KeyPath = tuple[str | int, ...]
 
+LARGEST = 10**18  # of whole numbers; of thousands of digits, Python refuses to make a text
 DEEPEST = 20  # keys below one another; the form itself has five
 
 
@@ -97,10 +100,14 @@ def _plain(loader: _Loader, node: yaml.Node, path: KeyPath, form: Form) -> Any:
         form.mistakes.append((path, _TORN))
         return None
     try:
-        return loader.construct_object(node)
+        value = loader.construct_object(node)
     except ValueError as error:  # 2024-13-01 looks like a date and is none
-        form.mistakes.append((path, f"'{node.value}' cannot be read: {error}"))
+        form.mistakes.append((path, f"'{shortened(node.value)}' cannot be read: {error}"))
         return None
+    if isinstance(value, int) and abs(value) > LARGEST:
+        form.mistakes.append((path, f"'{shortened(node.value)}' is too large a number"))
+        return None
+    return value
 
 
 _TORN = r"half of a character (\ud800 to \udfff) is no text"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -296,8 +297,11 @@ def _codes(text: bytes, base: dict[str, Any], files: set[str]) -> frozenset[int]
     if content == plain:
         return frozenset({OK, BAD_CONFIG} if _more_than_content(text) else {OK})
     codes = {OK, DATA, BAD_CONFIG}
-    before, now = ({str(v) for v, path in _leaves(c, {}, False) if path} for c in (plain, content))
-    if now - before:
+    before, now = (
+        Counter(str(value) for value, path in _leaves(c, {}, False) if path)
+        for c in (plain, content)
+    )
+    if now - before or content.get("output") != plain.get("output"):
         codes |= {MISSING, CANNOT_WRITE}
     return frozenset(codes)
 

@@ -173,6 +173,8 @@ def test_snapshots_that_cannot_be_meant(tmp_path, changed, said):
         ),
         (f"output: {'[' * 3000}", "is not YAML: line 6: nested more than 20 deep"),
         (f"output: {'{a: ' * 3000}", "is not YAML: line 6: nested more than 20 deep"),
+        ("currency: 0x" + "f" * 9000, "fffff…' is too large a number"),
+        ("currency: " + "9" * 9000, "9999…' cannot be read: Exceeds the limit"),
         (
             r'output: "\ud800"',
             r"output (line 6): half of a character (\ud800 to \udfff) is no text",
