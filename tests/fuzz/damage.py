@@ -130,7 +130,7 @@ def _lines(random: Random, content: bytes) -> bytes:
         case 3:
             lines[at] = lines[at].rstrip(b"\r\n") + random.choice((b"\r\n", b"\r", b"", b"\n\n"))
         case 4:
-            lines[at] = lines[at] * random.choice((2, 3, 300))
+            lines[at] = lines[at] * random.choice((2, 3, 300 if len(content) < 100_000 else 4))
         case 5:
             lines.insert(at, random.choice((b"\n", b"   \n", b",,,\n", b'"\n', b"# note\n")))
     return b"".join(lines)
