@@ -174,11 +174,13 @@ def _completeness(
 ) -> tuple[datetime, Found]:
     """Until when a source is complete; by default, the last moment at which it knew something."""
     known = ["known_at", *(s.known for s in table.stages if s.known and s.occurred in mapped)]
-    last = f"greatest({', '.join(f'max({c}) FILTER ({c} < {_END})' for c in known)})"
+    # Never before UNDATED: a mistyped stage can lie in a year that Python has no date for.
+    stamps = [f"max({c}) FILTER ({c} < {_END})" for c in known]
+    last = f"greatest({', '.join(stamps)}, TIMESTAMP {literal(str(UNDATED))})"
     name = quoted(table.name)
     if engine.rows(f"SELECT count(*) FROM {name}") == [(0,)]:
         return source.complete_until or UNDATED, []
-    latest = engine.rows(f"SELECT {last} FROM {name}")[0][0] or UNDATED
+    latest = engine.rows(f"SELECT {last} FROM {name}")[0][0]
     late = recent = earlier = "0"
     if table.events and {"known_at", table.occurred} <= mapped:
         late = f"count_if(known_at > {table.occurred} + INTERVAL {LATE_DAYS} DAY)"

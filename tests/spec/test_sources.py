@@ -338,6 +338,11 @@ def test_a_stage_dated_at_the_end_of_time_says_nothing_about_the_source(load):
     assert loaded.sources.tables["complaints"].complete_until == datetime(2024, 1, 5)
 
 
+def test_a_stage_before_all_dates_says_nothing_about_the_source_either(load):
+    loaded = load("reps: {path: r.csv}", {"r.csv": "rep_id,left_on\nR1,0000-01-01\n"})
+    assert loaded.sources.tables["reps"].complete_until == datetime(1900, 1, 1)
+
+
 def test_a_row_may_say_that_its_stages_were_not_recorded(load):
     text = "complaint_id,account_id,opened_at,resolved_at,stages_recorded\n"
     text += "C1,A,2024-01-05,,false\nC2,A,2024-01-05,,\nC3,A,2024-01-05,,yes\n"
