@@ -143,9 +143,16 @@ def supervise(seed: int, numbers: range, found: Found) -> Iterator[None]:
     while numbers:
         command = [sys.executable, __file__, "--seed", str(seed)]
         command += ["--worker", f"{numbers.start}:{numbers.stop}:{numbers.step}"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        # It finds what this process finds, wherever that was told to look.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=environment
+        ) as process:
             assert process.stdout is not None
-            folder = Path(process.stdout.readline().strip())
+            first = process.stdout.readline().strip()
+            if not first:
+                raise RuntimeError("the process that is to run the inputs does not start")
+            folder = Path(first)
             done = numbers.start - numbers.step
             for line in process.stdout:
                 told = json.loads(line)
