@@ -26,7 +26,8 @@ from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"
 MOST_NESTED = 200
-"""Brackets of a query within one another; the parser takes minutes over thousands of them."""
+"""Brackets of a query within one another, or signs such as - before a value; the parser takes
+minutes over thousands of them."""
 
 _TOO_LONG = "the query took longer than `engine.mapping_seconds`"
 _TOO_LONG_ADVICE = "does it end? if so, make it read less, or raise `engine.mapping_seconds`"
@@ -198,7 +199,7 @@ class Reader:
         except Unusable as problem:
             return None, [problem.finding(table, written)]
         if nesting(text) > MOST_NESTED:
-            what = f"brackets are nested more than {MOST_NESTED} deep"
+            what = f"brackets or signs are nested more than {MOST_NESTED} deep"
             return None, [Unusable(what, "write the query flatter").finding(table, written)]
         inputs = self._open_inputs()
         if self._inputs_broken:
@@ -295,9 +296,15 @@ def readable_paths(config: Config) -> list[Path]:
 
 
 def nesting(text: str) -> int:
-    """How many brackets of a text are open at once, at most; those in its strings count too."""
+    """How many brackets of a text are open at once, or signs stand in a row, at most.
+
+    Those in its strings count too, those behind -- do not.
+    """
+    text = re.sub(r"--[^\n]*", "", text)
     steps = (1 if sign in "([{" else -1 for sign in re.sub(r"[^()\[\]{}]", "", text))
-    return max(accumulate(steps), default=0)
+    rows = re.findall(r"(?i)(?:(?:[-+~!@]|\bnot\b)\s*){2,}", text)
+    signs = (len(re.findall(r"(?i)not|[-+~!@]", row)) for row in rows)
+    return max(*accumulate(steps, initial=0), *signs, 0)
 
 
 def _scan(files: Sequence[SourceFile], more: str = "") -> str:

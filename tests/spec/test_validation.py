@@ -512,10 +512,18 @@ def test_a_mapping_that_asks_for_a_value_larger_than_the_memory(check):
         check("reps: {sql: r.sql}", {"r.sql": "SELECT len(range(3000000000)) AS rep_id"})
 
 
-def test_a_mapping_too_nested_to_be_parsed_in_time(check):
-    query = f"SELECT a AS rep_id FROM {'(' * 3000}SELECT 1 AS a"
+@pytest.mark.parametrize(
+    "query",
+    [f"SELECT a AS rep_id FROM {'(' * 3000}SELECT 1 AS a", f"SELECT {'- ' * 20_000}1 AS rep_id"],
+)
+def test_a_mapping_too_nested_to_be_parsed_in_time(check, query):
     report = check("reps: {sql: r.sql}", {"r.sql": query})
-    assert "brackets are nested more than 200 deep" in report.errors[0].what
+    assert "brackets or signs are nested more than 200 deep" in report.errors[0].what
+
+
+def test_a_line_of_dashes_in_a_mapping_is_a_comment(check):
+    query = f"{'-' * 500}\nSELECT 'R' AS rep_id -- - - {'- ' * 500}\n"
+    assert check("reps: {sql: r.sql}", {"r.sql": query}).exit_code == 0
 
 
 def test_a_value_that_breaks_the_engine(check, tmp_path):
