@@ -36,8 +36,8 @@ EngineBroken = duckdb.FatalException
 _NO_ROOM = ("No space left on device", "max_temp_directory_size", "Disk quota exceeded")
 _INTERRUPTED = "Query interrupted"  # which DuckDB raises in place of what the signal's handler did
 _SLACK_BYTES = 256 << 20  # what is not the engine's: Python, Arrow, stacks of threads
-_TIMES = 50
 _AGAIN_SECONDS = 0.1  # an interruption between two statements is forgotten, so it is said again
+_TIMES = 50  # and then given up, after five seconds
 
 
 class DuckDBEngine:

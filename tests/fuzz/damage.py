@@ -210,3 +210,14 @@ def _encoding(random: Random, content: bytes) -> bytes:
 
 _STEPS = (_flip, _overwrite, _insert, _delete, _truncate, _splice, _another_number, _lines)
 _TABLE_STEPS = (_value, _value, _value, _lines, _column, _header, _sign, _quotes, _encoding)
+
+
+def move(random: Random, parts: list[str], at: int, how: int) -> None:
+    """Take a part of a text out (0), put another one before it (1), or change the two over (2)."""
+    if how == 0:
+        del parts[at]
+    elif how == 1:
+        parts.insert(at, random.choice(parts))
+    else:
+        other = random.randrange(len(parts))
+        parts[at], parts[other] = parts[other], parts[at]

@@ -6,7 +6,7 @@ import re
 from random import Random
 
 import duckdb
-from damage import VALUES, damaged
+from damage import VALUES, damaged, move
 from fuzz_csv import ROWS
 from fuzz_input import BAD_CONFIG, DATA, LIMITS, OK, FuzzInput
 from small_files import CONFIG, as_csv, config, good_rows
@@ -145,13 +145,8 @@ def _token(random: Random, text: str) -> str:
     parts = re.findall(r"\w+|\s+|.", text, re.DOTALL) or [""]
     at = random.randrange(len(parts))
     match random.randrange(12):
-        case 0:
-            del parts[at]
-        case 1:
-            parts.insert(at, random.choice(parts))
-        case 2:
-            other = random.randrange(len(parts))
-            parts[at], parts[other] = parts[other], parts[at]
+        case 0 | 1 | 2 as how:
+            move(random, parts, at, how)
         case 3 | 4:
             parts[at] = random.choice(_TOKENS)
         case 5 | 6:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import yaml
-from damage import VALUES, damaged
+from damage import VALUES, damaged, move
 from fuzz_csv import ROWS
 from fuzz_input import BAD_CONFIG, CANNOT_WRITE, DATA, LIMITS, MISSING, OK, FuzzInput
 from small_files import CONFIG, as_csv, as_parquet, good_rows
@@ -212,13 +212,8 @@ def _token(random: Random, text: str) -> str:
     parts = re.findall(r"\w+|\s+|.", text) or [""]
     at = random.randrange(len(parts))
     match random.randrange(12):
-        case 0:
-            del parts[at]
-        case 1:
-            parts.insert(at, random.choice(parts))
-        case 2:
-            other = random.randrange(len(parts))
-            parts[at], parts[other] = parts[other], parts[at]
+        case 0 | 1 | 2 as how:
+            move(random, parts, at, how)
         case 3:
             parts[at] = random.choice(VALUES)
         case 4:
