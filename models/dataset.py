@@ -114,7 +114,7 @@ class Dataset:
 
         Rows that lie side by side share the memory of these: nobody changes values in place.
         """
-        where = _stretch(mask)
+        where = as_stretch(mask)
         return self._with_rows(lambda values: values[where])
 
     def taught(self, from_treated: bool) -> Dataset:
@@ -173,8 +173,8 @@ def _column(features: FloatArray, names: tuple[str, ...], name: str) -> FloatArr
     return features[:, names.index(name)]
 
 
-def _stretch(mask: BoolArray | IntArray) -> BoolArray | IntArray | slice:
-    """The same choice as a slice, of which no copy is made, where the rows lie side by side."""
+def as_stretch(mask: BoolArray | IntArray) -> BoolArray | IntArray | slice:
+    """Return the same choice as a slice, which makes no copy, where the rows lie side by side."""
     chosen = np.flatnonzero(mask) if mask.dtype == np.bool_ else mask
     if len(chosen) and (np.diff(chosen) == 1).all():
         return slice(int(chosen[0]), int(chosen[-1]) + 1)

@@ -22,7 +22,7 @@ def within_snapshots(features: FloatArray, as_of: DateArray) -> FloatArray:
     features: (n, p); as_of: (n,). A rank is (place - 0.5) / known values, between 0 and 1; equal
     values share the mean of their places. NaN stays NaN.
     """
-    ranks = np.empty_like(features)
+    ranks = np.empty(features.shape)  # row by row, as trees are fitted: a stretch needs no copy
     for day in np.unique(as_of):
         here = as_of == day
         ranks[here] = of_one_snapshot(features[here])
@@ -51,7 +51,7 @@ def _like(part: Dataset, other: Dataset, ranks: Dataset) -> Dataset:
         return ranks
     here = np.isin(other.as_of, np.unique(part.as_of))
     same = int(here.sum()) == len(part) and np.array_equal(other.account[here], part.account)
-    if same and np.array_equal(other.features[here], part.features, equal_nan=True):
+    if same and np.array_equal(other.rows(here).features, part.features, equal_nan=True):
         return part.with_features(ranks.rows(here).features)
     return ranked(part)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from features.definition import Selection, select
 from features.order_history import traded
 from features.values import Value
-from models.dataset import NOBODY, Dataset, FloatArray
+from models.dataset import NOBODY, Dataset, FloatArray, as_stretch
 from models.ensemble import shorter_horizons
 from models.value_at_stake import Years
 from pipeline.config import Config
@@ -70,7 +70,7 @@ class TrainingTable:
 
     def labelled(self, labels: pd.DataFrame) -> Dataset:
         """The rows with other labels: account_id, as_of, label_complete, defected, treated."""
-        return self._dataset(self.features.merge(labels, on=list(KEYS), validate="one_to_one"))
+        return self._dataset(_with_labels(self.features, labels))
 
     def years(self) -> Years:
         """What value at stake is learned from, as plain arrays; ValueError where none was asked."""
@@ -192,7 +192,7 @@ def training_table(
         frames.append(label_frame(engine, label, mature))
     *further, main = frames
     horizons = (label.maturity.horizon_days for label, _ in labelled)
-    frame = features.merge(main, on=list(KEYS), validate="one_to_one")
+    frame = _with_labels(features, main)
     return TrainingTable(
         frame,
         selection,
@@ -214,6 +214,18 @@ def label_frame(engine: Engine, label: Label, mature: Sequence[date]) -> pd.Data
     found = found[found["as_of"].isin(pd.to_datetime(list(mature)))]
     _refuse_no_cadence(label, found)
     return found.drop(columns="watched_days")
+
+
+def _with_labels(features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have a label, with it, in their order.
+
+    Every label is of the same features, and these are the largest thing in memory: rows that lie
+    side by side, as those of the first snapshots do, share it.
+    """
+    numbered = features[list(KEYS)].assign(row=np.arange(len(features)))
+    found = numbered.merge(labels, on=list(KEYS), validate="one_to_one")
+    rows = features.iloc[as_stretch(found["row"].to_numpy())].reset_index(drop=True)
+    return rows.assign(**{name: found[name] for name in labels.columns if name not in KEYS})
 
 
 def _refuse_no_cadence(label: Label, labels: pd.DataFrame) -> None:

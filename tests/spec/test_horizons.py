@@ -187,6 +187,16 @@ def table(**labels: Dataset) -> TrainingTable:
     )
 
 
+def test_labels_of_every_horizon_share_the_features_of_their_rows() -> None:
+    """The features are by far the largest part of the memory; they are there once."""
+    drawn = table(over_30=market(30), over_180=market(180, 3))
+    every, first = drawn.horizon_dataset(30), drawn.horizon_dataset(180)
+    assert len(first) == 3 * ACCOUNTS
+    assert first.features.tolist() == every.features[: len(first)].tolist()
+    assert first.label.tolist() == market(180, 3).label.tolist()
+    assert np.shares_memory(first.features, every.features)
+
+
 def test_a_training_says_which_horizons_it_could_not_learn_and_why() -> None:
     alike = market(30)
     alike = alike.rows(alike.label == 1)
