@@ -19,6 +19,7 @@ from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.errors import TryAgain
 from pipeline.sources.findings import FileLineage, Finding, Severity
+from pipeline.sources.parquet_pages import BadPage, Chunk, check_pages
 from pipeline.wording import listed, shortened
 
 FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
@@ -28,6 +29,13 @@ _OTHER_CONTENT = {
     b"\x1f\x8b": ("is compressed", "decompress it"),
     b"PK\x03\x04": ("is an Excel workbook or a zip archive", "export it as CSV or Parquet"),
 }
+# Where the engine begins to read each column of a row group, and how many values it wants of it.
+_CHUNKS = """
+    SELECT path_in_schema, coalesce(
+        CASE WHEN dictionary_page_offset >= 4 THEN dictionary_page_offset END, data_page_offset, 0
+    ), greatest(num_values, row_group_num_rows), compression
+    FROM parquet_metadata({})
+"""
 _DEEPEST_LIST = 8  # the engine's time doubles with each further one: 26 take many seconds
 _CHUNK = 1 << 20
 _HEADER_CHARACTERS = 1 << 20
@@ -261,13 +269,12 @@ def _inspect_parquet(
         raise Unusable("is not a whole Parquet file; is it cut off?", "export it again") from None
     try:
         # Asked of Arrow, a damaged description of a column's chunks would abort the process.
-        codecs_used = engine.rows(
-            f"SELECT DISTINCT compression FROM parquet_metadata({literal(str(path))})"
-        )
+        chunks = engine.rows(_CHUNKS.format(literal(str(path))))
     except QueryError as error:
         said = shortened(str(error).partition("\n")[0], 200)
         raise Unusable(f"its description cannot be read: {said}", "export it again") from None
-    if ("BROTLI",) in codecs_used:
+    codecs_used = {codec for *_, codec in chunks}
+    if "BROTLI" in codecs_used:
         raise Unusable(
             "is compressed with Brotli, which is refused", "write it with zstd or snappy"
         )
@@ -278,6 +285,16 @@ def _inspect_parquet(
                 f"deep; at most {_DEEPEST_LIST} are read",
                 "write it flat, or leave it out",
             )
+    try:
+        check_pages(
+            path,
+            (
+                Chunk(shortened(column), start, values, codec != "UNCOMPRESSED")
+                for column, start, values, codec in chunks
+            ),
+        )
+    except BadPage as error:
+        raise Unusable(str(error), "export it again") from None
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     lineage = FileLineage(written, seen[0], digest)

@@ -16,6 +16,7 @@ from small_files import as_parquet
 
 _DAY = datetime(2024, 1, 5, 9)
 _CODECS = ("none", "snappy", "gzip", "zstd", "lz4", "brotli")
+_PAGES = ("1.0", "2.0")
 
 
 def draw(random: Random) -> FuzzInput:
@@ -33,7 +34,7 @@ def draw(random: Random) -> FuzzInput:
 
 
 def _bytes(random: Random, table: str, rows: list[dict[str, str]]) -> bytes:
-    content = as_parquet(rows, table, random.choice(_CODECS))
+    content = as_parquet(rows, table, random.choice(_CODECS), random.choice(_PAGES))
     if random.random() < 0.5:
         return damaged(random, content)
     # the footer alone: its length stands before the last four bytes
@@ -66,7 +67,7 @@ def _columns(random: Random, rows: list[dict[str, str]]) -> bytes:
         "compression": random.choice(_CODECS),
         "use_dictionary": random.random() < 0.5,
         "version": random.choice(("1.0", "2.4", "2.6")),
-        "data_page_version": random.choice(("1.0", "2.0")),
+        "data_page_version": random.choice(_PAGES),
         "use_deprecated_int96_timestamps": random.random() < 0.2,
         "write_statistics": random.random() < 0.5,
         "write_page_checksum": random.random() < 0.5,

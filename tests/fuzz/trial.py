@@ -134,6 +134,10 @@ class Trials:
 
         @contextmanager
         def kept(config: Config) -> Iterator[DuckDBEngine]:
+            if config.engine.spill_folder:  # below the project's folder, which goes with the input
+                with real_open(config) as engine:
+                    yield engine
+                return
             engine = self._engine(config)
             opened.append(engine)
             yield engine
@@ -161,7 +165,7 @@ class Trials:
 
     def _engine(self, config: Config) -> DuckDBEngine:
         choices = config.engine
-        key = (*readable_paths(config), choices.threads, choices.memory_share, choices.spill_folder)
+        key = (*readable_paths(config), choices.threads, choices.memory_share)
         engine = self._engines.pop(key, None)
         if engine is not None and self._uses[key] >= _USES:
             engine.__exit__()

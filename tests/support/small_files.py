@@ -62,20 +62,23 @@ def as_csv(rows: Sequence[Mapping[str, str]], delimiter: str = ",") -> bytes:
 
 
 def as_parquet(
-    rows: Sequence[Mapping[str, str]], table: str | None = None, compression: str = "zstd"
+    rows: Sequence[Mapping[str, str]],
+    table: str | None = None,
+    compression: str = "zstd",
+    data_page_version: str = "1.0",
 ) -> bytes:
     """Rows as Parquet: typed as the contract has it, a column whose values do not fit as text."""
     kinds = {column.name: column.kind for column in TABLES[table].columns} if table else {}
     columns = {
         name: _typed([row[name] or None for row in rows], kinds.get(name)) for name in rows[0]
     }
-    return parquet(pa.table(columns), compression)
+    return parquet(pa.table(columns), compression, data_page_version)
 
 
-def parquet(table: pa.Table, compression: str = "zstd") -> bytes:
+def parquet(table: pa.Table, compression: str = "zstd", data_page_version: str = "1.0") -> bytes:
     """An Arrow table as the bytes of a Parquet file."""
     file = pa.BufferOutputStream()
-    pq.write_table(table, file, compression=compression)
+    pq.write_table(table, file, compression=compression, data_page_version=data_page_version)
     return file.getvalue().to_pybytes()
 
 
