@@ -48,6 +48,8 @@ def check_pages(path: Path, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
             place, values = chunk.start, chunk.values
             while values > 0:
+                if not 0 <= place < size:
+                    raise BadPage(_said(chunk, place, "it lies outside the file"))
                 try:
                     header, length = _header(file, place)
                     held, page = _looked_at(header, compressed=chunk.compressed)
@@ -55,10 +57,10 @@ def check_pages(path: Path, chunks: Iterable[Chunk]) -> None:
                     raise BadPage(_said(chunk, place, "its header cannot be read")) from error
                 except ValueError as error:
                     raise BadPage(_said(chunk, place, str(error))) from error
+                if place + length + page > size:
+                    raise BadPage(_said(chunk, place, "it goes beyond the end of the file"))
                 place += length + page
                 values -= held
-                if place > size:
-                    raise BadPage(_said(chunk, place, "it goes beyond the end of the file"))
 
 
 def _said(chunk: Chunk, place: int, why: str) -> str:

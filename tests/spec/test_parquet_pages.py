@@ -128,6 +128,13 @@ def errors(folder: Path) -> list[str]:
         return list(finding_lines(validate(found, engine).errors))
 
 
+@pytest.mark.parametrize("start", [-(2**63), -1, 2**62, 2**63 - 1])
+def test_a_chunk_may_be_said_to_lie_anywhere(tmp_path: Path, start: int) -> None:
+    (tmp_path / "t.parquet").write_bytes(_PAGES)
+    with pytest.raises(BadPage, match="damaged"):
+        check_pages(tmp_path / "t.parquet", [Chunk("text", start, 1, compressed=True)])
+
+
 @given(st.data())
 def test_no_bytes_of_a_file_end_in_another_error(data: st.DataObject) -> None:
     """Nor does it stay for long where the description asks for more than there is."""
