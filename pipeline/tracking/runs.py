@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.locks import exclusive
-from pipeline.termination import asked_to_end, sigterm_as_exit
-from pipeline.tracking.open_runs import OPENED_TAG, close_abandoned, held
+from pipeline.termination import sigterm_as_exit
+from pipeline.tracking.open_runs import OPENED_TAG, close_abandoned, closing
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
 from pipeline.tracking.store import Store, without_credentials
@@ -62,32 +62,24 @@ class Tracking:
     ) -> Iterator[Run]:
         """One run, which ends FINISHED; FAILED by an error; KILLED by SIGTERM, Ctrl-C or an exit.
 
-        description: Markdown, shown on the run's page. While the run is open SIGTERM ends the
-        program by SystemExit(143), unless the caller has a handler of its own. Runs that killed
-        processes left open are closed first, as KILLED.
+        So does a run under it that is still open. description: Markdown, shown on the run's page.
+        While the run is open SIGTERM ends the program by SystemExit(143), unless the caller has a
+        handler of its own. Runs that killed processes left open are closed first, as KILLED.
         """
         client = self._store.client()
-        with sigterm_as_exit(), held(self._store.folder) as opened:
+        with sigterm_as_exit():
             with self._store.errors():
                 experiment_id = self._experiment_id(client)
                 close_abandoned(client, self._store.folder, experiment_id)
-                texts = {**(tags or {}), "mlflow.note.content": description}
+            with closing(client, self._store.folder, experiment_id) as opened:
+                texts = {**(tags or {}), "mlflow.note.content": description, OPENED_TAG: opened}
                 given = {key: value for key, value in texts.items() if value}
-                given[OPENED_TAG] = opened.name
-                started = client.create_run(experiment_id, tags=given, run_name=name)
-            run = Run(
-                self._store, self._model_name, experiment_id, started.info.run_id, opened.name
-            )
-            try:
+                with self._store.errors():
+                    started = client.create_run(experiment_id, tags=given, run_name=name)
+                run = Run(self._store, self._model_name, experiment_id, started.info.run_id, opened)
                 yield run
                 with self._store.errors():
                     client.set_terminated(run.id, "FINISHED")
-            except BaseException as error:
-                killed = isinstance(error, KeyboardInterrupt | SystemExit) or asked_to_end()
-                if _end(client, run.id, "KILLED" if killed else "FAILED", error):
-                    opened.unlink()
-                raise
-            opened.unlink()
 
     def stored(self, run_id: str) -> StoredRun:
         """What a run of this store has said."""
@@ -260,16 +252,6 @@ class Run:
         with self._store.errors():
             for start in range(0, len(entities), _BATCH):
                 client.log_batch(self.id, **{kind: entities[start : start + _BATCH]})
-
-
-def _end(client: Any, run_id: str, status: str, cause: BaseException) -> bool:
-    """Mark a run that did not finish; a store that fails as well must not hide the cause."""
-    try:
-        client.set_terminated(run_id, status)
-        return True
-    except Exception as error:
-        cause.add_note(f"Nor could run {run_id} be marked {status}: {type(error).__name__}")
-        return False
 
 
 def _inside(path: str) -> str:

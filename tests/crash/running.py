@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -32,10 +34,12 @@ def step(name: str) -> Sign:
 
 
 def file(root: Path, pattern: str, name: str = "") -> Sign:
-    """That a file is there; name: of the sign, the file's if empty."""
-    return Sign(
-        name or pattern.rpartition("/")[2], lambda _: next(root.glob(pattern), None) is not None
-    )
+    """That a file is there; name: of the sign, the file's if empty.
+
+    Looked for by `glob`, since a folder that the command removes meanwhile ends `Path.glob`.
+    """
+    found = partial(glob.iglob, pattern, root_dir=root, recursive=True, include_hidden=True)
+    return Sign(name or pattern.rpartition("/")[2], lambda _: any(found()))
 
 
 def filled(path: Path) -> Sign:

@@ -165,7 +165,8 @@ class Trials:
 
     def _engine(self, config: Config) -> DuckDBEngine:
         choices = config.engine
-        key = (*readable_paths(config), choices.threads, choices.memory_share)
+        limits = (choices.threads, choices.memory_share, choices.memory_mib)
+        key = (*readable_paths(config), *limits)
         engine = self._engines.pop(key, None)
         if engine is not None and self._uses[key] >= _USES:
             engine.__exit__()

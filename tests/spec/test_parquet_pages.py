@@ -58,10 +58,9 @@ def chunks(content: bytes) -> list[Chunk]:
 
 
 def number(value: int, bytes_wide: int) -> bytes:
-    """A number of Thrift's compact protocol in as many bytes as asked for."""
-    coded = value << 1 if value >= 0 else (-value << 1) - 1
+    """A number from 0 on of Thrift's compact protocol, in as many bytes as asked for."""
     last = bytes_wide - 1
-    return bytes(coded >> 7 * n & 127 | (128 if n < last else 0) for n in range(bytes_wide))
+    return bytes(value << 1 >> 7 * n & 127 | (128 if n < last else 0) for n in range(bytes_wide))
 
 
 def wide(content: bytes, at: int) -> int:

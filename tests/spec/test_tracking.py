@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import uuid
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -20,6 +22,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.errors import CannotWrite, ConfigError, ServiceUnavailable
+from pipeline.locks import exclusive
+from pipeline.tracking.open_runs import closing
 from pipeline.tracking.runs import Run, Tracking
 from pipeline.tracking.store import without_credentials
 
@@ -171,6 +175,84 @@ def test_fault_33_a_terminated_job_marks_its_run_killed(tracking: Tracking) -> N
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def by_name(tracking: Tracking) -> dict[str, str]:
+    """How each run of the store ended."""
+    client = tracking._store.client()
+    found = client.search_runs([client.get_experiment_by_name("defection").experiment_id])
+    return {run.info.run_name: run.info.status for run in found}
+
+
+class Breaks:
+    """A value of a parameter that breaks off the logging of a run when it is written as text."""
+
+    def __init__(self, failure: type[BaseException]) -> None:
+        self.failure = failure
+
+    def __str__(self) -> str:
+        raise self.failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"), [(ZeroDivisionError, "FAILED"), (SystemExit, "KILLED")]
+)
+def test_a_run_under_another_ends_with_it(
+    tracking: Tracking, failure: type[BaseException], status: str
+) -> None:
+    with pytest.raises(failure), tracking.run(f"above, {status}") as run:
+        run.child(f"under, {status}", {"split": Breaks(failure)}, {})
+    ends = {name: how for name, how in by_name(tracking).items() if name.endswith(status)}
+    assert ends == {f"above, {status}": status, f"under, {status}": status}
+
+
+def test_fault_33_a_run_that_was_just_made_is_closed(
+    tracking: Tracking, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = tracking._store.client()
+    create = client.create_run
+
+    def create_and_end(*given: Any, **named: Any) -> None:
+        create(*given, **named)
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.sigtimedwait([], 5)
+
+    monkeypatch.setattr(client, "create_run", create_and_end)
+    with pytest.raises(SystemExit), tracking.run("just made"):
+        pytest.fail("it goes on")
+    assert by_name(tracking)["just made"] == "KILLED"
+    assert [*(folder / ".open_runs").iterdir()] == []
+
+
+def test_a_file_that_was_taken_for_an_abandoned_one_is_made_anew(
+    tracking: Tracking, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another job may find it between its making and its locking."""
+    first, second = uuid.uuid4(), uuid.uuid4()
+    names = iter((first, second))
+    place = folder / ".open_runs" / first.hex
+    found, over = threading.Event(), threading.Event()
+
+    def another_job() -> None:
+        with exclusive(place, "closing a run that was killed"):
+            found.set()
+            over.wait(30)
+            place.unlink()
+
+    def name() -> uuid.UUID:
+        threading.Timer(0.2, over.set).start()  # it waits for the lock by then
+        return next(names)
+
+    thread = threading.Thread(target=another_job)
+    thread.start()
+    found.wait(30)
+    monkeypatch.setattr("pipeline.tracking.open_runs.uuid.uuid4", name)
+    experiment = tracking._experiment_id(tracking._store.client())
+    with closing(tracking._store.client(), folder, experiment) as opened:
+        assert opened == second.hex
+        assert (folder / ".open_runs" / second.hex).is_file()
+    thread.join()
+    assert [*(folder / ".open_runs").iterdir()] == []
+
+
 KILLED_IN_A_RUN = """
 import os, signal, sys
 from pathlib import Path
@@ -192,8 +274,7 @@ def test_the_run_of_a_killed_job_is_closed_by_the_next_and_that_of_a_living_one_
     with tracking.run("living"), tracking.run("next"):
         client = tracking._store.client()
         experiment = client.get_experiment_by_name("defection").experiment_id
-        status = {run.info.run_name: run.info.status for run in client.search_runs([experiment])}
-        assert status == {"killed": "KILLED", "living": "RUNNING", "next": "RUNNING"}
+        assert by_name(tracking) == {"killed": "KILLED", "living": "RUNNING", "next": "RUNNING"}
         (model,) = client.search_logged_models([experiment])
         assert model.status == "FAILED"
     assert [*(folder / ".open_runs").iterdir()] == []
