@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import time
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,6 +51,55 @@ def test_an_error_that_a_library_makes_of_it_is_no_bug_of_ours(capsys) -> None:
 
     assert guarded(act) == 143
     assert "ended by SIGTERM" in capsys.readouterr().err
+
+
+class Dropped:
+    """Something whose end is watched."""
+
+
+def test_fault_33_a_signal_that_comes_where_python_drops_errors_ends_it_too(capfd) -> None:
+    """Such as in the callback of a weak reference; nothing is said of that."""
+    steps = 0
+
+    def act() -> None:
+        nonlocal steps
+        watched = [Dropped() for _ in range(50)]
+        refs = [weakref.ref(one, lambda _: signal.raise_signal(signal.SIGTERM)) for one in watched]
+        watched.clear()
+        for _ in refs:
+            steps += 1
+            time.sleep(0.1)
+
+    assert guarded(act) == 143
+    assert 0 < steps < 5
+    assert (
+        capfd.readouterr().err == "defection: ended by SIGTERM; nothing half-made was published.\n"
+    )
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_fault_33_a_signal_that_a_library_keeps_to_itself_ends_it_at_the_latest_in_the_end() -> (
+    None
+):
+    def act() -> None:
+        with suppress(BaseException):
+            signal.raise_signal(signal.SIGTERM)
+
+    assert guarded(act) == 143
+
+
+def test_what_else_python_drops_is_said_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: said.append(what.exc_type))
+
+    def act() -> None:
+        watched = Dropped()
+        kept = weakref.ref(watched, lambda _: [][0])
+        del watched
+        assert kept() is None
+
+    assert guarded(act) == 0
+    assert said == [IndexError]
 
 
 def test_an_error_without_a_signal_stays_what_it_is(capsys) -> None:
