@@ -238,7 +238,7 @@ def test_a_file_that_was_taken_for_an_abandoned_one_is_made_anew(
             place.unlink()
 
     def name() -> uuid.UUID:
-        threading.Timer(0.2, over.set).start()  # it waits for the lock by then
+        threading.Timer(1, over.set).start()  # it waits for the lock by then
         return next(names)
 
     thread = threading.Thread(target=another_job)
