@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -316,13 +317,16 @@ def ui(config: ConfigPath = DEFAULT_CONFIG) -> None:
     raise typer.Exit(serve_ui(settings.folder, console.say, settings.experiment))
 
 
-def main() -> None:
-    """Run the command line; every error ends in a message and an exit code, not a traceback."""
-    arguments = sys.argv[1:]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; an error is a message, not a traceback.
+
+    arguments: those of the process if absent.
+    """
+    arguments = [*(sys.argv[1:] if arguments is None else arguments)]
     options, command = _before_command(arguments)
-    if f"--log={LogForm.JSON}" in options:
-        console.log_as_json(command)
-    sys.exit(_run(arguments, debug="--debug" in options))
+    as_json = f"--log={LogForm.JSON}" in options
+    with console.json_log(command) if as_json else nullcontext():
+        return _run(arguments, debug="--debug" in options)
 
 
 def _before_command(arguments: list[str]) -> tuple[list[str], str]:
@@ -396,4 +400,4 @@ def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

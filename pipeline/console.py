@@ -21,10 +21,15 @@ def say(text: str = "") -> None:
     print(text)
 
 
-def log_as_json(command: str) -> None:
-    """Let standard error have one JSON object a line from now on; see `pipeline.step_log`."""
+@contextmanager
+def json_log(command: str) -> Iterator[None]:
+    """Write one JSON object per line to standard error in the block; see `pipeline.step_log`."""
     global _log
     _log = StepLog(command, _print_error)
+    try:
+        yield
+    finally:
+        _log = None
 
 
 def complain(text: str) -> None:

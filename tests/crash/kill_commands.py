@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from clusters import binaries, cluster
+from command_line import DEFECTION, environment
 from commands import CHALLENGED, COMMANDS, DATABASE_VARIABLE, Command
 from moments import Moment, moments
-from project import DEFECTION, FIRST_LIST, environment
+from project import FIRST_LIST
 from running import START, step
 from small_worlds import World, copied, small_world
 from wholeness import contents, empty_table, faults, state

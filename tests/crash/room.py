@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from command_line import DEFECTION, environment
 from commands import Command
 from namespaces import IN_A_NAMESPACE
-from project import DEFECTION, environment
 from small_worlds import World, copied
 from wholeness import faults
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from command_line import DEFECTION, environment
 from commands import CHALLENGED, DATABASE_VARIABLE, EMPTY, REPLACED, Command
-from project import AS_OF, DEFECTION, FIRST_LIST, Project, environment, make_project
+from project import AS_OF, FIRST_LIST, Project, make_project
 from running import Running, Sign
 
 from pipeline.market import simulate

@@ -4,63 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
-from project import Project, make_project
-
-HEAD = "account_id,as_of,action,date,result,by,cause\n"
+from outcomes import add_outcomes, call_in_september
+from project import Project
 
 
-def with_outcomes(project: Project, rows: list[str]) -> None:
-    (project.folder / "outcomes.csv").write_text(HEAD + "".join(f"{row}\n" for row in rows))
-
-
-@pytest.fixture(scope="module")
-def acted(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
-    """A champion; a hundred accounts were called in the horizon of its last two test snapshots."""
-    project = make_project(tmp_path_factory.mktemp("acted"), market)
-    accounts = pd.read_parquet(market / "accounts.parquet")["account_id"].sort_values()
-    with_outcomes(project, [f"{account},,call,2025-09-02,,R1,price" for account in accounts[:100]])
-    shutil.copy(project.folder / "outcomes.csv", project.folder / "september.csv")
-    project.change(
-        sources={
-            **{
-                name: {"path": str(market / f"{name}.parquet")}
-                for name in ("orders", "touches", "complaints", "accounts", "reps")
-            },
-            "outcomes": {"path": "outcomes.csv"},
-        }
-    )
-    (project.folder / "train.txt").write_text(project.done("train"))
-    project.use_first_version()
-    return project
-
-
-def test_the_next_training_leaves_treated_accounts_out_and_says_how_many(acted) -> None:
-    said = (acted.folder / "train.txt").read_text()
-    (line,) = [line for line in said.splitlines() if line.startswith("Left out: ")]
-    assert "of accounts acted on within the horizon (`backtest.treated`)" in line
-    done = acted.defection("table", "--out", acted.folder / "table.parquet")
-    assert done.returncode == 0, done.stderr
-    table = pd.read_parquet(acted.folder / "table.parquet")
+def test_treated_rows_are_marked_in_the_training_table(project) -> None:
+    call_in_september(project)
+    project.change(features={"families": ["order_history"], "windows_days": [90]})
+    project.done("table", "--out", project.folder / "table.parquet")
+    table = pd.read_parquet(project.folder / "table.parquet")
     marked = table[table["treated"] == 1]
     assert set(marked["as_of"].astype(str)) == {"2025-07-01", "2025-08-01", "2025-09-01"}
-    tests = table[table["as_of"].isin(pd.to_datetime(["2025-08-01", "2025-09-01"]))]
-    assert line.startswith(f"Left out: {tests['treated'].sum()} of {len(tests)} rows")
 
 
-@pytest.mark.slow
-def test_a_back_test_leaves_them_out_of_every_comparison(acted, tmp_path, market) -> None:
-    project = make_project(tmp_path, market)
+def test_a_back_test_leaves_them_out_of_every_comparison(project, market) -> None:
+    call_in_september(project)
     project.change(
         sources={
             "orders": {"path": str(market / "orders.parquet")},
-            "outcomes": {"path": str(acted.folder / "september.csv")},
+            "outcomes": {"path": "outcomes.csv"},
         },
         features={"windows_days": [90, 365]},
         snapshots={"first": date(2025, 1, 1), "last": date(2026, 1, 1)},
@@ -90,9 +56,10 @@ def scored(project: Project, as_of: str, revision: int = 1) -> pd.DataFrame:
     return scores
 
 
-def test_the_next_list_knows_who_was_called(acted) -> None:
-    acted.change(scoring={"call_capacity": 60, "hold_out": {"share": 0.3}})
-    first = scored(acted, "2025-12-16")
+def test_the_next_list_knows_who_was_called(trained) -> None:
+    add_outcomes(trained, [])
+    trained.change(scoring={"call_capacity": 60, "hold_out": {"share": 0.3}})
+    first = scored(trained, "2025-12-16")
     found = set(first["list_status"]) - {"without_profit"}
     assert found == {"listed", "held_out", "beyond_capacity"}
     owners = first.loc[first["list_status"] == "listed", "owner_id"].value_counts()
@@ -102,8 +69,8 @@ def test_the_next_list_knows_who_was_called(acted) -> None:
 
     called = first.index[first["list_status"] == "listed"][:20]
     rows = [f"{account},2025-12-16,call,2025-12-17,no answer,R1," for account in called]
-    with_outcomes(acted, rows)
-    then = scored(acted, "2025-12-23")
+    add_outcomes(trained, rows)
+    then = scored(trained, "2025-12-23")
     bands = ["low", "medium", "high"]
     ranked = then[then["rank"].notna()]
     again = ranked.loc[[account for account in called if account in ranked.index]]
@@ -125,6 +92,6 @@ def test_the_next_list_knows_who_was_called(acted) -> None:
     assert set(lost.index) == set(first.index) - set(ranked.index)
 
     # What is written down later changes the list: a new revision; the same again changes nothing.
-    with_outcomes(acted, [*rows, f"{then.index[0]},2025-12-16,call,2025-12-18,,R1,price"])
-    scored(acted, "2025-12-23", revision=2)
-    assert "Already published" in acted.defection("score", "--as-of", "2025-12-23").stdout
+    add_outcomes(trained, [*rows, f"{then.index[0]},2025-12-16,call,2025-12-18,,R1,price"])
+    scored(trained, "2025-12-23", revision=2)
+    assert "Already published" in trained.defection("score", "--as-of", "2025-12-23").stdout

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from project import Project
 
 
+@pytest.mark.long
 def test_families_calibrations_and_labels_are_compared(project: Project) -> None:
     done = project.defection("backtest")
     assert done.returncode == 0, done.stderr

@@ -19,6 +19,8 @@ from browser import AXE, DESK, PHONE, Browser, Keys, chromium, programs
 from pipeline.scoring.page import About, write_page
 from pipeline.scoring.past_months import MONTHS, PastMonths
 
+pytestmark = pytest.mark.browser
+
 D = date(2025, 1, 1)
 HOSTILE = '</script><img src=x onerror="hacked=1"><b>"\'&amp;{{7*7}}\u2028'
 

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 import room
+from command_line import DEFECTION, environment
 from commands import CHALLENGED, COMMANDS, DATABASE_VARIABLE, EMPTY, Command
 from kill_commands import Killed, with_database
 from namespaces import WHY_NOT, possible
-from project import AS_OF, DEFECTION, environment
+from project import AS_OF
 from publications import contents, differences, faults
 from small_worlds import TABLE, World, small_world
 from store import Stored
@@ -27,7 +28,7 @@ from wholeness import faults as project_faults
 
 from pipeline.scoring.score import FILES
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 needs_namespace = pytest.mark.skipif(not possible(), reason=WHY_NOT)
 
 KILLS = 2

@@ -42,7 +42,8 @@ def test_a_source_without_rows_is_refused_and_named(project: Project, market: Pa
     assert "take `sources.complaints` out of the config" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.trains
 def test_with_fewer_accounts_than_features_the_answer_is_as_wide_as_it_should_be(
     tmp_path: Path, tiny: Path
 ) -> None:
@@ -55,7 +56,8 @@ def test_with_fewer_accounts_than_features_the_answer_is_as_wide_as_it_should_be
     assert high - low > 0.05  # nobody should read much into it
 
 
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.trains
 def test_a_family_that_knows_nothing_of_anybody_does_no_harm(tmp_path: Path, tiny: Path) -> None:
     project = make_project(tmp_path, tiny)
     touches = pq.read_table(tiny / "touches.parquet")

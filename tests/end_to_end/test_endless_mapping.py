@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from project import Project
 from small_files import CONFIG, config
 
 
+@pytest.mark.starts_process
 def test_a_mapping_that_cannot_be_interrupted_ends_with_the_process(tmp_path: Path) -> None:
     moments = "generate_series(TIMESTAMP '0001-01-01', TIMESTAMP '9999-01-01', INTERVAL 1 SECOND)"
     (tmp_path / "reps.sql").write_text(f"SELECT len({moments}) AS rep_id")
     limits = {"threads": 1, "mapping_seconds": 1}
     (tmp_path / CONFIG).write_bytes(config({"reps": {"sql": "reps.sql"}}, engine=limits))
     began = time.monotonic()
-    done = Project(tmp_path).defection("validate")
+    done = Project(tmp_path).process("validate")
     assert time.monotonic() - began < 60  # left alone, it takes hours
     assert done.returncode == 65
     assert done.stderr.splitlines() == [

@@ -12,7 +12,7 @@ RATE = 0.01
 MONTHS = 50
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_over_fifty_months_without_drift_alarms_are_as_rare_as_stated(tmp_path) -> None:
     """Two years of training, then each of fifty months, in three markets: together and each."""
     bound = {runs: int(binom.ppf(0.99, runs, RATE)) for runs in (MONTHS, 3 * MONTHS)}

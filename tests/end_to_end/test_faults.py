@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -25,18 +24,15 @@ DAY = "2025-12-27"
 
 
 @pytest.fixture
-def own(trained: Project, tmp_path: Path) -> Iterator[Project]:
-    """The shared project's model over a market of its own, to spoil."""
-    for path in ("config.yaml", "mlflow"):
-        copy = shutil.copytree if (trained.folder / path).is_dir() else shutil.copy
-        copy(trained.folder / path, tmp_path / path)
-    project = Project(tmp_path)
-    sources = load_config(project.config).sources
+def own(trained: Project) -> Project:
+    """The world's model over a market of its own, to spoil; nothing is published."""
+    shutil.rmtree(trained.folder / "out")
+    sources = load_config(trained.config).sources
     for name, source in sources.items():
         assert source.path is not None
-        shutil.copy(source.path, tmp_path / f"{name}.parquet")
-    project.change(sources={name: {"path": f"{name}.parquet"} for name in sources})
-    yield project
+        shutil.copy(source.path, trained.folder / f"{name}.parquet")
+    trained.change(sources={name: {"path": f"{name}.parquet"} for name in sources})
+    return trained
 
 
 def rewritten(project: Project, table: str, frame: pd.DataFrame) -> None:
@@ -131,7 +127,8 @@ def test_fault_25_an_unknown_severity_is_taken_as_missing_and_too_many_are_refus
     assert "`.sql` mapping which of low, medium, high, critical they are" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.trains
 def test_fault_28_the_version_of_the_beginning_is_kept_when_the_alias_moves(
     project: Project,
 ) -> None:
@@ -153,7 +150,8 @@ def test_fault_28_the_version_of_the_beginning_is_kept_when_the_alias_moves(
     assert registry.resolve("champion").version == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.trains
 def test_fault_30_what_was_trained_is_kept_when_mlflow_goes_away(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

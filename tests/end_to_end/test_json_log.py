@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from project import DEFECTION, STEPS_OF_SCORE
+from command_line import run_here
+from project import AS_OF, STEPS_OF_SCORE
 
 from pipeline.step_log import StepLog
-
-AS_OF = "2025-12-22"
 
 
 def records(text: str) -> list[dict[str, Any]]:
@@ -30,34 +28,24 @@ def records(text: str) -> list[dict[str, Any]]:
 
 def defection(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """The command line with options before the command, which `Project.defection` has none of."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    return subprocess.run(
-        [str(DEFECTION), *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_here(arguments, folder)
 
 
 def test_the_steps_of_a_score_are_there_and_the_answer_is_as_without(trained) -> None:
-    score = ("score", "--as-of", AS_OF, "--config", "config.yaml")
-    done = defection("--log", "json", *score, folder=trained.folder)
-    assert done.returncode == 0, done.stderr
-    found = records(done.stderr)
+    found = records((trained.folder / "score.jsonl").read_text())
     events = [(record["event"], record["step"]) for record in found]
     assert events == [
         (event, step) for step in STEPS_OF_SCORE for event in ("step begun", "step done")
     ]
     assert {record["command"] for record in found} == {"score"}
-    assert {record["as_of"] for record in found} == {AS_OF}
+    assert {record["as_of"] for record in found} == {str(AS_OF)}
     assert all(record["seconds"] >= 0 for record in found if record["event"] == "step done")
     manifest = trained.scores / f"as_of={AS_OF}/model_version=1/revision=1/manifest.json"
     rows = json.loads(manifest.read_text())["rows"]["scores"]
     assert (found[-1]["version"], found[-1]["rows"]) == (1, rows)
-    assert f"{rows:,} accounts scored as of {AS_OF}" in done.stdout
+    assert f"{rows:,} accounts scored as of {AS_OF}" in (trained.folder / "score.txt").read_text()
 
+    score = ("score", "--as-of", str(AS_OF), "--config", "config.yaml")
     logged = defection("--log=json", *score, folder=trained.folder)
     plain = defection(*score, folder=trained.folder)
     assert logged.stdout == plain.stdout != ""

@@ -7,22 +7,34 @@ from datetime import date
 
 import pandas as pd
 import pytest
+from outcomes import call_in_september
 from project import AS_OF
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     ("label", "horizon", "with_risk", "says"),
     [
-        ({"definition": "own_cadence"}, 180, [], "no order within 3 usual gaps, 30 to 180 days"),
+        pytest.param(
+            {"definition": "own_cadence"},
+            *(180, [], "no order within 3 usual gaps, 30 to 180 days"),
+            marks=pytest.mark.long,
+        ),
         ({"definition": "partial", "partial_share": 0.4}, 90, ["risk_90"], "net sales 40% below"),
     ],
 )
 def test_a_label_is_trained_and_scored(project, label, horizon, with_risk, says) -> None:
     project.change(label=label | {"reporting_lag_days": 14})
+    call_in_september(project)
     train = project.defection("train")
     assert train.returncode == 0, train.stderr
     assert f"defection is {says}" in train.stdout
     assert "Other horizons" not in train.stdout
+    project.done("table", "--only", "order_history", "--out", project.folder / "table.parquet")
+    table = pd.read_parquet(project.folder / "table.parquet")
+    tests = table[table["as_of"].isin(sorted(table["as_of"].unique())[-2:])]
+    treated = f"Left out: {tests['treated'].sum()} of {len(tests)} rows of the test snapshots"
+    assert treated in train.stdout and tests["treated"].sum() > 0
     project.use_first_version()
     project.done("score", "--as-of", AS_OF)
     folder = project.scores / f"as_of={AS_OF}" / "model_version=1" / "revision=1"
@@ -39,18 +51,20 @@ def test_a_label_is_trained_and_scored(project, label, horizon, with_risk, says)
         assert "label.partial_share was 0.4, the config says 0.5" in other.stderr
 
 
-def test_a_horizon_without_history_stays_empty_and_is_told(project) -> None:
-    late = {"first": date(2025, 3, 1), "last": AS_OF, "every": "month"}
+@pytest.mark.trains
+def test_training_until_a_date_with_too_little_history_for_a_horizon(project) -> None:
+    late = {"first": date(2025, 1, 1), "last": AS_OF, "every": "month"}
     project.change(snapshots=late, backtest={"last": 1})
-    train = project.defection("train")
-    assert train.returncode == 0, train.stderr
+    said = project.done("train", "--until", "2025-09-10")
+    assert "Dropped, because the label is not complete yet: 2025-06-01, 2025-07-01" in said
+    assert "Value at stake: last year's margin, without an interval" in said
     why = "snapshots with labels of 180 days are too few to predict one from earlier ones"
-    assert f"risk_180 stays empty: 4 {why}" in train.stdout
+    assert f"risk_180 stays empty: 2 {why}" in said
     project.use_first_version()
     project.done("score", "--as-of", AS_OF)
     folder = project.scores / f"as_of={AS_OF}" / "model_version=1" / "revision=1"
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["horizons_left_out"] == {"180": f"4 {why}"}
+    assert manifest["horizons_left_out"] == {"180": f"2 {why}"}
     assert "risk_180" in manifest["columns_without_data"]
     scores = pd.read_parquet(folder / "scores.parquet")
     assert (scores["risk_30"] >= scores["risk_90"]).all()

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from project import Project, make_project
+from project import Project, copy_project, make_project, once_per_run
 
 from pipeline.market import simulate
 
@@ -60,12 +61,22 @@ def changed(project: Project, table: str, change: Callable[[pd.DataFrame], pd.Da
     project.change(sources=sources)
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Project:
+@pytest.fixture(scope="session")
+def shared_watched(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A model of July 2025, two lists of its own since, and half of those listed called."""
-    market = tmp_path_factory.mktemp("long_market")
+    return Project(once_per_run(tmp_path_factory, "watched", build_watched))
+
+
+@pytest.fixture
+def watched(tmp_path: Path, shared_watched: Project) -> Project:
+    """A copy of it, to change."""
+    return copy_project(shared_watched, tmp_path)
+
+
+def build_watched(folder: Path) -> None:
+    market = folder / "market"
     simulate(market, accounts=400, months=44, seed=11, end=date.fromisoformat(AS_OF))
-    project = make_project(tmp_path_factory.mktemp("watched"), market)
+    project = make_project(folder, market)
     (project.folder / "outcomes.csv").write_text("account_id,as_of,action,date,result,by,cause\n")
     project.change(
         sources={name: {"path": str(market / f"{name}.parquet")} for name in TABLES}
@@ -89,7 +100,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Project:
         rows += [f"{each},{as_of},call,{first},reached,R1," for each in sorted(listed)[::2]]
     with (project.folder / "outcomes.csv").open("a") as file:
         file.write("".join(f"{row}\n" for row in rows))
-    return project
+    looked(project)
 
 
 def scores(project: Project, as_of: str) -> pd.DataFrame:
@@ -159,7 +170,6 @@ def ordered(project: Project, as_of: str, days: int) -> set[str]:
 
 
 def test_the_page_and_the_run_name_no_account_and_act_on_nothing(watched) -> None:
-    looked(watched)
     place = next((watched.folder / "out" / "monitor").glob(f"as_of={AS_OF}/*/revision=1"))
     page, plain = ((place / f"monitor.{kind}").read_text() for kind in ("html", "json"))
     accounts = set(scores(watched, RIPE)["account_id"])
@@ -174,6 +184,7 @@ def test_the_page_and_the_run_name_no_account_and_act_on_nothing(watched) -> Non
     assert not [account for account in accounts if account in str(run.data)]
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_asks_nobody_for_anything_and_fits(watched, scheme) -> None:
     pytest.importorskip("selenium", reason="selenium is not installed: make setup")
@@ -182,7 +193,6 @@ def test_the_page_asks_nobody_for_anything_and_fits(watched, scheme) -> None:
     found = programs()
     if found is None:
         pytest.skip("no Chromium with its driver: apt-get install chromium-driver")
-    looked(watched)
     page = next((watched.folder / "out" / "monitor").glob(f"as_of={AS_OF}/*/*/monitor.html"))
     with chromium(found) as browser:
         browser.complaints(), browser.asked_for()
@@ -195,7 +205,6 @@ def test_the_page_asks_nobody_for_anything_and_fits(watched, scheme) -> None:
 
 
 def test_the_same_again_is_published_already_and_logged_once(watched) -> None:
-    looked(watched)
     before = len(runs(watched))
     again = looked(watched)
     assert again.returncode == 0 and "Already published" in again.stdout
@@ -203,14 +212,10 @@ def test_the_same_again_is_published_already_and_logged_once(watched) -> None:
 
 
 def test_a_lost_source_is_an_alarm_that_names_its_features(watched) -> None:
-    config = watched.config.read_text()
-    try:
-        cut = pd.Timestamp("2025-11-01", tz="UTC")
-        changed(watched, "touches", lambda touches: touches[touches["occurred_at"] < cut])
-        done = looked(watched)
-        again = looked(watched)
-    finally:
-        watched.config.write_text(config)
+    cut = pd.Timestamp("2025-11-01", tz="UTC")
+    changed(watched, "touches", lambda touches: touches[touches["occurred_at"] < cut])
+    done = looked(watched)
+    again = looked(watched)
     assert done.returncode == again.returncode == 1, done.stdout
     assert "contact_breadth: " in done.stderr and "Look at touches" in done.stderr
     assert "monitor.html" in done.stderr and "train" in done.stderr
@@ -225,7 +230,8 @@ def test_a_lost_source_is_an_alarm_that_names_its_features(watched) -> None:
     assert run.data.metrics["drift/alarms"] == len(alarms)
 
 
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.trains
 def test_a_doubled_complaint_latency_is_an_alarm_that_names_its_features(tmp_path) -> None:
     """Complaints opened since a year take twice as long to be answered and resolved."""
     market = tmp_path / "market"
@@ -285,16 +291,10 @@ def test_a_version_without_a_reference_asks_for_a_training(watched) -> None:
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{watched.folder / 'mlflow' / 'mlflow.db'}")
-    tags = client.get_model_version("small", "1").tags
     (file,) = watched.folder.glob("mlflow/**/drift_reference.json")
-    content, tag = file.read_bytes(), "sha256.drift_reference.json"
     file.unlink()
-    client.delete_model_version_tag("small", "1", tag)
-    try:
-        done = looked(watched)
-    finally:
-        file.write_bytes(content)
-        client.set_model_version_tag("small", "1", tag, tags[tag])
+    client.delete_model_version_tag("small", "1", "sha256.drift_reference.json")
+    done = looked(watched)
     assert done.returncode == 78
     assert "registered without drift_reference.json" in done.stderr
     assert "defection train" in done.stderr

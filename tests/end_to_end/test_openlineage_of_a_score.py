@@ -6,9 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from pipeline.config import load_config
+from project import AS_OF
 
-AS_OF = "2025-12-26"  # scored in the shared project by no other test
+from pipeline.config import load_config
 
 
 def test_a_score_tells_what_it_read_and_wrote_and_a_refused_one_that_it_failed(

@@ -7,7 +7,7 @@ import csv
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from project import Project
+from project import Project, copy_project
 
 from pipeline.config.playbook import SHIPPED, load_playbook
 from pipeline.scoring.listing import LISTED
@@ -17,15 +17,17 @@ CAPACITY = 20
 
 
 @pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, world: Project) -> Project:
+    """A copy of the world with a list as of 2025-12-23; to read only."""
+    project = copy_project(world, tmp_path_factory.mktemp("reasons"))
+    project.change(scoring={"call_capacity": CAPACITY})
+    project.done("score", "--as-of", "2025-12-23")
+    return project
+
+
+@pytest.fixture(scope="module")
 def listed(trained: Project) -> list[dict[str, str]]:
-    """The accounts to call as of 2025-12-23, about twenty of them."""
-    config = trained.config.read_text()
-    try:
-        trained.change(scoring={"call_capacity": CAPACITY})
-        done = trained.defection("score", "--as-of", "2025-12-23")
-    finally:
-        trained.config.write_text(config)
-    assert done.returncode == 0, done.stderr
+    """The accounts to call, about twenty of them."""
     with next(trained.scores.glob("as_of=2025-12-23/*/*/call_list.csv")).open(
         encoding="utf-8-sig"
     ) as file:

@@ -53,7 +53,8 @@ def lower_without(
     return bool(after < before)
 
 
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.trains
 def test_without_a_stated_reason_the_published_risk_would_be_lower(
     scored: Project, tmp_path: Path
 ) -> None:

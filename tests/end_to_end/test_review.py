@@ -19,11 +19,12 @@ import pytest
 pytest.importorskip("selenium", reason="selenium is not installed: make setup")
 
 from browser import AXE, DESK, PHONE, Browser, chromium, programs
-from project import DEFECTION, Project, make_project
+from command_line import DEFECTION
+from project import Project, make_project
 
 from pipeline.sources.casts import LONGEST_TEXT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.browser, pytest.mark.trains, pytest.mark.starts_process]
 
 CANARY = "canary"
 KEPT = Path(__file__).resolve().parents[2] / "var" / "pictures-of-tests"

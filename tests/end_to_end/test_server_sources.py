@@ -19,8 +19,6 @@ from pipeline.engines import quoted
 from pipeline.engines.postgresql import copied
 from pipeline.engines.translation import postgresql_type
 
-pytestmark = pytest.mark.slow
-
 
 def _type(kind: pa.DataType) -> str:
     zoned = pa.types.is_timestamp(kind) and kind.tz is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -12,7 +11,8 @@ from datetime import date
 
 import numpy as np
 import pytest
-from project import DEFECTION, Project
+from command_line import DEFECTION, environment
+from project import Project
 
 from models import search
 from models.dataset import Dataset
@@ -36,11 +36,10 @@ def untimed(lines: list[str]) -> list[dict[str, object]]:
 def interrupted_after(project: Project, trials: int) -> int:
     """Run `tune`, press Ctrl-C when so many trials are done, and return the exit code."""
     command = [DEFECTION, "tune", "--trials", str(TRIALS), "--config", project.config]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     with subprocess.Popen(
         [*map(str, command)],
         cwd=project.folder,
-        env=environment,
+        env=environment(),
         stderr=subprocess.DEVNULL,
         # What runs in the background of a shell ignores Ctrl-C, and so would its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -51,6 +50,7 @@ def interrupted_after(project: Project, trials: int) -> int:
         return process.wait(timeout=120)
 
 
+@pytest.mark.starts_process
 def test_an_interrupted_search_goes_on_to_the_same_end(project: Project) -> None:
     assert interrupted_after(project, 1) == 130
     done = len(journal(project))

@@ -8,7 +8,7 @@ import fuzz
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_input_brings_validate_down(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)  # where the inputs at fault would be kept
     assert fuzz.main(["--count", "1500", "--seed", "11"]) == 0, capsys.readouterr().out

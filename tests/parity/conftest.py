@@ -43,7 +43,10 @@ def spark() -> Iterator[Engine]:
 
 
 @pytest.fixture(
-    scope="module", params=["postgresql", pytest.param("spark", marks=pytest.mark.slow)]
+    scope="module",
+    params=[
+        pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("postgresql", "spark")
+    ],
 )
 def other(request: pytest.FixtureRequest) -> Engine:
     """Each engine that DuckDB is compared with."""

@@ -70,6 +70,8 @@ def test_temporary_files_of_all_kinds_lie_in_one_folder_that_goes(
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.long
+@pytest.mark.starts_process
 @pytest.mark.skipif(not possible(), reason=WHY_NOT)
 @pytest.mark.parametrize(("size", "code"), [("16m", 73), ("800m", 0)])
 def test_the_engine_that_finds_no_room_to_spill_names_the_folder_and_the_setting(

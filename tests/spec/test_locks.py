@@ -36,26 +36,23 @@ def holder(path: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_fault_35_the_second_job_is_told_who_holds_the_lock_and_since_when(tmp_path: Path) -> None:
+@pytest.mark.starts_process
+def test_fault_35_the_second_job_is_told_who_holds_the_lock_until_the_first_is_killed(
+    tmp_path: Path,
+) -> None:
     lock = tmp_path / "out" / ".lock"
     with holder(lock) as other:
         try:
             with pytest.raises(TryAgain) as refused, exclusive(lock, "scoring 2025-01-02"):
                 pytest.fail("both hold it")
         finally:
-            other.kill()
+            other.send_signal(signal.SIGKILL)
+            other.wait()
     assert refused.value.exit_code == 75
     told = str(refused.value)
     assert f"Another job is still scoring 2025-01-01: process {other.pid}, started 20" in told
     assert re.search(r"started \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d \(lock ", told)
     assert str(lock) in told
-
-
-def test_fault_35_the_lock_of_a_killed_job_is_free(tmp_path: Path) -> None:
-    lock = tmp_path / ".lock"
-    with holder(lock) as other:
-        other.send_signal(signal.SIGKILL)
-        other.wait()
     assert f'"pid": {other.pid}' in lock.read_text()  # what it left behind stops nobody
     with exclusive(lock, "scoring"):
         assert f'"pid": {os.getpid()}' in lock.read_text()

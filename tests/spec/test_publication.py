@@ -94,6 +94,7 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path) -> None:
     assert files(tmp_path) == [".lock"]
 
 
+@pytest.mark.starts_process
 def test_what_a_killed_job_left_is_cleared_by_the_next(tmp_path) -> None:
     script = (
         "import os, signal, sys\n"

@@ -179,6 +179,7 @@ print(json.dumps(answer["risk"].tolist()))
 """
 
 
+@pytest.mark.starts_process
 def test_another_process_elsewhere_serves_calibrated_probabilities(
     tracking: Tracking, tmp_path: Path
 ) -> None:

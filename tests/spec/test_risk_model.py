@@ -183,6 +183,7 @@ def test_one_class_only_is_explained(dataset: Dataset) -> None:
         BASELINES["logistic"](stayed, everything(stayed))
 
 
+@pytest.mark.starts_process
 def test_a_missing_library_says_what_to_install() -> None:
     program = """
 import sys

@@ -37,6 +37,7 @@ def test_it_cannot_be_made_just_anywhere(tmp_path: Path, name: str) -> None:
         ScratchFolder(tmp_path / name)
 
 
+@pytest.mark.starts_process
 def test_a_killed_process_leaves_one_that_the_next_removes_and_a_living_one_keeps_its_own(
     tmp_path: Path,
 ) -> None:

@@ -24,7 +24,7 @@ from clusters import binaries, cluster
 from pipeline.errors import ConfigError, DefectionError
 from pipeline.tracking.runs import Tracking
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.postgresql
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "shared-server" / "serve.sh"
 NAME = "mlflow.example.com"

@@ -50,6 +50,7 @@ def stored(tracking: Tracking, run_id: str) -> Any:
     return tracking._store.client().get_run(run_id)
 
 
+@pytest.mark.starts_process
 def test_importing_and_opening_neither_imports_mlflow_nor_writes(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline.tracking.runs import Tracking;"
@@ -264,6 +265,7 @@ with Tracking(Path(sys.argv[1]), "defection", "defection-risk").run("killed") as
 """
 
 
+@pytest.mark.starts_process
 def test_the_run_of_a_killed_job_is_closed_by_the_next_and_that_of_a_living_one_is_not(
     tracking: Tracking, tmp_path: Path
 ) -> None:

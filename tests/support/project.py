@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from subprocess import CompletedProcess
 
+import pytest
 import yaml
+from budget import shared_cost
+from command_line import run_here, run_process
+
+from pipeline.locks import exclusive
 
 AS_OF = date(2026, 1, 1)
-FIRST_LIST = "2025-12-19"  # scored first in the shared project, so no list lies before it
+FIRST_LIST = "2025-12-19"  # of the shared world, which has a second one as of AS_OF
 STEPS_OF_SCORE = (
     "Finding the model",
     "Reading the sources",
@@ -23,7 +31,6 @@ STEPS_OF_SCORE = (
     "Comparing with the list before",
     "Writing the publication",
 )
-DEFECTION = Path(sys.executable).with_name("defection")
 
 
 @dataclass(frozen=True)
@@ -49,21 +56,21 @@ class Project:
         content = yaml.safe_load(self.config.read_text()) | sections
         self.config.write_text(yaml.safe_dump(content))
 
-    def defection(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    def defection(self, *arguments: object, **variables: str) -> CompletedProcess[str]:
         """Run the command line as a user does; variables: further ones of the environment."""
-        command = [str(DEFECTION), *map(str, arguments), "--config", str(self.config)]
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=environment(**variables),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_here(self.command(*arguments), self.folder, **variables)
 
-    def done(self, *arguments: object) -> str:
-        """What a command says that has to end well; AssertionError if it does not."""
-        ended = self.defection(*arguments)
+    def process(self, *arguments: object, **variables: str) -> CompletedProcess[str]:
+        """Run the same in a process of its own; for tests of what only a process shows."""
+        return run_process(self.command(*arguments), self.folder, **variables)
+
+    def command(self, *arguments: object) -> list[object]:
+        """The arguments with the project's config."""
+        return [*arguments, "--config", self.config]
+
+    def done(self, *arguments: object, **variables: str) -> str:
+        """Run a command that has to succeed and return its standard output."""
+        ended = self.defection(*arguments, **variables)
         assert ended.returncode == 0, (arguments, ended.stderr)
         return ended.stdout
 
@@ -72,9 +79,23 @@ class Project:
         self.done("promote", "--version", 1, "--by", "a test", "--reason", "to score", "--override")
 
 
-def environment(**variables: str) -> dict[str, str]:
-    """That of the tests, without what would lead to another MLflow; variables: further ones."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")} | variables
+def copy_project(original: Project, folder: Path) -> Project:
+    """Copy a project into an existing folder; its MLflow store names the new place."""
+    shutil.copytree(original.folder, folder, dirs_exist_ok=True)
+    database = folder / "mlflow" / "mlflow.db"
+    if database.exists():
+        with closing(sqlite3.connect(database)) as store, store:
+            columns = store.execute(
+                "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
+                "WHERE m.type = 'table' AND c.type LIKE 'VARCHAR%' "
+                "AND (c.name LIKE '%uri' OR c.name LIKE '%location' OR c.name = 'source')"
+            ).fetchall()
+            for table, column in columns:
+                store.execute(
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
+                    (str(original.folder), str(folder)),
+                )
+    return Project(folder)
 
 
 def make_project(folder: Path, market: Path) -> Project:
@@ -88,9 +109,24 @@ def make_project(folder: Path, market: Path) -> Project:
         "snapshots": {"first": date(2024, 9, 1), "last": AS_OF, "every": "month"},
         "label": {"definition": "inactivity", "horizon_days": 90, "reporting_lag_days": 14},
         "backtest": {"last": 2},
-        "model": {"trees": 60},
+        "model": {"trees": 60, "jobs": 1},
         "tracking": {"folder": "mlflow", "experiment": "small", "model_name": "small"},
         "output": "out",
     }
     project.config.write_text(yaml.safe_dump(content))
     return project
+
+
+def once_per_run(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder that all workers of a test run share; the first that asks builds it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, complete = root / name, root / f"{name}.complete"
+    with exclusive(root / f"{name}.lock", f"building {name}", wait_seconds=600):
+        if not complete.exists():
+            folder.mkdir(exist_ok=True)
+            with shared_cost():
+                build(folder)
+            complete.touch()
+    return folder
