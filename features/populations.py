@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import sqlglot
 from sqlglot import exp
@@ -71,13 +71,15 @@ class Population:
         """The (table, column) pairs that the rows, and expressions over them, read."""
         found = set(self.facts.columns) if self.facts else set()
         for text in (self.occurred, *self.since, *self.until, self.where, *expressions):
-            for column in _columns(text):
-                found.add((column.table or self.table, column.name))
+            found |= {(table or self.table, column) for table, column in _columns(text)}
         return frozenset(found)
 
 
-def _columns(text: str) -> Iterator[exp.Column]:
-    yield from sqlglot.parse_one(text, read="duckdb").find_all(exp.Column)
+@cache
+def _columns(text: str) -> frozenset[tuple[str, str]]:
+    """The columns that an SQL expression names, each with its table, empty where it names none."""
+    parsed = sqlglot.parse_one(text, read="duckdb")
+    return frozenset((column.table, column.name) for column in parsed.find_all(exp.Column))
 
 
 @dataclass(frozen=True)
