@@ -29,7 +29,7 @@ from pipeline.training.leakage import laws as laws_module
 from pipeline.training.leakage.findings import COHORT, Difference, PointInTime
 from pipeline.training.leakage.lateness import Lateness, Spike, lateness, spikes
 from pipeline.training.leakage.laws import Laws, spread
-from pipeline.training.leakage.poison import Future, poison
+from pipeline.training.leakage.poison import Future, rows_with_future
 from pipeline.training.leakage.report import pseudonym
 from pipeline.training.leakage.sample import with_kin
 
@@ -244,8 +244,9 @@ def test_nothing_of_the_poison_is_known_before_its_time(data: DuckDBEngine) -> N
             engine.register(table.name, data.arrow(f"SELECT * FROM {table.name}"))
             cut(engine, table, midnight(as_of))
             clean[table.name] = rows_of(engine, table.name)
-        poison(engine, tables, Future(as_of, as_of + 30 * DAY))
+        future = Future(as_of, as_of + 30 * DAY)
         for table in tables:
+            engine.make(table.name, rows_with_future(table, future))
             assert rows_of(engine, table.name) != clean[table.name]
             late = f"SELECT MAX(known_at) FROM {table.name}"
             assert engine.rows(late)[0][0].date() < as_of + 30 * DAY

@@ -6,13 +6,11 @@ contract, so that a column or a stage that is added there is poisoned too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from features.contract import ACCOUNT_ID, ACCOUNT_MERGES, Column, Kind, Stage, Table
 from pipeline.engines import literal
-from pipeline.engines.duckdb import DuckDBEngine
 
 # What happens to a row is drawn by its content: a number from 0 to 23. A third gets a newer
 # version, half of these deleting it; a third comes again, long ago; a third comes again as news.
@@ -50,27 +48,25 @@ class Future:
         return f"{self.first} - to_days(1 + draw * {_DAYS_A_DRAW})"
 
 
-def poison(engine: DuckDBEngine, tables: Sequence[Table], future: Future) -> None:
-    """Add the future to tables that were cut to what was known before it.
+def rows_with_future(table: Table, future: Future) -> str:
+    """SQL: the rows of a table and the future that is added to them.
 
-    Accounts of the table `sampled` are merged, too, if `account_merges` is among the tables.
+    The table was cut to what was known before the future. The merges of `account_merges` are
+    between accounts of the table `sampled`.
     """
-    for table in tables:
-        drawn = f"(SELECT *, CAST(hash({table.name}) % {_DRAWS} AS INTEGER) AS draw FROM {{}})"
-        rows = drawn.format(table.name)
-        changing = f"{_CHANGED} AND superseded_at IS NULL"
-        parts = [
-            _replaced(rows, "TRUE", _kept(table, future, changing)),
-            _replaced(rows, changing, _changed(table, future)),
-        ]
-        if table.occurred:
-            parts.append(_replaced(rows, _AGAIN_LONG_AGO, _again(table, future, future.long_ago)))
-            parts.append(_replaced(rows, _AGAIN_AS_NEWS, _again(table, future, None)))
-        if table == ACCOUNT_MERGES:
-            parts.append(_merges(future))
-        engine.make("poisoned", *parts)
-        engine.make(table.name, "SELECT * FROM poisoned")
-    engine.drop("poisoned")
+    draw = f"CAST(hash({table.name}) % {_DRAWS} AS INTEGER)"
+    rows = f"(SELECT *, {draw} AS draw FROM {table.name})"
+    changing = f"{_CHANGED} AND superseded_at IS NULL"
+    parts = [
+        _replaced(rows, "TRUE", _kept(table, future, changing)),
+        _replaced(rows, changing, _changed(table, future)),
+    ]
+    if table.occurred:
+        parts.append(_replaced(rows, _AGAIN_LONG_AGO, _again(table, future, future.long_ago)))
+        parts.append(_replaced(rows, _AGAIN_AS_NEWS, _again(table, future, None)))
+    if table == ACCOUNT_MERGES:
+        parts.append(_merges(future))
+    return " UNION ALL ".join(parts)
 
 
 def _replaced(rows: str, where: str, values: dict[str, str]) -> str:

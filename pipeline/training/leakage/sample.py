@@ -16,7 +16,7 @@ from pipeline.sources.versions import cut
 from pipeline.tables.departures import make_departures_table
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.values_table import IDENTITY
-from pipeline.training.leakage.poison import Future, poison
+from pipeline.training.leakage.poison import Future, rows_with_future
 
 SAMPLED = "sampled"
 
@@ -85,20 +85,22 @@ def make_copies(
     if departures_inferred:
         touches = "SELECT rep_id, occurred_at, known_at, deleted FROM touches"
         check.register("whole_touches", engine.arrow(touches))
-    for copy in copies:
+    for as_of in dict.fromkeys(copy.as_of for copy in copies):
         for table in tables:
             check.make(table.name, f"SELECT * FROM {_taken(table)}")
         if departures_inferred:
-            _infer_departures(check, copy.as_of)
+            _infer_departures(check, as_of)
         for table in tables:
-            cut(check, table, datetime.combine(copy.as_of, time()))
-        if copy.poisoned:
-            poison(check, tables, Future(copy.as_of, until))
-        for table in tables:
-            check.make(f"{table.name}_{copy.number}", _renamed(table, copy))
+            cut(check, table, datetime.combine(as_of, time()))
+        for copy in (copy for copy in copies if copy.as_of == as_of):
+            for table in tables:
+                rows = f"SELECT * FROM {table.name}"
+                if copy.poisoned:
+                    rows = rows_with_future(table, Future(as_of, until))
+                check.make(f"{table.name}_{copy.number}", _renamed(table, copy, rows))
     for table in tables:
         parts = [f"{table.name}_{copy.number}" for copy in copies]
-        check.make(table.name, *(f"SELECT * FROM {part}" for part in parts))
+        check.make(table.name, " UNION ALL ".join(f"SELECT * FROM {part}" for part in parts))
         check.drop(_taken(table), *parts)
     check.drop(IDENTITY)
     make_identity_table(check)
@@ -139,7 +141,8 @@ def _infer_departures(check: DuckDBEngine, as_of: date) -> None:
     check.make("touches", "SELECT * FROM sampled_touches")
 
 
-def _renamed(table: Table, copy: Copy) -> str:
+def _renamed(table: Table, copy: Copy, rows: str) -> str:
+    """SQL: rows of a table, given as SQL, under the ids of the copy."""
     own = [name for name in table.stored() if name in _OWN_IDS]
     renamed = ", ".join(f"{literal(copy.prefix)} || {name} AS {name}" for name in own)
-    return f"SELECT * REPLACE ({renamed}) FROM {table.name}"
+    return f"SELECT * REPLACE ({renamed}) FROM ({rows})"
