@@ -14,14 +14,13 @@ import pandas as pd
 from features.expressions import DAYS_PER_YEAR, SECONDS_PER_DAY
 from features.order_history import order_lines
 from features.values import First
+from models.dataset import FloatArray
 from pipeline.config.form import LabelConfig
 from pipeline.engines import Engine
 from pipeline.tables.label_definitions import DEFINITIONS, Label, label_of
 from pipeline.tables.labels import make_labels, make_later_values
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.tiers import TIERS, tiers
-from pipeline.tables.trade import past_trade, worth_by_snapshot
-from pipeline.tables.values_table import make_values_table
 
 RETURN_DAYS = (30, 90, 180, 365)
 
@@ -99,10 +98,15 @@ class LabelAudit:
 
 
 def audit_labels(
-    engine: Engine, chosen: LabelConfig, frame: pd.DataFrame, complete_until: datetime
+    engine: Engine,
+    chosen: LabelConfig,
+    frame: pd.DataFrame,
+    last_year: FloatArray,
+    complete_until: datetime,
 ) -> LabelAudit:
     """Look at the rows (account_id, as_of) of a training table, by as_of, then account_id.
 
+    last_year: what each row brought in the year before its snapshot: margin, or revenue.
     complete_until: of the orders; what would be known only later is left aside, and counted.
     """
     frame = frame[["account_id", "as_of"]].reset_index(drop=True)
@@ -118,7 +122,7 @@ def audit_labels(
     audit = LabelAudit(
         label.says,
         {name: labels[name].says for name in answers},
-        tuple(_groups(own, _tier_of(engine, as_ofs))),
+        tuple(_groups(own, _tier_of(frame, last_year))),
         tuple(_returns(engine, label, own, as_ofs, complete_until)),
         tuple(_agreement(answers, one, other) for one, other in combinations(answers, 2)),
     )
@@ -157,12 +161,9 @@ def _keyed(engine: Engine, table: str, columns: str, as_ofs: Sequence[date]) -> 
     return found.set_index(["as_of", "account_id"]).sort_index()
 
 
-def _tier_of(engine: Engine, as_ofs: Sequence[date]) -> pd.Series:
-    """The tier of each row among those of its snapshot, by the last year's margin or revenue."""
-    make_values_table(engine, "audited_value", past_trade(), as_ofs, rows=_ROWS)
-    past = _keyed(engine, "audited_value", ", ".join(past_trade()), as_ofs)
-    engine.drop("audited_value")
-    worth = pd.Series(worth_by_snapshot(past.reset_index("as_of")), index=past.index)
+def _tier_of(frame: pd.DataFrame, last_year: FloatArray) -> pd.Series:
+    """The tier of each row among those of its snapshot."""
+    worth = pd.Series(last_year, pd.MultiIndex.from_frame(frame[["as_of", "account_id"]]))
     return worth.groupby(level="as_of").transform(lambda value: tiers(value.to_numpy()))
 
 

@@ -41,7 +41,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         tests = test_snapshots(config, dataset)
         steps.begin("Auditing the labels")
         complete_until = prepared.sources.tables["orders"].complete_until
-        audit = audit_labels(engine, config.label, prepared.table.frame, complete_until)
+        last_year = prepared.table.last_year()
+        audit = audit_labels(engine, config.label, prepared.table.frame, last_year, complete_until)
         leakage = examine(engine, config, prepared.sources, prepared.table, dataset, steps)
     tracking = open_tracking(config)
     tracking.connect()  # a store that cannot be used is said before the long work, not after it
@@ -67,7 +68,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         progress=fitted,
     )
     steps.begin("Measuring")
-    facts = facts_of(config, dataset, out_of_time, prepared.table.last_year())
+    facts = facts_of(config, dataset, out_of_time, last_year)
     evaluation = evaluated(config, out_of_time, tests, facts)
     horizons = fit_horizons(
         prepared.table,

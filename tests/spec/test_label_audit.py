@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date, datetime, time, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 from drawn import DAY_0, read_rows
@@ -32,7 +33,9 @@ ORDERS = """
 def audited(engine: Engine, complete_until: date = DAY_0 + timedelta(270)) -> LabelAudit:
     load(engine, complete({"orders": read_rows("orders", ORDERS)}))
     frame = pd.DataFrame({"account_id": list("ABCD"), "as_of": pd.Timestamp(DAY_0)})
-    return audit_labels(engine, LabelConfig(), frame, datetime.combine(complete_until, time()))
+    last_year = np.array([900.0, 60, 30, 10])
+    until = datetime.combine(complete_until, time())
+    return audit_labels(engine, LabelConfig(), frame, last_year, until)
 
 
 def test_base_rates_by_snapshot_and_tier(engine: Engine) -> None:
@@ -100,5 +103,6 @@ def test_a_defector_by_its_own_cadence_is_back_after_its_own_window(engine: Engi
     load(engine, complete({"orders": read_rows("orders", orders)}))
     frame = pd.DataFrame({"account_id": list("AB"), "as_of": pd.Timestamp(DAY_0)})
     until = datetime.combine(DAY_0 + timedelta(270), time())
-    found = audit_labels(engine, LabelConfig(definition="own_cadence"), frame, until)
+    chosen = LabelConfig(definition="own_cadence")
+    found = audit_labels(engine, chosen, frame, np.array([20.0, 20]), until)
     assert [(r.days, r.share) for r in found.returns[:2]] == [(30, 0.5), (90, 1.0)]
