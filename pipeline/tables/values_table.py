@@ -39,6 +39,7 @@ def make_values_table(
             dict(zip(plan.calendar.columns, zip(*plan.calendar.rows(), strict=True), strict=True))
         ),
     }
+    left = {*lookups, *(step.name for step in plan.steps)}
     try:
         for name, table in lookups.items():
             engine.register(name, table)
@@ -46,9 +47,11 @@ def make_values_table(
             if progress:
                 progress(step.name)
             engine.make(step.name, step.sql)
-            engine.drop(*plan.spent_after(number))
+            spent = plan.spent_after(number)
+            engine.drop(*spent)
+            left -= {*spent}
         if progress:
             progress("joining the answers")
         engine.make(into, *plan.queries)
     finally:
-        engine.drop(*lookups, *(step.name for step in plan.steps))
+        engine.drop(*left)
