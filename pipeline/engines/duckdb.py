@@ -200,8 +200,8 @@ class DuckDBEngine:
         """Whether the engine holds a table of that name."""
         return bool(
             self.rows(
-                "SELECT 1 FROM information_schema.tables "
-                "WHERE table_catalog = current_database() AND table_name = ?",
+                "SELECT 1 FROM duckdb_tables() "
+                "WHERE database_name = current_database() AND table_name = ?",
                 [name],
             )
         )
