@@ -19,7 +19,9 @@ from models.dataset import account_codes
 FloatArray = NDArray[np.float64]
 Key = TypeVar("Key", bound=Hashable)
 
-_AT_ONCE = 2**17  # weights that are looked at together, so that they fit into the caches
+AT_ONCE = (
+    2**17
+)  # weights, or other draws, that are looked at together, so that they fit into the caches
 
 
 class Interval(NamedTuple):
@@ -33,7 +35,7 @@ class Interval(NamedTuple):
 def bootstrapped(
     statistics: Callable[[FloatArray], Mapping[Key, FloatArray]],
     account: NDArray[Any],
-    repetitions: int = 1000,
+    repetitions: int,
     seed: int = 0,
     jobs: int = 1,
 ) -> dict[Key, FloatArray]:
@@ -45,7 +47,7 @@ def bootstrapped(
     codes = account_codes(np.asarray(account))
     once = statistics(np.ones((1, len(codes))))
     found: dict[Key, list[FloatArray]] = {key: [values] for key, values in once.items()}
-    at_once = max(1, _AT_ONCE // max(1, len(codes)))
+    at_once = max(1, AT_ONCE // max(1, len(codes)))
     every = _draws(int(codes.max(initial=-1)) + 1, repetitions, at_once, seed)
     measured = Parallel(n_jobs=jobs, require="sharedmem", return_as="generator")(
         delayed(lambda draws: statistics(draws[:, codes]))(draws) for draws in every

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.bootstrap import AT_ONCE
 from models.measures import BINS, FloatArray
 
 QUANTILE = 0.99
@@ -23,8 +24,10 @@ def calibration_limit(risk: FloatArray, seed: int = 0) -> float:
     starts = np.unique(len(risk) * np.arange(BINS) // BINS)
     size = np.diff(np.append(starts, len(risk)))
     random = np.random.default_rng(seed)
-    errors = np.empty(DRAWS)
-    for draw in range(DRAWS):
-        surprise = (random.random(len(risk)) < risk) - risk
-        errors[draw] = np.mean(np.abs(np.add.reduceat(surprise, starts)) / size)
-    return float(np.quantile(errors, QUANTILE))
+    at_once = max(1, AT_ONCE // len(risk))
+    errors = []
+    for start in range(0, DRAWS, at_once):
+        drawn = random.random((min(at_once, DRAWS - start), len(risk)))
+        gaps = np.abs(np.add.reduceat((drawn < risk) - risk, starts, axis=1)) / size
+        errors.append(np.mean(gaps, axis=1))
+    return float(np.quantile(np.concatenate(errors), QUANTILE))

@@ -9,6 +9,7 @@ never an exception.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -84,9 +85,11 @@ class Curve:
 
     def calibration_bins(self, bins: int = BINS) -> CalibrationBins:
         """Bins of equal weight, as `calibration_bins`."""
+        risk, defectors = np.diff(self.total) * self.scores, np.diff(self.positives)
+        predicted, observed = self._by_bin(bins, risk, defectors)
         return CalibrationBins(
-            predicted=self._by_bin(np.diff(self.total) * self.scores, bins),
-            observed=self._by_bin(np.diff(self.positives), bins),
+            predicted=predicted,
+            observed=observed,
             weight=np.repeat(self.total[..., -1:] / bins, bins, axis=-1),
         )
 
@@ -99,8 +102,9 @@ class Curve:
         """What the Brier score consists of, as `brier_parts`."""
         found = self.calibration_bins(bins)
         base_rate = mean(found.observed)
-        squared = self._by_bin(np.diff(self.total) * self.scores**2, bins)
-        product = self._by_bin(np.diff(self.positives) * self.scores, bins)
+        squared, product = self._by_bin(
+            bins, np.diff(self.total) * self.scores**2, np.diff(self.positives) * self.scores
+        )
         return BrierParts(
             reliability=mean((found.predicted - found.observed) ** 2),
             resolution=mean((found.observed - np.asarray(base_rate)[..., None]) ** 2),
@@ -118,13 +122,14 @@ class Curve:
         reached = np.clip(k - self.total[..., :-1], 0, group)
         return np.asarray(np.where(group == 0, 0.0, over(reached, group))[..., self.place])
 
-    def _by_bin(self, per_cut: FloatArray, bins: int) -> FloatArray:
+    def _by_bin(self, bins: int, *per_cut: FloatArray) -> list[FloatArray]:
         """Means, by bin of equal weight, of what each cut adds; lowest risk first."""
-        summed = np.zeros_like(self.total)
-        np.cumsum(per_cut, axis=-1, out=summed[..., 1:])
         size = self.total[..., -1:] / bins
-        within = np.diff(_interpolated(size * np.arange(bins + 1), self.total, summed))
-        return np.asarray(over(within, size)[..., ::-1])
+        summed = [np.zeros_like(self.total) for _ in per_cut]
+        for values, sums in zip(per_cut, summed, strict=True):
+            np.cumsum(values, axis=-1, out=sums[..., 1:])
+        edges = _interpolated(size * np.arange(bins + 1), self.total, summed)
+        return [np.asarray(over(np.diff(values), size)[..., ::-1]) for values in edges]
 
 
 class Ranking:
@@ -268,8 +273,18 @@ def over(numerator: Value, denominator: Value) -> Value:
         return numerator / np.where(np.asarray(denominator) == 0, np.nan, denominator)[()]
 
 
-def _interpolated(at: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
-    """`np.interp` along the last axis, for each weighting."""
+def _interpolated(at: FloatArray, x: FloatArray, ys: Sequence[FloatArray]) -> list[FloatArray]:
+    """`np.interp` of each y along the last axis, for each weighting; no `at` is below all of x."""
     if x.ndim == 1:
-        return np.interp(at, x, y)
-    return np.array([np.interp(*one) for one in zip(at, x, y, strict=True)])
+        return [np.interp(at, x, y) for y in ys]
+    # One search serves all of `ys`; beyond the last x both neighbours are the last.
+    start = np.array([row.searchsorted(some, "right") for row, some in zip(x, at, strict=True)]) - 1
+    end = np.minimum(start + 1, x.shape[-1] - 1)
+
+    def ends(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        first = np.take_along_axis(values, start, axis=-1)
+        return first, np.take_along_axis(values, end, axis=-1) - first
+
+    before, step = ends(x)
+    step[step == 0] = 1
+    return [rise / step * (at - before) + first for first, rise in map(ends, ys)]
