@@ -18,7 +18,7 @@ def auc_gain(
     other: FloatArray,
     account: NDArray[Any],
     as_of: DateArray,
-    repetitions: int = 1000,
+    repetitions: int,
 ) -> Interval:
     """Return AUC(score) - AUC(other) with its 95 % interval; (n,) each.
 

@@ -90,6 +90,9 @@ def score(predictions: OutOfTime) -> Score:
     return Score(float(np.mean(list(auc.values()))), float(np.mean(precision)), auc)
 
 
-def gain(better: OutOfTime, base: FloatArray) -> Interval:
-    """Return the gain in AUC over other raw predictions of the same rows, with its interval."""
-    return auc_gain(better.label, better.raw, base, better.account, better.as_of)
+def gain(better: OutOfTime, base: FloatArray, repetitions: int) -> Interval:
+    """Return the gain in AUC over other raw predictions of the same rows, with its interval.
+
+    repetitions: draws of accounts behind the interval.
+    """
+    return auc_gain(better.label, better.raw, base, better.account, better.as_of, repetitions)

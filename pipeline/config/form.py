@@ -225,6 +225,10 @@ class BacktestConfig(Section):
         "learned from no more either",
     )
 
+    bootstrap_repetitions: Count = Field(
+        1000, description="draws of accounts behind each interval; fewer are faster and rougher"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _default(cls, written: Any) -> Any:

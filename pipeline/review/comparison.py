@@ -14,12 +14,13 @@ from pipeline.training.evaluation import (
     CHAMPION,
     RIVAL,
     Evaluation,
+    evaluate_groups,
     published_risk,
 )
-from pipeline.training.measuring import evaluated, facts_of
+from pipeline.training.measuring import evaluated, measure
 
 _DRAWS = 300
-"""Behind the interval of a slice: there are many slices, and rough intervals tell enough."""
+"""At most, behind the interval of a slice: there are many, and rough intervals tell enough."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +43,31 @@ class Comparison:
 def compare(challenger: Predicted, champion: OutOfTime | None) -> Comparison:
     """Measure the challenger, by tiers and slices, with the assumptions of its config.
 
-    champion: what its recipe predicts of the same snapshots. ConfigError where the two have not
-    predicted the same accounts.
+    What its training measured is not measured again. champion: what its recipe predicts of the same
+    snapshots. ConfigError where the two have not predicted the same accounts.
     """
-    config, rows = challenger.config, challenger.out_of_time
-    beside = {}
+    config, rows, measured = challenger.config, challenger.out_of_time, challenger.measured
     if champion is not None:
         shared = sorted({s.snapshot for s in rows.splits} & {s.snapshot for s in champion.splits})
-        rows, champion = rows.at(*shared), champion.at(*shared)
+        if len(shared) < len(rows.splits):
+            rows, measured = rows.at(*shared), None
+        champion = champion.at(*shared)
         if not np.array_equal(rows.account, champion.account):
             raise ConfigError("the two have not predicted the same accounts")
-        beside = {CHAMPION: published_risk(champion)}
-    rows = replace(rows, baselines={**rows.baselines, **beside})
-    challenger = replace(challenger, out_of_time=rows)
-    facts = facts_of(config, challenger.dataset, rows, challenger.prepared.table.last_year())
-    evaluation = evaluated(config, rows, challenger.tests, facts)
-    rival = CHAMPION if beside else RIVAL
+    last_year = challenger.prepared.table.last_year()
+    tests = challenger.tests
+    facts, evaluation = measured or measure(config, challenger.dataset, rows, tests, last_year)
+    rival = RIVAL
+    if champion is not None:
+        rival, risk = CHAMPION, published_risk(champion)
+        beside = evaluated(config, replace(rows, baselines={CHAMPION: risk}), tests, facts)
+        evaluation = evaluation.with_scorers_of(beside)
+        rows = replace(rows, baselines={**rows.baselines, CHAMPION: risk})
     slim = replace(rows, baselines={rival: rows.baselines[rival]})
     slices = list(slices_of("tier", evaluation, facts, rival))
-    for dimension, names in sliced(challenger).items():
-        groups = tuple(sorted({*names.tolist()}))
-        by = replace(facts, group=names, groups=groups)
-        found = evaluated(config, slim, challenger.tests, by, _DRAWS)
+    repetitions = min(_DRAWS, config.backtest.bootstrap_repetitions)
+    for dimension, names in sliced(replace(challenger, out_of_time=rows)).items():
+        by = replace(facts, group=names, groups=tuple(sorted({*names.tolist()})))
+        found = evaluate_groups(slim, by, tests, repetitions, config.model.jobs)
         slices += slices_of(dimension, found, by, rival)
     return Comparison(rows, evaluation, tuple(worst_first(slices)))

@@ -20,6 +20,7 @@ from pipeline.config.form import ModelConfig
 from pipeline.console import Steps
 from pipeline.errors import ConfigError
 from pipeline.training.choices import model_settings, test_snapshots
+from pipeline.training.measuring import Measured
 from pipeline.training.preparation import Prepared, open_engine, prepare
 from pipeline.wording import listed
 
@@ -28,13 +29,17 @@ _OF_THE_MACHINE = ("jobs", "threads")
 
 @dataclass(frozen=True)
 class Predicted:
-    """A training table, and what a recipe predicts of each snapshot in it out of time."""
+    """A training table, and what a recipe predicts of each snapshot in it out of time.
+
+    measured: by the training that predicted it; None where it is still to be measured.
+    """
 
     config: Config
     prepared: Prepared
     dataset: Dataset
     tests: tuple[date, ...]
     out_of_time: OutOfTime
+    measured: Measured | None = None
 
 
 def with_recipe(config: Config, written: Mapping[str, Any]) -> Config:

@@ -28,6 +28,7 @@ from pipeline.tracking.registry import ModelVersion
 from pipeline.tracking.runs import Tracking, open_tracking
 from pipeline.tracking.stored_runs import StoredRun
 from pipeline.training.choices import baselines
+from pipeline.training.measuring import Measured
 from pipeline.training.preparation import Prepared
 from pipeline.training.record import Registered
 
@@ -84,7 +85,7 @@ def review(
 
 
 def review_trained(steps: Steps, config: Config, registered: Registered) -> Reviewed:
-    """Review what has just been trained, by the predictions that were made for it."""
+    """Review what has just been trained, by what was predicted and measured for it."""
     tracking, trained = open_tracking(config), registered.trained
     challenger = Predicted(
         config,
@@ -92,6 +93,7 @@ def review_trained(steps: Steps, config: Config, registered: Registered) -> Revi
         trained.prepared.table.dataset(),
         trained.tests,
         trained.out_of_time,
+        Measured(trained.facts, trained.evaluation),
     )
     chosen = tracking.registry.resolve(registered.version)
     return _reviewed(tracking, chosen, challenger, steps)

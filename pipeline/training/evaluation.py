@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
+from itertools import product
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -131,6 +132,11 @@ class Evaluation:
         """One figure over all accounts."""
         return self.of(measure, scorer, snapshot).value
 
+    def with_scorers_of(self, other: Self) -> Self:
+        """These figures and those of another evaluation of the same rows."""
+        scorers = tuple(dict.fromkeys((*self.scorers, *other.scorers)))
+        return replace(self, figures={**self.figures, **other.figures}, scorers=scorers)
+
 
 def evaluate(
     out_of_time: OutOfTime,
@@ -138,15 +144,15 @@ def evaluate(
     tests: Sequence[date],
     capacity: int,
     terms: CallTerms,
-    repetitions: int = 1000,
+    repetitions: int,
     jobs: int = 1,
 ) -> Evaluation:
     """Measure the model and the baselines at each test snapshot, in each group, and on average.
 
-    capacity: accounts that can be called per snapshot. jobs: draws taken at once. A gain over a
-    baseline is positive where the model is better; both have seen the same draws of accounts. Rows
-    marked as treated are counted and left out: what was done about them may have changed their
-    outcome.
+    capacity: accounts that can be called per snapshot. repetitions: draws behind each interval;
+    jobs: draws taken at once. A gain over a baseline is positive where the model is better; both
+    have seen the same draws of accounts. Rows marked as treated are counted and left out: what was
+    done about them may have changed their outcome.
     """
     treated = {test: int(out_of_time.at(test).treated.sum()) for test in tests}
     facts, out_of_time = facts.rows(~out_of_time.treated), out_of_time.untreated()
@@ -158,23 +164,65 @@ def evaluate(
     def statistics(weight: Floats) -> dict[Key, Floats]:
         return dict(figure for cell in cells for figure in cell.figures(weight, capacity))
 
-    figures = bootstrapped(statistics, out_of_time.at(*tests).account, repetitions, jobs=jobs)
-    figures |= _means(figures, tests)
-    figures |= _gains(figures)
-    without_interval = {
-        key: np.array([value], dtype=np.float64)
+    drawn = bootstrapped(statistics, out_of_time.at(*tests).account, repetitions, jobs=jobs)
+    once = {
+        key: value
         for test in tests
         for key, value in _once(out_of_time, facts, rankings, test, capacity)
-    } | {
-        Key(str(test), ALL, TREATED, COHORT): np.array([count], dtype=np.float64)
-        for test, count in treated.items()
-    }
+    } | {Key(str(test), ALL, TREATED, COHORT): count for test, count in treated.items()}
+    return Evaluation(_intervals(drawn, once, tests), tuple(tests), tuple(scorers))
+
+
+def evaluate_groups(
+    out_of_time: OutOfTime,
+    facts: Facts,
+    tests: Sequence[date],
+    repetitions: int,
+    jobs: int = 1,
+) -> Evaluation:
+    """Measure less than `evaluate`, on the same rows and draws: what a slice is judged by.
+
+    Figures of each group: accounts, base_rate, the auc of each scorer with the model's gain, and
+    the model's calibration_error.
+    """
+    facts, out_of_time = facts.rows(~out_of_time.treated), out_of_time.untreated()
+    scorers = {MODEL: published_risk(out_of_time), **out_of_time.baselines}
+    place = _places(out_of_time, tests)
+    cells = []
+    for test in tests:
+        now = np.flatnonzero(out_of_time.rows_at(test))
+        for (group, members), scorer in product(_groups(facts.rows(now)), scorers):
+            here = now[members]
+            ranking = measures.Ranking(out_of_time.label[here], scorers[scorer][here])
+            cells.append((Key(str(test), group, "auc", scorer), place[here], ranking))
+
+    def statistics(weight: Floats) -> dict[Key, Floats]:
+        found = {}
+        for key, rows, ranking in cells:
+            curve = ranking.curve(weight[:, rows])
+            found[key] = curve.auc()
+            if key.scorer == MODEL:
+                found[key._replace(measure="calibration_error")] = curve.calibration_error()
+        return found
+
+    drawn = bootstrapped(statistics, out_of_time.at(*tests).account, repetitions, jobs=jobs)
+    once = {k: value for test in tests for k, value in _cohort(out_of_time, facts, test)}
+    return Evaluation(_intervals(drawn, once, tests), tuple(tests), tuple(scorers))
+
+
+def _intervals(
+    drawn: Mapping[Key, Floats], once: Mapping[Key, float], tests: Sequence[date]
+) -> dict[Key, Interval]:
+    """Every figure, the means and the gains among them. drawn: as `bootstrapped` gives it."""
+    figures = dict(drawn)
+    figures |= _means(figures, tests)
+    figures |= _gains(figures)
+    without_interval = {key: np.array([value], dtype=np.float64) for key, value in once.items()}
     figures |= without_interval | _means(without_interval, tests)
     for key in figures:
         if key.measure in _RAISED_BY_NOISE:
             figures[key] = recentred(figures[key])
-    found = {key: interval(values) for key, values in figures.items()}
-    return Evaluation(found, tuple(tests), tuple(scorers))
+    return {key: interval(values) for key, values in figures.items()}
 
 
 def published_risk(rows: OutOfTime) -> Floats:
@@ -204,12 +252,14 @@ class _Rows:
         columns = {name: getattr(self, name)[here] for name in names}
         return _Rows(self.key._replace(**key), **columns)
 
-    def figures(self, drawn: Floats, called: Floats, curve: measures.Curve) -> dict[str, Floats]:
+    def figures(
+        self, drawn: Floats, called: Floats, curve: measures.Curve
+    ) -> Iterator[tuple[Key, Floats]]:
         """Every figure that has an interval, (r,).
 
         drawn, called (r, rows): how often each row was drawn, and how often of these it was called.
         """
-        found = {}
+        found: dict[str, Floats] = {}
         if self.key.scorer != EXPECTED_LOSS:  # a ranking of the list, not of who defects
             found["auc"] = curve.auc()
             found["average_precision"] = curve.average_precision()
@@ -225,7 +275,9 @@ class _Rows:
         found["profit"] = called @ self.profit
         left = np.flatnonzero(self.label)
         lead = lead_time(self.lead[left], self.first[left], self.usual_gap[left], drawn[:, left])
-        return found | {f"lead_{name}": values for name, values in lead._asdict().items()}
+        found |= {f"lead_{name}": values for name, values in lead._asdict().items()}
+        for measure, values in found.items():
+            yield self.key._replace(measure=measure), values
 
 
 class _Cell:
@@ -233,19 +285,17 @@ class _Cell:
 
     def __init__(self, rows: _Rows, facts: Facts) -> None:
         self._all = rows
-        self._groups = [
-            (here, rows.part(here, group=name)) for name, here in _in_groups(facts).items()
-        ]
+        self._groups = [(here, rows.part(here, group=name)) for name, here in _groups(facts)]
 
     def figures(self, weight: Floats, capacity: int) -> Iterator[tuple[Key, Floats]]:
         """Every figure under weights (r, rows of all tests); a group is called with the others."""
         drawn = weight[:, self._all.place]
-        called = drawn * self._all.ranking.curve(drawn).listed(capacity)
+        curve = self._all.ranking.curve(drawn)
+        called = drawn * curve.listed(capacity)
+        yield from self._all.figures(drawn, called, curve)
         for here, rows in self._groups:
             some = drawn[:, here]
-            figures = rows.figures(some, called[:, here], rows.ranking.curve(some))
-            for measure, values in figures.items():
-                yield rows.key._replace(measure=measure), values
+            yield from rows.figures(some, called[:, here], rows.ranking.curve(some))
 
 
 def _cells(
@@ -257,7 +307,7 @@ def _cells(
     terms: CallTerms,
 ) -> Iterator[_Cell]:
     account, as_of, label = out_of_time.account, out_of_time.as_of, out_of_time.label
-    place = np.cumsum(np.isin(as_of, np.array(tests, dtype="datetime64[D]"))) - 1
+    place = _places(out_of_time, tests)
     profit = call_profit(label, facts.value, terms)
     for name, score in rankings.items():
         first = first_listed(
@@ -268,14 +318,19 @@ def _cells(
             Key("", ALL, "", name), place, label, score, profit, lead, first, facts.usual_gap
         )
         for test in tests:
-            now = np.flatnonzero(as_of == np.datetime64(test, "D"))
+            now = np.flatnonzero(out_of_time.rows_at(test))
             yield _Cell(every.part(now, snapshot=str(test)), facts.rows(now))
 
 
-def _in_groups(facts: Facts) -> dict[str, npt.NDArray[np.int64]]:
-    """The row numbers of all, and of each group."""
-    of_each = {name: np.flatnonzero(facts.group == name) for name in facts.groups}
-    return {ALL: np.arange(len(facts.group)), **of_each}
+def _places(out_of_time: OutOfTime, tests: Sequence[date]) -> npt.NDArray[np.int64]:
+    """Where each row of a test snapshot is among those of all of them, (n,)."""
+    return np.cumsum(out_of_time.rows_at(*tests)) - 1
+
+
+def _groups(facts: Facts) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Each group with the numbers of its rows."""
+    for name in facts.groups:
+        yield name, np.flatnonzero(facts.group == name)
 
 
 def _called(out_of_time: OutOfTime, score: Floats, capacity: int) -> npt.NDArray[np.bool_]:
@@ -295,11 +350,9 @@ def _once(
     capacity: int,
 ) -> Iterator[tuple[Key, float]]:
     """Every figure that has no interval."""
-    now = out_of_time.as_of == np.datetime64(test, "D")
+    yield from _cohort(out_of_time, facts, test)
+    now = out_of_time.rows_at(test)
     label, account = out_of_time.label[now], out_of_time.account[now]
-    for group, here in _in_groups(facts.rows(now)).items():
-        yield Key(str(test), group, "accounts", COHORT), len(here)
-        yield Key(str(test), group, "base_rate", COHORT), measures.mean(label[here])
     number = [split.snapshot for split in out_of_time.splits].index(test)
     yield Key(str(test), ALL, "training_rows", COHORT), out_of_time.splits[number].training_rows
     for scorer, score in rankings.items():
@@ -319,6 +372,15 @@ def _once(
             found |= {"list_kept": kept.kept, "rank_correlation": kept.rank_correlation}
         for measure, value in found.items():
             yield Key(str(test), ALL, measure, scorer), value
+
+
+def _cohort(out_of_time: OutOfTime, facts: Facts, test: date) -> Iterator[tuple[Key, float]]:
+    """How many accounts there are, all and in each group, and the share that defected."""
+    now = out_of_time.rows_at(test)
+    label, facts = out_of_time.label[now], facts.rows(now)
+    for group, here in ((ALL, np.arange(len(label))), *_groups(facts)):
+        yield Key(str(test), group, "accounts", COHORT), len(here)
+        yield Key(str(test), group, "base_rate", COHORT), measures.mean(label[here])
 
 
 def _means(figures: Mapping[Key, Floats], tests: Sequence[date]) -> dict[Key, Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from models.dataset import Dataset, FloatArray
 from models.out_of_time import OutOfTime
@@ -13,21 +14,29 @@ from pipeline.training.choices import model_settings
 from pipeline.training.evaluation import Evaluation, Facts, evaluate
 
 
-def facts_of(
-    config: Config, dataset: Dataset, out_of_time: OutOfTime, last_year: FloatArray
-) -> Facts:
-    """What is known of each predicted account; last_year: what each row of the dataset brought."""
-    return Facts.of(dataset, out_of_time, last_year, config.scoring.profit.value_days)
+class Measured(NamedTuple):
+    """What is known of each predicted account, and how well the predictions did."""
+
+    facts: Facts
+    evaluation: Evaluation
+
+
+def measure(
+    config: Config,
+    dataset: Dataset,
+    out_of_time: OutOfTime,
+    tests: Sequence[date],
+    last_year: FloatArray,
+) -> Measured:
+    """Measure the predictions of a dataset; last_year: what each of its rows brought."""
+    facts = Facts.of(dataset, out_of_time, last_year, config.scoring.profit.value_days)
+    return Measured(facts, evaluated(config, out_of_time, tests, facts))
 
 
 def evaluated(
-    config: Config,
-    out_of_time: OutOfTime,
-    tests: Sequence[date],
-    facts: Facts,
-    repetitions: int = 1000,
+    config: Config, out_of_time: OutOfTime, tests: Sequence[date], facts: Facts
 ) -> Evaluation:
-    """Measure every scorer at the test snapshots; repetitions: draws behind each interval."""
+    """Measure every scorer at the test snapshots."""
     terms = config.scoring.profit.model_dump(exclude={"value_days"})
     return evaluate(
         out_of_time,
@@ -35,6 +44,6 @@ def evaluated(
         tests,
         config.scoring.call_capacity,
         CallTerms(**terms),
-        repetitions,
+        config.backtest.bootstrap_repetitions,
         jobs=model_settings(config).jobs,
     )

@@ -21,7 +21,7 @@ from pipeline.training.choices import (
 from pipeline.training.horizons import fit_horizons
 from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
-from pipeline.training.measuring import evaluated, facts_of
+from pipeline.training.measuring import measure
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, record, refuse
 from pipeline.training.trained import Trained
@@ -68,8 +68,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         progress=fitted,
     )
     steps.begin("Measuring")
-    facts = facts_of(config, dataset, out_of_time, last_year)
-    evaluation = evaluated(config, out_of_time, tests, facts)
+    measured = measure(config, dataset, out_of_time, tests, last_year)
     horizons = fit_horizons(
         prepared.table,
         out_of_time,
@@ -102,8 +101,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         audit,
         tuple(tests),
         out_of_time,
-        facts,
-        evaluation,
+        *measured,
         horizons,
         model,
         value,

@@ -110,7 +110,7 @@ def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tu
         search.predicted(development, shorter, ModelSettings(**trial.settings), snapshots)
         for trial in (done[0], _best(done))
     )
-    gain = search.gain(chosen, own.raw)
+    gain = search.gain(chosen, own.raw, config.backtest.bootstrap_repetitions)
     tuned = Tuned(tuple(done), tuple(snapshots), gain, resumed, journal)
     _record(tracking, config, prepared, tuned)
     return tuned

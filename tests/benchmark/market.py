@@ -39,6 +39,7 @@ from pipeline.training.preparation import open_engine, prepare
 FOLDER = Path("var/bench/markets")
 TESTS = 3  # the last snapshots with a complete label
 SHUFFLES = 20
+DRAWS = 1000  # of accounts, behind each interval
 CALLS, ACCEPTED, CALL_COSTS, ALIKE = 200, 0.3, 50.0, 10
 QUIET = Steps(None)
 
@@ -169,6 +170,7 @@ def against_truth(table: Table, found: OutOfTime) -> dict[str, Any]:
             score[here],
             found.account[here],
             found.as_of[here],
+            DRAWS,
         )
         for name, score in scores.items()
         if name in (RIVAL, "bg_nbd", "truth")
@@ -215,7 +217,9 @@ def of_same_accounts(few: Market, many: Market) -> dict[str, float]:
 def families(table: Table) -> Ablation:
     """What each family adds."""
     family_of = {feature.name: feature.family for feature in table.table.selection.features}
-    return ablation(table.dataset, table.shorter, family_of, table.tests, table.settings, QUIET)
+    return ablation(
+        table.dataset, table.shorter, family_of, table.tests, table.settings, DRAWS, QUIET
+    )
 
 
 def shuffled(table: Table) -> list[float]:

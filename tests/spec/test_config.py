@@ -41,6 +41,7 @@ def test_the_smallest_config_takes_the_defaults(tmp_path):
     assert config.features.families == ("order_history", "contact_breadth", "complaint_latency")
     assert config.features.windows_days == (30, 90, 180, 365)
     assert (config.backtest.test_snapshots, config.backtest.last) == (None, 3)
+    assert config.backtest.bootstrap_repetitions == 1000
     assert (config.model.trees, config.model.leaves, config.model.seed) == (200, 8, 7)
     assert (config.scoring.max_staleness_days, config.scoring.call_capacity) == (7, 200)
     assert (config.scoring.profit.accept_rate, config.scoring.profit.incentive_share) == (0.3, 0)
@@ -68,7 +69,7 @@ snapshots: {first: 2024-01-01, last: 2024-06-01, every: week}
 cohort: {days: 90}
 label: {horizon_days: 30, reporting_lag_days: 2}
 features: {families: [order_history], windows_days: [7, 30]}
-backtest: {test_snapshots: [2024-05-01, 2024-06-01]}
+backtest: {test_snapshots: [2024-05-01, 2024-06-01], bootstrap_repetitions: 200}
 model: {trees: 10, learning_rate: 0.1}
 scoring:
   {max_staleness_days: 3, call_capacity: 20, bands: {red: 0.5, green: 0},
@@ -86,6 +87,7 @@ output: out
     assert config.sources["touches"].datetime_format == ("%d/%m/%Y",)
     assert config.snapshots.every == "week"
     assert config.backtest.test_snapshots == (date(2024, 5, 1), date(2024, 6, 1))
+    assert config.backtest.bootstrap_repetitions == 200
     assert config.scoring.bands == {"red": 0.5, "green": 0.0}
     assert (config.scoring.profit.contact_cost, config.scoring.profit.incentive_share) == (40, 0.1)
     assert config.engine.spill_folder == tmp_path / "spill"

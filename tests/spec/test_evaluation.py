@@ -19,6 +19,7 @@ from pipeline.training.evaluation import (
     Evaluation,
     Facts,
     evaluate,
+    evaluate_groups,
     gain_over,
 )
 from pipeline.training.reporting import metrics, table, treated_lines
@@ -228,3 +229,31 @@ def test_a_group_that_a_snapshot_lacks_is_measured_where_it_is() -> None:
     found = evaluate(drawn, by, [FIRST, SECOND], 2, TERMS, repetitions=50)
     for group, day in (("new", SECOND), ("old", FIRST)):
         assert found.of("auc", group=group) == found.of("auc", snapshot=day)
+
+
+def test_groups_alone_have_the_figures_of_the_whole_evaluation() -> None:
+    drawn = replace(back_test(RISK, logistic=1 - RISK), treated=MARKED)
+    days = [FIRST, SECOND]
+    whole = evaluate(drawn, facts(), days, 2, TERMS, repetitions=50)
+    alone = evaluate_groups(drawn, facts(), days, repetitions=50)
+    measures = {key.measure for key in alone.figures}
+    assert measures == {"accounts", "base_rate", "auc", "calibration_error", gain_over("logistic")}
+    for key, figure in alone.figures.items():
+        np.testing.assert_array_equal(figure, whole.figures[key], err_msg=str(key))
+
+
+def test_a_scorer_measured_later_has_the_same_figures() -> None:
+    days, recency, champion = [FIRST, SECOND], np.arange(6.0), RISK[::-1]
+    first, second, together = (
+        evaluate(back_test(RISK, **rivals), facts(), days, 2, TERMS, repetitions=50)
+        for rivals in (
+            {"recency": recency},
+            {"champion": champion},
+            {"recency": recency, "champion": champion},
+        )
+    )
+    found = first.with_scorers_of(second)
+    assert found.scorers == together.scorers
+    assert found.figures.keys() == together.figures.keys()
+    for key, figure in found.figures.items():
+        np.testing.assert_array_equal(figure, together.figures[key], err_msg=str(key))

@@ -57,11 +57,13 @@ def ablation(
     family_of: Mapping[str, str],
     tests: Sequence[date],
     settings: ModelSettings,
+    repetitions: int,
     steps: Steps,
 ) -> Ablation:
     """Predict the test snapshots with each family alone, added one by one, and left out.
 
     family_of: the family of each feature, families in the order in which they are added.
+    repetitions: draws of accounts behind each interval.
     """
     families = tuple(dict.fromkeys(family_of[name] for name in dataset.names))
     alone = [(family,) for family in families]
@@ -87,11 +89,11 @@ def ablation(
             for subset in wanted
         ),
         tuple(
-            Worth(more[-1], fewer, _gain(found[more], found[fewer]))
+            Worth(more[-1], fewer, _gain(found[more], found[fewer], repetitions))
             for fewer, more in pairwise(added)
         ),
         tuple(
-            Worth(family, fewer, _gain(found[families], found[fewer]))
+            Worth(family, fewer, _gain(found[families], found[fewer], repetitions))
             for family, fewer in zip(families, without, strict=True)
             if fewer
         ),
@@ -108,8 +110,8 @@ def _subset(families: Families, predictions: OutOfTime, features: int) -> Subset
     )
 
 
-def _gain(more: OutOfTime, fewer: OutOfTime) -> Interval:
-    return auc_gain(more.label, more.raw, fewer.raw, more.account, more.as_of)
+def _gain(more: OutOfTime, fewer: OutOfTime, repetitions: int) -> Interval:
+    return auc_gain(more.label, more.raw, fewer.raw, more.account, more.as_of, repetitions)
 
 
 def lines(found: Ablation) -> list[str]:

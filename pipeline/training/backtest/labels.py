@@ -131,12 +131,15 @@ def label_records(
                     {RIVAL: rules[RIVAL]},
                     comparable_from=comparable_from,
                 ).untreated()
-                records.append(_record(label, predictions, snapshots[-tests:]))
+                draws = config.backtest.bootstrap_repetitions
+                records.append(_record(label, predictions, snapshots[-tests:], draws))
         steps.advance()
     return records, without
 
 
-def _record(label: Label, predictions: OutOfTime, tests: Sequence[date]) -> LabelRecord:
+def _record(
+    label: Label, predictions: OutOfTime, tests: Sequence[date], repetitions: int
+) -> LabelRecord:
     tested = predictions.at(*tests)
     risk = published_risk(tested)
     found = []
@@ -153,7 +156,7 @@ def _record(label: Label, predictions: OutOfTime, tests: Sequence[date]) -> Labe
             ]
         )
     rival = tested.baselines[RIVAL]
-    gain = auc_gain(tested.label, risk, rival, tested.account, tested.as_of)
+    gain = auc_gain(tested.label, risk, rival, tested.account, tested.as_of, repetitions)
     base_rate, auc, precision, brier, error = map(float, np.mean(found, axis=0))
     return LabelRecord(
         label.says, tuple(tests), len(tested), base_rate, auc, precision, brier, error, gain

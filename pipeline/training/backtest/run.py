@@ -72,10 +72,11 @@ def backtest(config: Config, steps: Steps) -> BackTest:
     out_of_time = rolling(dataset, tests, settings, rules, shorter, comparable, progress=fitted)
     before = [s.snapshot for s in out_of_time.splits if s.snapshot < min(tests)]
     families = {feature.name: feature.family for feature in table.selection.features}
+    draws = config.backtest.bootstrap_repetitions
     records, without = labels.label_records(found, config, settings, len(tests), comparable, steps)
     result = BackTest(
         tuple(tests),
-        ablation.ablation(dataset, shorter, families, tests, settings, steps),
+        ablation.ablation(dataset, shorter, families, tests, settings, draws, steps),
         calibration.way_records(out_of_time.untreated(), before),
         calibration.way_records(out_of_time.untreated(), tests),
         records,
