@@ -7,13 +7,11 @@ Content-Security-Policy forbids both. It opens in the artifact viewer of the MLf
 from __future__ import annotations
 
 import base64
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from models.bootstrap import Interval
 from pipeline.pages.page import filled
@@ -23,9 +21,6 @@ from pipeline.review.differences import Difference
 from pipeline.review.key_accounts import Bands
 from pipeline.review.slices import Slice
 from pipeline.training.evaluation import COHORT, MEAN, MODEL, gain_over
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _PAGES = Path(__file__).parent / "pages"
 _SAYS = {
@@ -60,9 +55,9 @@ class About:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing with the text for those who do not see it."""
+    """A drawing as PNG with the text for those who do not see it."""
 
-    figure: Figure
+    png: bytes
     says: str
 
 
@@ -106,7 +101,7 @@ def review_page(
         names=names,
         differences=differences,
         items=items,
-        pictures=[(_embedded(picture.figure), picture.says) for picture in pictures],
+        pictures=[(_embedded(picture.png), picture.says) for picture in pictures],
     )
 
 
@@ -153,7 +148,5 @@ def _between(found: Interval, digits: int, sign: str = "") -> str:
     return f"{value} ({found.low:{sign},.{digits}f} to {found.high:{sign},.{digits}f})"
 
 
-def _embedded(figure: Figure) -> str:
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    return f"data:image/png;base64,{base64.b64encode(drawn.getvalue()).decode()}"
+def _embedded(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -2,64 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.config import Config
 from pipeline.review.comparison import Comparison
 from pipeline.review.page import Picture
 from pipeline.tracking import plots
-from pipeline.training.evaluation import MODEL, RIVAL, published_risk
+from pipeline.tracking.plot_style import png
+from pipeline.training.back_test_plots import compare_scorers, last_test
+from pipeline.training.evaluation import CHAMPION, MODEL, RIVAL, published_risk
 
 
-def pictures(config: Config, comparison: Comparison) -> list[Picture]:
-    """Curves of the last test snapshot, calibration of both, and AUC over all test snapshots."""
-    evaluation, rival = comparison.evaluation, comparison.rival
+def pictures(
+    config: Config, comparison: Comparison, of_training: Mapping[str, bytes]
+) -> list[Picture]:
+    """Curves of the last test snapshot, calibration of both, and AUC over all test snapshots.
+
+    of_training: what the training drew, by name; without a champion it is all but one picture.
+    """
+    evaluation, rows, rival = comparison.evaluation, comparison.rows, comparison.rival
     day = evaluation.tests[-1]
-    last = comparison.rows.untreated().at(day)
-    risk = published_risk(last)
-    subtitle = f"{config.name}, test snapshot {day}, {len(last.label):,} accounts"
-    scores = {"challenger": risk, **{name: last.baselines[name] for name in (rival, RIVAL)}}
-    curves = {name: (last.label, score) for name, score in scores.items()}
-    auc = {
-        name: evaluation.value("auc", MODEL if name == "challenger" else name) for name in scores
-    }
-    areas = ", ".join(f"{name} {value:.3f}" for name, value in auc.items())
+    last, subtitle = last_test(config, rows, day)
+    drawn = dict(of_training)
+    scorers = {name: name for name in evaluation.scorers}
+    if rival == CHAMPION:
+        scorers = {"challenger": MODEL, CHAMPION: CHAMPION, RIVAL: RIVAL}
+    if rival == CHAMPION or not drawn:
+        drawn |= compare_scorers(config, rows, evaluation, scorers)
+    if not of_training:
+        drawn["calibration"] = png(plots.calibration(last.label, published_risk(last), subtitle))
+    of_rival = plots.calibration(last.label, last.baselines[rival], f"{rival}: {subtitle}")
+    own, *_ = scorers
     error = {
-        name: evaluation.value("calibration_error", MODEL if name == "challenger" else name, day)
-        for name in ("challenger", rival)
+        name: evaluation.value("calibration_error", scorer, day)
+        for name, scorer in ((own, MODEL), (rival, rival))
     }
-    over_time = {
-        name: [
-            evaluation.value("auc", MODEL if name == "challenger" else name, test)
-            for test in evaluation.tests
-        ]
-        for name in scores
-    }
+    areas = ", ".join(
+        f"{name} {evaluation.value('auc', scorer):.3f}" for name, scorer in scorers.items()
+    )
+    over_time = "; ".join(
+        f"{name} "
+        + ", ".join(f"{evaluation.value('auc', scorer, test):.3f}" for test in evaluation.tests)
+        for name, scorer in scorers.items()
+    )
+    calls = f"{config.scoring.call_capacity:,} calls"
     return [
-        Picture(plots.roc(curves, subtitle), f"ROC curves; mean area: {areas}"),
-        Picture(
-            plots.precision_recall(curves, subtitle), f"Precision and recall at {day}, all cuts"
-        ),
+        Picture(drawn["roc"], f"ROC curves; mean area: {areas}"),
+        Picture(drawn["precision_recall"], f"Precision and recall at {day}, all cuts"),
         *(
-            Picture(
-                plots.calibration(last.label, scores[name], f"{name}: {subtitle}"),
-                f"Calibration of the {name} at {day}: error {error[name]:.3f}",
-            )
-            for name in ("challenger", rival)
+            Picture(figure, f"Calibration of the {name} at {day}: error {error[name]:.3f}")
+            for name, figure in ((own, drawn["calibration"]), (rival, png(of_rival)))
         ),
-        Picture(
-            plots.gain(curves, config.scoring.call_capacity, subtitle),
-            f"Defectors reached by {config.scoring.call_capacity:,} calls, and the lift",
-        ),
-        Picture(
-            plots.backtest(
-                over_time,
-                list(evaluation.tests),
-                config.name,
-                [evaluation.of("auc", snapshot=test)[1:] for test in evaluation.tests],
-            ),
-            "AUC at each test snapshot: "
-            + "; ".join(
-                f"{name} " + ", ".join(f"{value:.3f}" for value in values)
-                for name, values in over_time.items()
-            ),
-        ),
+        Picture(drawn["gain"], f"Defectors reached by {calls}, and the lift"),
+        Picture(drawn["backtest"], f"AUC at each test snapshot: {over_time}"),
     ]

@@ -7,7 +7,7 @@ was refitted on all rows has seen them, and says nothing about how good it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -31,7 +31,8 @@ _OF_THE_MACHINE = ("jobs", "threads")
 class Predicted:
     """A training table, and what a recipe predicts of each snapshot in it out of time.
 
-    measured: by the training that predicted it; None where it is still to be measured.
+    measured: by the training that predicted it; None where it is still to be measured. plots: the
+    PNG drawings of that training, by name.
     """
 
     config: Config
@@ -40,6 +41,7 @@ class Predicted:
     tests: tuple[date, ...]
     out_of_time: OutOfTime
     measured: Measured | None = None
+    plots: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def with_recipe(config: Config, written: Mapping[str, Any]) -> Config:

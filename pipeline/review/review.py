@@ -85,7 +85,7 @@ def review(
 
 
 def review_trained(steps: Steps, config: Config, registered: Registered) -> Reviewed:
-    """Review what has just been trained, by what was predicted and measured for it."""
+    """Review what has just been trained, by what was predicted, measured and drawn for it."""
     tracking, trained = open_tracking(config), registered.trained
     challenger = Predicted(
         config,
@@ -94,6 +94,7 @@ def review_trained(steps: Steps, config: Config, registered: Registered) -> Revi
         trained.tests,
         trained.out_of_time,
         Measured(trained.facts, trained.evaluation),
+        registered.plots,
     )
     chosen = tracking.registry.resolve(registered.version)
     return _reviewed(tracking, chosen, challenger, steps)
@@ -147,7 +148,7 @@ def _reviewed(
     labels = tracking.stored_json(chosen.run_id, "label_audit.json")
     items = checklist(config.gate, comparison, challenger.prepared, run, labels)
     differing = _differences(tracking, run, other) if other and champion else []
-    drawn = pictures(config, comparison)
+    drawn = pictures(config, comparison, challenger.plots)
     moved = champion.bands if champion else None
     accounts = moved.moved if moved else ()
 

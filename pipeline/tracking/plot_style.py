@@ -6,6 +6,7 @@ muted browns, greens and greys with their own dashes for what the model has to b
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -74,6 +75,13 @@ def _canvas(title: str, subtitle: str, height: float, header: float) -> Figure:
     )
     figure.text(0.02, 1 - 0.40 / height, subtitle, fontsize=10, color=QUIET, va="top")
     return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Draw a figure once; `savefig` would draw it twice, the first time for the layout only."""
+    drawn = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(drawn)  # type: ignore[no-untyped-call]
+    return drawn.getvalue()
 
 
 def _tidy(axes: Axes) -> None:

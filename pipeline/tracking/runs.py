@@ -12,20 +12,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.locks import exclusive
+from pipeline.refusals import writing
+from pipeline.scratch import ScratchFolder
 from pipeline.termination import sigterm_as_exit
 from pipeline.tracking.open_runs import OPENED_TAG, close_abandoned, closing
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
 from pipeline.tracking.store import Store, without_credentials
 from pipeline.tracking.stored_runs import StoredRun, stored_json, stored_run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _BATCH = 100  # values in one request: MLflow's limit for parameters and tags
 _DIGEST_LENGTH = 36  # characters of a data set's digest: MLflow's limit
@@ -177,10 +176,14 @@ class Run:
         """Store a value as indented JSON with sorted keys; NaN becomes null."""
         self.text(path, json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False))
 
-    def figure(self, path: str, figure: Figure) -> None:
-        """Store a drawing in the format that the path's suffix names."""
-        with self._store.errors():
-            self._store.client().log_figure(self.id, figure, _inside(path))
+    def plots(self, drawn: Mapping[str, bytes]) -> None:
+        """Store PNG drawings in the folder `plots`, each under its name."""
+        with ScratchFolder() as scratch:
+            for name, png in drawn.items():
+                path = scratch.path / f"{name}.png"
+                with writing(path):
+                    path.write_bytes(png)
+                self.file(path, "plots")
 
     def file(self, path: Path, folder: str = "") -> None:
         """Store a copy of a local file under its own name, in `folder` of the artifacts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -19,8 +20,10 @@ from pipeline.refusals import writing
 from pipeline.scratch import ScratchFolder
 from pipeline.tables.label_definitions import label_of
 from pipeline.tracking import model_plots, plots
+from pipeline.tracking.plot_style import png
 from pipeline.tracking.runs import Run, Tracking
 from pipeline.training import label_audit
+from pipeline.training.back_test_plots import compare_scorers, last_test
 from pipeline.training.evaluation import (
     COHORT,
     MEAN,
@@ -50,11 +53,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Registered:
-    """A training with the version it was registered as."""
+    """A training with the version it was registered as; plots: its PNG drawings, by name."""
 
     version: int
     run_id: str
     trained: Trained
+    plots: Mapping[str, bytes]
 
 
 _STRONGEST = 10  # features whose dependence is drawn
@@ -83,13 +87,14 @@ def _recorded(tracking: Tracking, config: Config, trained: Trained) -> Registere
         "label_end": str(trained.model.label_end),
     }
     with tracking.run(_run_name(config, trained.prepared), tags=tags, description=headline) as run:
-        _log(run, config, trained)
+        drawn = _plots(config, trained)
+        _log(run, config, trained, drawn)
         _log_splits(run, trained)
         run.text("model_card.md", card)
         with ScratchFolder() as scratch:
             _save_model(scratch.path, trained)
             version = run.register(scratch.path, trained.model.names, description=card, tags=tags)
-    return Registered(version, run.id, trained)
+    return Registered(version, run.id, trained, drawn)
 
 
 def _save_model(folder: Path, trained: Trained) -> None:
@@ -166,7 +171,7 @@ def _log_leakage(run: Run, leakage: LeakageReport) -> None:
     run.text("leakage_report.md", markdown(leakage))
 
 
-def _log(run: Run, config: Config, trained: Trained) -> None:
+def _log(run: Run, config: Config, trained: Trained, drawn: Mapping[str, bytes]) -> None:
     evaluation = trained.evaluation
     log_inputs(run, config, trained.prepared)
     _log_leakage(run, trained.leakage)
@@ -183,8 +188,7 @@ def _log(run: Run, config: Config, trained: Trained) -> None:
     run.metrics(metrics(evaluation))
     for name, text in _measured(evaluation).items():
         run.text(name, text)
-    for name, figure in _plots(config, trained).items():
-        run.figure(f"plots/{name}.png", figure)
+    run.plots(drawn)
 
 
 def _log_splits(run: Run, trained: Trained) -> None:
@@ -222,39 +226,28 @@ def _log_splits(run: Run, trained: Trained) -> None:
         )
 
 
-def _plots(config: Config, trained: Trained) -> dict[str, Figure]:
+def _plots(config: Config, trained: Trained) -> dict[str, bytes]:
     """The last test snapshot's curves, what the registered model uses, and AUC over time."""
-    test, evaluation = trained.tests[-1], trained.evaluation
-    last = trained.out_of_time.at(test)
-    label = f"{config.label.definition} {config.label.horizon_days} days"
-    subtitle = f"{config.name}, test snapshot {test}, {len(last.label):,} accounts, {label}"
-    risk = published_risk(last)
-    curves = {name: (last.label, score) for name, score in {MODEL: risk, **last.baselines}.items()}
+    out_of_time, evaluation, test = trained.out_of_time, trained.evaluation, trained.tests[-1]
+    last, subtitle = last_test(config, out_of_time, test)
+    risk, tier = published_risk(last), trained.facts.group[~out_of_time.treated]
     registered = f"{config.name}, the registered model"
     gains = trained.model.importance()
     families = {
         feature.name: feature.family for feature in trained.prepared.table.selection.features
     }
+    scorers = {name: name for name in evaluation.scorers}
     return {
-        "roc": plots.roc(curves, subtitle),
-        "precision_recall": plots.precision_recall(curves, subtitle),
-        "calibration": plots.calibration(last.label, risk, subtitle),
-        "gain": plots.gain(curves, config.scoring.call_capacity, subtitle),
-        "risk_by_tier": plots.risk_by_tier(
-            last.label, risk, trained.facts.group[trained.out_of_time.rows_at(test)], subtitle
+        **compare_scorers(config, out_of_time, evaluation, scorers),
+        "calibration": png(plots.calibration(last.label, risk, subtitle)),
+        "risk_by_tier": png(
+            plots.risk_by_tier(
+                last.label, risk, tier[out_of_time.untreated().rows_at(test)], subtitle
+            )
         ),
-        "importance": plots.importance(gains, families, registered),
-        "family_importance": model_plots.family_importance(gains, families, registered),
-        "dependence": _dependence(config, trained, list(gains)[:_STRONGEST]),
-        "backtest": plots.backtest(
-            {
-                name: [evaluation.value("auc", name, test) for test in trained.tests]
-                for name in evaluation.scorers
-            },
-            list(trained.tests),
-            f"{config.name}, {label}",
-            [evaluation.of("auc", snapshot=test)[1:] for test in trained.tests],
-        ),
+        "importance": png(plots.importance(gains, families, registered)),
+        "family_importance": png(model_plots.family_importance(gains, families, registered)),
+        "dependence": png(_dependence(config, trained, list(gains)[:_STRONGEST])),
     }
 
 
