@@ -36,6 +36,8 @@ export $(GIVEN)
 BIN := .venv/bin
 DEFECTION := $(BIN)/defection
 READY := .venv/.ready
+PYTEST := $(BIN)/pytest -q -n 2 --dist loadfile
+FURTHER := browser or long or postgresql or real_data or spark
 SPARK := .venv/.spark
 AXE := var/axe-core/axe.min.js
 # MPL-2.0, used by the tests only, and no part of this repository.
@@ -43,7 +45,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	review promote rollback score explain monitor ui test test-all faults audit check crash fuzz bench bench-scoring bench-memory \
+	review promote rollback score explain monitor ui test test-all test-further test-shuffled faults audit check crash fuzz bench bench-scoring bench-memory \
 	bench-market laws docs pictures clean
 
 help: ## this list
@@ -150,14 +152,19 @@ ui: $(READY) ## open the MLflow UI on this machine
 	@$(DEFECTION) ui --config "$$CONFIG"
 
 ##@ Work on it
-test: $(READY) ## the tests
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
+test: $(READY) ## everything to run before a commit: specs, laws, parity, every command
+	@$(PYTEST) --budget -m "not (crash or $(FURTHER))"
+
+test-all: test test-further ## add browsers, PostgreSQL, Spark, real data (DEFECTION_DATA), long back-tests
+
+test-further: $(READY) # what `test-all` adds
+	@$(PYTEST) -m "not crash and ($(FURTHER))"
+
+test-shuffled: $(READY) ## the tests of `make test` in random order (SEED=...)
+	@$(PYTEST) -p randomly $${SEED:+--randomly-seed "$$SEED"} -m "not (crash or $(FURTHER))"
 
 faults: $(READY) ## the catalogue of faults, case by case (docs/reliability.md)
-	@$(BIN)/pytest -q -n 2 --dist loadfile -k fault_ --faults
-
-test-all: $(READY) ## all tests, the slow ones and those on real data (DEFECTION_DATA) included
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(PYTEST) -k fault_ --faults
 
 audit: $(READY) ## ask whether a locked package has a known weakness (needs the network)
 	@$(BIN)/python tests/audit/audit.py
@@ -170,11 +177,12 @@ check: $(READY) ## style, types, boundaries, stale documents
 	@$(BIN)/python docs/generate.py --check
 
 laws: $(READY) ## a long random run of the laws against leakage (N=examples, FAMILIES=your files)
-	@LAWS_EXAMPLES="$${N:-1000}" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q -m "not slow" \
+	@LAWS_EXAMPLES="$${N:-1000}" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q -m "not ($(FURTHER))" \
 		tests/laws tests/parity
 
-crash: $(READY) ## kill every command that writes at random moments and look what is left (N=times, 200)
-	@PYTHONPATH=tests/crash:tests/support $(BIN)/python tests/crash/kill_commands.py --kills "$${N:-200}"
+crash: $(READY) ## kill every command that writes at random moments and look what is left (N=times, ONLY='a command or more')
+	@PYTHONPATH=tests/crash:tests/support $(BIN)/python tests/crash/kill_commands.py --kills "$${N:-200}" \
+		$${ONLY:+--only $$ONLY}
 
 fuzz: $(READY) ## throw damaged CSV, Parquet, YAML and .sql at `validate` (N=, SEED=, JOBS=, ONLY=number)
 	@PYTHONPATH=tests/fuzz:tests/support $(BIN)/python tests/fuzz/fuzz.py --count "$${N:-100000}" \

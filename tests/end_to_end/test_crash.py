@@ -28,7 +28,7 @@ from wholeness import faults as project_faults
 
 from pipeline.scoring.score import FILES
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.crash, pytest.mark.starts_process]
 needs_namespace = pytest.mark.skipif(not possible(), reason=WHY_NOT)
 
 KILLS = 2

@@ -8,7 +8,7 @@ coverage of a run of the tests with contexts:
     python tests/mutation/mutants.py run mutants.json
 
 A mutant is known by its file, its operator and the lines it changes, so that the same mutants can
-be run on a later version. Only tests whose contexts touch a changed line are run, at most 60 seconds
+be run on a later version. Only tests whose contexts touch a changed line are run, at most a minute
 and until the first fails. It mutates files in place and restores them.
 """
 
