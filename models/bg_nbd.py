@@ -17,15 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import betaln, digamma, expit, gammaln
+from scipy.special import expit
 
 from models.dataset import FloatArray
 from models.errors import TooLittleHistory
 from models.probabilities import LARGEST, SMALLEST
 
-_STARTS = ((1.0, 1.0, 1.0, 1.0), (0.3, 0.1, 0.3, 3.0), (3.0, 3.0, 0.1, 1.0))
-_LIMIT = 1e4  # of each parameter and its reciprocal, time in mean tenures
-_PRECISELY = {"ftol": 1e-15, "gtol": 1e-9}
+# Of a / b and b: all chances to drop out are equally frequent, or all chances are small.
+_STARTS = ((1.0, 1.0), (0.01, 50.0))
+# Of the logarithms of r, alpha / r, a / b and b, with time in mean tenures.
+_BOUNDS = np.log(1e4) * np.array([(-1, 1), (-2, 2), (-2, 2), (-1, 1)])
+_PRECISELY = {"ftol": 1e-14, "xtol": 1e-7, "gtol": 1e-9, "maxCGit": 4, "maxfun": 1000}
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,22 @@ class BgNbd:
 
     def log_likelihood(self, repeats: FloatArray, last: FloatArray, tenure: FloatArray) -> float:
         """Return the log-likelihood of these histories, in nats."""
-        return float(_log_likelihoods(self, repeats, last, tenure).sum())
+        return len(repeats) * _log_likelihood(self, repeats, last, tenure)[0]
 
 
 def fit(repeats: FloatArray, last: FloatArray, tenure: FloatArray) -> BgNbd:
-    """Return the most likely model of these histories, the best of several starts.
+    """Return the most likely model of these histories, the better of two starts.
 
-    Parameters stay between 1/10,000 and 10,000, with time in mean tenures: one that would grow
-    without end says that accounts are all alike, or that none drops out.
+    The search moves r, alpha / r, a / b and b, because the data determine the two ratios almost
+    independently of r and b. With time in mean tenures, r and b stay between 1/10,000 and 10,000,
+    and the ratios between the squares of these limits. A value at its limit says that accounts are
+    all alike, or that none drops out.
 
     Raises TooLittleHistory where no account has a repeat: how often, and whether, they order
     again cannot be told. ValueError for histories that cannot be, NaN included.
     """
-    if not np.all((repeats >= 0) & (last >= 0) & (last <= tenure)):
-        raise ValueError("each account needs repeats of 0 or more, and 0 <= last <= tenure")
+    if not np.all((repeats >= 0) & (repeats % 1 == 0) & (last >= 0) & (last <= tenure)):
+        raise ValueError("each account needs whole repeats of 0 or more, and 0 <= last <= tenure")
     if not (repeats > 0).any():
         raise TooLittleHistory(
             f"none of {len(repeats)} accounts has ordered on a second day; the BG/NBD baseline "
@@ -75,21 +79,31 @@ def fit(repeats: FloatArray, last: FloatArray, tenure: FloatArray) -> BgNbd:
         )
     unit = float(tenure.mean())
     history = (repeats, last / unit, tenure / unit)
-    bounds = [(-np.log(_LIMIT), np.log(_LIMIT))] * 4
+
+    def parameters(logs: FloatArray) -> FloatArray:
+        r, gap, odds, b = np.exp(logs)
+        return np.array([r, r * gap, odds * b, b])
 
     def loss(logs: FloatArray) -> tuple[float, FloatArray]:
-        model = BgNbd(*np.exp(logs))
-        value = -_log_likelihoods(model, *history).mean()
-        return float(value), -_slopes(model, *history) * np.exp(logs)
+        values = parameters(logs)
+        likelihood, slopes = _log_likelihood(BgNbd(*values), *history)
+        r, alpha, a, b = slopes * values
+        return -likelihood, -np.array([r + alpha, alpha, a, a + b])
 
-    found = min(
-        (
-            minimize(loss, np.log(start), jac=True, bounds=bounds, options=_PRECISELY)
-            for start in _STARTS
-        ),
-        key=lambda end: float(end.fun),
+    # TNC calls no BLAS. With L-BFGS-B, the threads of BLAS use several times the CPU time of the
+    # fit; with SLSQP, their number changes the last digits.
+    ends = (
+        minimize(
+            loss,
+            np.log([1.0, 1 / repeats.mean(), *start]),
+            jac=True,
+            bounds=_BOUNDS,
+            method="TNC",
+            options=_PRECISELY,
+        )
+        for start in _STARTS
     )
-    r, alpha, a, b = map(float, np.exp(found.x))
+    r, alpha, a, b = map(float, parameters(min(ends, key=lambda end: float(end.fun)).x))
     return BgNbd(r, alpha * unit, a, b)
 
 
@@ -104,29 +118,29 @@ def _log_odds_gone(
     return np.where(repeated | np.isnan(repeats), odds, -np.inf)
 
 
-def _log_likelihoods(
+def _log_likelihood(
     model: BgNbd, repeats: FloatArray, last: FloatArray, tenure: FloatArray
-) -> FloatArray:
-    """Log-likelihood of each history, (n,): of having ordered so and stayed, or dropped out."""
-    r, alpha, a, b = model.r, model.alpha, model.a, model.b
-    ordering = gammaln(r + repeats) - gammaln(r) + r * np.log(alpha)
-    ordering = ordering - (r + repeats) * np.log(alpha + tenure)
-    staying = betaln(a, b + repeats) - betaln(a, b)
-    either = np.logaddexp(0, _log_odds_gone(model, repeats, last, tenure))
-    return np.asarray(ordering + staying + either, dtype=np.float64)
+) -> tuple[float, FloatArray]:
+    """Return the mean log-likelihood in nats, and its derivatives by r, alpha, a and b, (4,).
 
-
-def _slopes(model: BgNbd, repeats: FloatArray, last: FloatArray, tenure: FloatArray) -> FloatArray:
-    """Derivatives of the mean log-likelihood by r, alpha, a and b, (4,)."""
+    A ratio of gamma functions of whole repeats is a product of one factor per repeat. The factor
+    of the k-th repeat is the same for all accounts, so its logarithm has the weight of the share
+    of accounts with at least k repeats.
+    """
     r, alpha, a, b = model.r, model.alpha, model.a, model.b
-    gone = expit(_log_odds_gone(model, repeats, last, tenure))
-    others = np.where(repeats > 0, b + repeats - 1, 1.0)
+    share = 1 - np.cumsum(np.bincount(repeats.astype(int)))[:-1] / len(repeats)
+    before = np.arange(len(share))
+    ordering, staying, either = r + before, b + before, a + b + before
     begun, now = alpha + last, alpha + tenure
-    both = digamma(a + b) - digamma(a + b + repeats)
-    by_parameter = (
-        digamma(r + repeats) - digamma(r) + np.log(alpha / now) + gone * np.log(now / begun),
-        r / alpha - (r + repeats) * ((1 - gone) / now + gone / begun),
-        both + gone / a,
-        both + digamma(b + repeats) - digamma(b) - gone / others,
+    odds = _log_odds_gone(model, repeats, last, tenure)
+    gone = expit(odds)
+    others = np.where(repeats > 0, b + repeats - 1, 1.0)
+    value = r * np.log(alpha) + (share * np.log(ordering * staying / either)).sum()
+    value += (np.logaddexp(0, odds) - (r + repeats) * np.log(now)).mean()
+    slopes = (
+        (share / ordering).sum() + (np.log(alpha / now) + gone * np.log(now / begun)).mean(),
+        (r / alpha - (r + repeats) * ((1 - gone) / now + gone / begun)).mean(),
+        (gone / a).mean() - (share / either).sum(),
+        (share / staying - share / either).sum() - (gone / others).mean(),
     )
-    return np.array([slope.mean() for slope in by_parameter])
+    return float(value), np.array(slopes)

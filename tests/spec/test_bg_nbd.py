@@ -92,6 +92,20 @@ def test_the_parameters_of_a_simulation_are_found_again() -> None:
     assert (found.r, found.alpha, found.a, found.b) == pytest.approx((0.8, 5, 0.6, 2), rel=0.08)
 
 
+@pytest.mark.parametrize(
+    ("truth", "accounts"),
+    [
+        (BgNbd(r=1.0, alpha=3.0, a=0.001, b=0.1), 1000),
+        (BgNbd(r=1.0, alpha=10.0, a=0.005, b=0.2), 500),
+    ],
+    ids=["the first start misses it", "the second start misses it"],
+)
+def test_the_fit_is_likelier_than_the_truth(truth: BgNbd, accounts: int) -> None:
+    repeats, last, _ = simulated(truth, 52.0, accounts)
+    history = (repeats, last, np.full(accounts, 52.0))
+    assert bg_nbd.fit(*history).log_likelihood(*history) > truth.log_likelihood(*history)
+
+
 def test_silence_by_hand() -> None:
     model = BgNbd(r=1.0, alpha=10.0, a=1.0, b=1.0)
 
@@ -124,6 +138,8 @@ def test_accounts_that_never_come_back_or_never_drop_out() -> None:
         bg_nbd.fit(np.ones(200), tenure + 1, tenure)
     with pytest.raises(ValueError, match="0 <= last <= tenure"):
         bg_nbd.fit(np.full(200, np.nan), np.zeros(200), tenure)
+    with pytest.raises(ValueError, match="whole repeats"):
+        bg_nbd.fit(np.full(200, 0.5), tenure, tenure)
     # All alike and all just seen: the likeliest parameters have no end, and stop at theirs.
     steady = bg_nbd.fit(np.full(200, 10.0), tenure, tenure)
     assert steady.a / (steady.a + steady.b) < 1e-6
