@@ -53,18 +53,18 @@ def test_a_label_is_trained_and_scored(project, label, horizon, with_risk, says)
 
 @pytest.mark.trains
 def test_training_until_a_date_with_too_little_history_for_a_horizon(project) -> None:
-    late = {"first": date(2025, 1, 1), "last": AS_OF, "every": "month"}
-    project.change(snapshots=late, backtest={"last": 1})
+    late = {"first": date(2024, 11, 1), "last": AS_OF, "every": "month"}
+    project.change(snapshots=late, backtest={"last": 1, "bootstrap_repetitions": 100})
     said = project.done("train", "--until", "2025-09-10")
     assert "Dropped, because the label is not complete yet: 2025-06-01, 2025-07-01" in said
     assert "Value at stake: last year's margin, without an interval" in said
     why = "snapshots with labels of 180 days are too few to predict one from earlier ones"
-    assert f"risk_180 stays empty: 2 {why}" in said
+    assert f"risk_180 stays empty: 4 {why}" in said
     project.use_first_version()
     project.done("score", "--as-of", AS_OF)
     folder = project.scores / f"as_of={AS_OF}" / "model_version=1" / "revision=1"
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["horizons_left_out"] == {"180": f"2 {why}"}
+    assert manifest["horizons_left_out"] == {"180": f"4 {why}"}
     assert "risk_180" in manifest["columns_without_data"]
     scores = pd.read_parquet(folder / "scores.parquet")
     assert (scores["risk_30"] >= scores["risk_90"]).all()

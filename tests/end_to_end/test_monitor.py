@@ -83,7 +83,7 @@ def build_watched(folder: Path) -> None:
         | {"outcomes": {"path": "outcomes.csv"}},
         snapshots={"first": date(2023, 6, 1), "last": date(2026, 1, 1), "every": "month"},
         features={"windows_days": [30, 90]},
-        backtest={"last": 1},
+        backtest={"last": 1, "bootstrap_repetitions": 100},
         model={"trees": 20, "jobs": 1},
         scoring={"call_capacity": 60, "hold_out": {"share": 0.4, "tier_a": True}},
     )

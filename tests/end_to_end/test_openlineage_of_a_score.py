@@ -14,7 +14,7 @@ from pipeline.config import load_config
 def test_a_score_tells_what_it_read_and_wrote_and_a_refused_one_that_it_failed(
     trained, tmp_path
 ) -> None:
-    path = tmp_path / "events.jsonl"
+    path = tmp_path / "score_events.jsonl"
     variables = {"OPENLINEAGE_FILE": str(path), "OPENLINEAGE_URL": "http://127.0.0.1:9"}
     done = trained.defection("score", "--as-of", AS_OF, **variables)
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ from models.dataset import Dataset
 from models.settings import ModelSettings
 from pipeline.config import load_config
 
-TRIALS = 4
+TRIALS = 3
 
 
 def journal(project: Project) -> list[str]:
@@ -52,6 +52,7 @@ def interrupted_after(project: Project, trials: int) -> int:
 
 @pytest.mark.starts_process
 def test_an_interrupted_search_goes_on_to_the_same_end(project: Project) -> None:
+    project.change(features={"families": ["order_history"], "windows_days": [90, 365]})
     assert interrupted_after(project, 1) == 130
     done = len(journal(project))
     assert 1 <= done < TRIALS

@@ -100,9 +100,10 @@ def tests_touching(data: CoverageData, file: str, line: int) -> list[str]:
     (measured,) = (name for name in data.measured_files() if name.endswith(file))
     found = set()
     for context in data.contexts_by_lineno(measured).get(line, ()):
-        test, _, phase = context.partition("|")
-        if "::" in test:
-            found.add(test.split(" (")[0] if phase == "run" else test.split("::")[0])
+        name, _, phase = context.rpartition("|")
+        if "::" in name:
+            test = name[name.index("tests/") :]  # a static context may stand before it
+            found.add(test if phase == "run" else test.split("::")[0])
     whole = {test for test in found if "::" not in test}
     return sorted(test for test in found if test in whole or test.split("::")[0] not in whole)
 

@@ -77,8 +77,8 @@ def _count_process(words: Sequence[bytes | str], *_: Any) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count every training that comes to its fits, and every process, from now on."""
-    train.rolling = _counted(train.rolling, _count_training)
+    """Count every training that fits a model, and every process, from now on."""
+    train.fit_final = _counted(train.fit_final, _count_training)
     # `subprocess` has a name of its own for the function; joblib takes it from the module.
     start = _counted(_posixsubprocess.fork_exec, _count_process)
     _posixsubprocess.fork_exec = subprocess._fork_exec = start

@@ -14,7 +14,6 @@ from subprocess import CompletedProcess
 
 import pytest
 import yaml
-from budget import shared_cost
 from command_line import run_here, run_process
 
 from pipeline.locks import exclusive
@@ -108,7 +107,7 @@ def make_project(folder: Path, market: Path) -> Project:
         "sources": {name: {"path": str(market / f"{name}.parquet")} for name in tables},
         "snapshots": {"first": date(2024, 9, 1), "last": AS_OF, "every": "month"},
         "label": {"definition": "inactivity", "horizon_days": 90, "reporting_lag_days": 14},
-        "backtest": {"last": 2},
+        "backtest": {"last": 2, "bootstrap_repetitions": 100},
         "model": {"trees": 60, "jobs": 1},
         "tracking": {"folder": "mlflow", "experiment": "small", "model_name": "small"},
         "output": "out",
@@ -119,6 +118,8 @@ def make_project(folder: Path, market: Path) -> Project:
 
 def once_per_run(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
     """Return a folder that all workers of a test run share; the first that asks builds it."""
+    from budget import shared_cost  # a plugin, which pytest has to import first
+
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
