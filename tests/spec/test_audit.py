@@ -60,6 +60,8 @@ def excepted(folder: Path, **changes: object) -> list[str]:
     return ["--exceptions", str(path)]
 
 
+@pytest.mark.long
+@pytest.mark.starts_process
 def test_a_finding_fails_and_an_exception_with_a_reason_answers_it(
     service, lock, tmp_path, capsys
 ) -> None:
@@ -72,6 +74,8 @@ def test_a_finding_fails_and_an_exception_with_a_reason_answers_it(
     assert "2 packages, 0 findings, 1 exceptions" in capsys.readouterr().out
 
 
+@pytest.mark.long
+@pytest.mark.starts_process
 def test_an_exception_ends_and_has_to_find_something(service, lock, tmp_path, capsys) -> None:
     asked = ["--osv", service, "--lock", str(lock)]
     old = date.today() - timedelta(days=400)
@@ -82,6 +86,8 @@ def test_an_exception_ends_and_has_to_find_something(service, lock, tmp_path, ca
     assert "excepted and not found any more: take it out" in capsys.readouterr().out
 
 
+@pytest.mark.long
+@pytest.mark.starts_process
 def test_a_service_that_fails_or_does_not_answer_is_no_clean_bill(
     service, lock, tmp_path, capsys
 ) -> None:
