@@ -161,7 +161,7 @@ test-further: $(READY) # what `test-all` adds
 	@$(PYTEST) -m "not crash and ($(FURTHER))"
 
 test-shuffled: $(READY) ## the tests of `make test` in random order (SEED=...)
-	@$(PYTEST) -p randomly $${SEED:+--randomly-seed "$$SEED"} -m "not (crash or $(FURTHER))"
+	@$(PYTEST) -v -p randomly $${SEED:+--randomly-seed "$$SEED"} -m "not (crash or $(FURTHER))"
 
 faults: $(READY) ## the catalogue of faults, case by case (docs/reliability.md)
 	@$(PYTEST) -k fault_ --faults

@@ -23,7 +23,7 @@ from pipeline.errors import CannotWrite, TryAgain
 from pipeline.locks import exclusive
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.key_accounts import key_account_values
-from pipeline.scoring.publication import newest_before, publish
+from pipeline.scoring.publication import newest_before, publish, while_newest
 from pipeline.scoring.score_table import score_table
 from pipeline.tables.trade import past_trade
 
@@ -51,6 +51,7 @@ def test_a_publication_is_its_files_a_manifest_and_a_pointer(tmp_path) -> None:
         "latest.json",
     ]
     assert json.loads((tmp_path / "latest.json").read_text()) == {"path": place}
+    assert made.folder.stat().st_mode & 0o777 == 0o755  # others may read the list
 
 
 def test_fault_36_the_same_inputs_publish_nothing_and_others_a_revision(tmp_path) -> None:
@@ -61,6 +62,18 @@ def test_fault_36_the_same_inputs_publish_nothing_and_others_a_revision(tmp_path
     assert files(tmp_path) == before
     other = publish(tmp_path, D, 1, {"a": 2}, one_file)
     assert other.new and other.folder.name == "revision=2"
+
+
+def test_a_follow_up_sees_the_newest_revision_while_nobody_publishes(tmp_path) -> None:
+    first = publish(tmp_path, D, 1, {"a": 1}, one_file)
+    second = publish(tmp_path, D, 1, {"a": 2}, one_file)
+
+    def act(folder: Path) -> None:
+        assert folder == second.folder
+        with pytest.raises(TryAgain, match="following up on as_of=2025-01-01"):
+            publish(tmp_path, D, 1, {"a": 3}, one_file)
+
+    while_newest(first.folder, act)
 
 
 def test_an_older_date_does_not_move_the_pointer(tmp_path) -> None:
