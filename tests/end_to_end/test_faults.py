@@ -151,6 +151,7 @@ def test_fault_28_the_version_of_the_beginning_is_kept_when_the_alias_moves(
 
 
 @pytest.mark.long
+@pytest.mark.starts_process
 @pytest.mark.trains
 def test_fault_30_what_was_trained_is_kept_when_mlflow_goes_away(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,7 +24,7 @@ from clusters import binaries, cluster
 from pipeline.errors import ConfigError, DefectionError
 from pipeline.tracking.runs import Tracking
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.starts_process]
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "shared-server" / "serve.sh"
 NAME = "mlflow.example.com"

@@ -39,6 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.long
+@pytest.mark.starts_process
 def test_a_run_and_a_version_on_a_server(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_run_and_a_version_on_a_server(
 
 
 @pytest.mark.long
+@pytest.mark.starts_process
 def test_fault_46_the_ui_serves_the_store_on_loopback_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     folder = tmp_path / "mlflow"
     with Tracking(folder, "defection", "defection-risk").run("shown") as run:
