@@ -30,7 +30,7 @@ from pipeline.training.preparation import open_engine, prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
-pytestmark = [pytest.mark.real_data, pytest.mark.trains]
+pytestmark = [pytest.mark.real_data, pytest.mark.starts_process, pytest.mark.trains]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 
 @pytest.mark.long
+@pytest.mark.starts_process
 def test_no_input_brings_validate_down(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)  # where the inputs at fault would be kept
     assert fuzz.main(["--count", "1500", "--seed", "11"]) == 0, capsys.readouterr().out
