@@ -38,6 +38,7 @@ DEFECTION := $(BIN)/defection
 READY := .venv/.ready
 PYTEST := $(BIN)/pytest -q -n 2 --dist loadfile
 FURTHER := browser or long or postgresql or real_data or spark
+BEFORE_A_COMMIT := not (crash or $(FURTHER))
 SPARK := .venv/.spark
 AXE := var/axe-core/axe.min.js
 # MPL-2.0, used by the tests only, and no part of this repository.
@@ -153,7 +154,7 @@ ui: $(READY) ## open the MLflow UI on this machine
 
 ##@ Work on it
 test: $(READY) ## everything to run before a commit: specs, laws, parity, every command
-	@$(PYTEST) --budget -m "not (crash or $(FURTHER))"
+	@$(PYTEST) --budget -m "$(BEFORE_A_COMMIT)"
 
 test-all: test test-further ## add browsers, PostgreSQL, Spark, real data (DEFECTION_DATA), long back-tests
 
@@ -161,7 +162,7 @@ test-further: $(READY) # what `test-all` adds
 	@$(PYTEST) -m "not crash and ($(FURTHER))"
 
 test-shuffled: $(READY) ## the tests of `make test` in random order (SEED=...)
-	@$(PYTEST) -v -p randomly $${SEED:+--randomly-seed "$$SEED"} -m "not (crash or $(FURTHER))"
+	@$(PYTEST) -v -p randomly $${SEED:+--randomly-seed "$$SEED"} -m "$(BEFORE_A_COMMIT)"
 
 faults: $(READY) ## the catalogue of faults, case by case (docs/reliability.md)
 	@$(PYTEST) -k fault_ --faults
@@ -177,7 +178,7 @@ check: $(READY) ## style, types, boundaries, stale documents
 	@$(BIN)/python docs/generate.py --check
 
 laws: $(READY) ## a long random run of the laws against leakage (N=examples, FAMILIES=your files)
-	@LAWS_EXAMPLES="$${N:-1000}" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q -m "not ($(FURTHER))" \
+	@LAWS_EXAMPLES="$${N:-1000}" DEFECTION_FAMILIES="$$FAMILIES" $(BIN)/pytest -q -m "$(BEFORE_A_COMMIT)" \
 		tests/laws tests/parity
 
 crash: $(READY) ## kill every command that writes at random moments and look what is left (N=times, ONLY='a command or more')

@@ -19,9 +19,8 @@ from models.dataset import account_codes
 FloatArray = NDArray[np.float64]
 Key = TypeVar("Key", bound=Hashable)
 
-AT_ONCE = (
-    2**17
-)  # weights, or other draws, that are looked at together, so that they fit into the caches
+# Weights, or other draws, that are computed together, so that they fit into the caches.
+AT_ONCE = 2**17
 
 
 class Interval(NamedTuple):

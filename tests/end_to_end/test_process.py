@@ -1,4 +1,4 @@
-"""What only the installed console script shows: how it starts, and how a broken pipe ends it."""
+"""What only the installed console script shows: how a broken pipe ends it."""
 
 from __future__ import annotations
 
