@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from models import bg_nbd
 from models.dataset import Cohort, Dataset, FloatArray
 from models.errors import TooLittleHistory
-from models.recipe import Recipe
+from models.recipe import Recipe, Scorer
 
 
 def recency_score(days_silent: FloatArray) -> FloatArray:
@@ -56,8 +56,12 @@ class RfmLogistic:
         frequency: FloatArray,
         spend: FloatArray,
         label: NDArray[np.integer[Any]],
+        weight: FloatArray | None = None,
     ) -> RfmLogistic:
-        """Fit on training rows; TooLittleHistory when all labels are the same."""
+        """Fit on training rows; TooLittleHistory when all labels are the same.
+
+        weight: (n,), what each row counts; 1 each by default.
+        """
         if len(np.unique(label)) < 2:
             raise TooLittleHistory(
                 f"all {len(label)} training rows have the same label; the logistic baseline needs "
@@ -66,8 +70,9 @@ class RfmLogistic:
         known = recency[~np.isnan(recency)]
         self._longest = float(known.max()) if len(known) else 0.0
         inputs = self._inputs(recency, frequency, spend)
-        self._scaler = StandardScaler().fit(inputs)
-        self._model = LogisticRegression(C=1.0).fit(self._scaler.transform(inputs), label)
+        self._scaler = StandardScaler().fit(inputs, sample_weight=weight)
+        self._model = LogisticRegression(C=1.0)
+        self._model.fit(self._scaler.transform(inputs), label, weight)
         return self
 
     def predict(self, recency: FloatArray, frequency: FloatArray, spend: FloatArray) -> FloatArray:
@@ -89,32 +94,27 @@ class RfmLogistic:
 
 def recency_rule(column: str) -> Recipe:
     """Return the recency rule over the feature `column` (days since the last order)."""
-
-    def fit_predict(_: Dataset, cohort: Cohort) -> FloatArray:
-        return recency_score(cohort.column(column))
-
-    return fit_predict
+    return lambda _training, _now: lambda cohort: recency_score(cohort.column(column))
 
 
 def silence_rule(*, recency: str, usual_gap: str) -> Recipe:
     """Return `silence_score` over these features: days since the last order, median gap."""
-
-    def fit_predict(_: Dataset, cohort: Cohort) -> FloatArray:
-        return silence_score(cohort.column(recency), cohort.column(usual_gap))
-
-    return fit_predict
+    return lambda _training, _now: (
+        lambda cohort: silence_score(cohort.column(recency), cohort.column(usual_gap))
+    )
 
 
 def rfm_logistic(*, recency: str, frequency: str, spend: str) -> Recipe:
     """Return `RfmLogistic` over these three features, fitted on the training rows given."""
 
-    def fit_predict(training: Dataset, cohort: Cohort) -> FloatArray:
-        def inputs(rows: Dataset | Cohort) -> tuple[FloatArray, FloatArray, FloatArray]:
-            return rows.column(recency), rows.column(frequency), rows.column(spend)
+    def inputs(rows: Dataset | Cohort) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return rows.column(recency), rows.column(frequency), rows.column(spend)
 
-        return RfmLogistic().fit(*inputs(training), training.label).predict(*inputs(cohort))
+    def learn(training: Dataset, _: Cohort) -> Scorer:
+        model = RfmLogistic().fit(*inputs(training), training.label, training.weight)
+        return lambda cohort: model.predict(*inputs(cohort))
 
-    return fit_predict
+    return learn
 
 
 def bg_nbd_silence(*, order_days: str, tenure: str, recency: str, horizon_days: float) -> Recipe:
@@ -134,15 +134,22 @@ def bg_nbd_silence(*, order_days: str, tenure: str, recency: str, horizon_days: 
         last = np.where(repeats == 0, 0.0, tenures - rows.column(recency))
         return np.column_stack([repeats, last, tenures])
 
-    def fit_predict(training: Dataset, cohort: Cohort) -> FloatArray:
+    def learn(training: Dataset, now: Cohort) -> Scorer:
         training = training.rows(training.order())
-        now = histories(cohort)
-        seen = np.concatenate([histories(training), now])
-        seen[: len(training), 2] += (np.datetime64(cohort.as_of, "D") - training.as_of).astype(int)
-        accounts = pd.Series(np.concatenate([training.account, cohort.account]))
+        seen = np.concatenate([histories(training), histories(now)])
+        seen[: len(training), 2] += (np.datetime64(now.as_of, "D") - training.as_of).astype(int)
+        accounts = pd.Series(np.concatenate([training.account, now.account]))
         latest = ~accounts.duplicated(keep="last").to_numpy()
-        known = seen[latest & ~np.isnan(seen).any(axis=1)]
-        repeats, last, tenures = now.T
-        return bg_nbd.fit(*known.T).silent(repeats, last, tenures, horizon_days)
+        known = latest & ~np.isnan(seen).any(axis=1)
+        stands_for = np.ones(len(now)) if now.stands_for is None else now.stands_for
+        weight = np.concatenate([training.weight, stands_for])[known]
+        repeats, last, tenures = seen[known].T
+        model = bg_nbd.fit(repeats, last, tenures, weight)
 
-    return fit_predict
+        def silent(cohort: Cohort) -> FloatArray:
+            repeats, last, tenures = histories(cohort).T
+            return model.silent(repeats, last, tenures, horizon_days)
+
+        return silent
+
+    return learn

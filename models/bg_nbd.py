@@ -56,11 +56,19 @@ class BgNbd:
 
     def log_likelihood(self, repeats: FloatArray, last: FloatArray, tenure: FloatArray) -> float:
         """Return the log-likelihood of these histories, in nats."""
-        return len(repeats) * _log_likelihood(self, repeats, last, tenure)[0]
+        share = np.full(len(repeats), 1 / len(repeats))
+        return len(repeats) * _log_likelihood(self, repeats, last, tenure, share)[0]
 
 
-def fit(repeats: FloatArray, last: FloatArray, tenure: FloatArray) -> BgNbd:
+def fit(
+    repeats: FloatArray,
+    last: FloatArray,
+    tenure: FloatArray,
+    weight: FloatArray | None = None,
+) -> BgNbd:
     """Return the most likely model of these histories, the better of two starts.
+
+    weight: (n,), how many accounts each history stands for, above 0; 1 each by default.
 
     The search moves r, alpha / r, a / b and b, because the data determine the two ratios almost
     independently of r and b. With time in mean tenures, r and b stay between 1/10,000 and 10,000,
@@ -77,8 +85,10 @@ def fit(repeats: FloatArray, last: FloatArray, tenure: FloatArray) -> BgNbd:
             f"none of {len(repeats)} accounts has ordered on a second day; the BG/NBD baseline "
             "needs some that have."
         )
-    unit = float(tenure.mean())
-    history = (repeats, last / unit, tenure / unit)
+    share = np.ones(len(repeats)) if weight is None else weight
+    share = share / share.sum()
+    unit = float((share * tenure).sum())
+    history = (repeats, last / unit, tenure / unit, share)
 
     def parameters(logs: FloatArray) -> FloatArray:
         r, gap, odds, b = np.exp(logs)
@@ -95,7 +105,7 @@ def fit(repeats: FloatArray, last: FloatArray, tenure: FloatArray) -> BgNbd:
     ends = (
         minimize(
             loss,
-            np.log([1.0, 1 / repeats.mean(), *start]),
+            np.log([1.0, 1 / (share * repeats).sum(), *start]),
             jac=True,
             bounds=_BOUNDS,
             method="TNC",
@@ -119,16 +129,20 @@ def _log_odds_gone(
 
 
 def _log_likelihood(
-    model: BgNbd, repeats: FloatArray, last: FloatArray, tenure: FloatArray
+    model: BgNbd, repeats: FloatArray, last: FloatArray, tenure: FloatArray, weight: FloatArray
 ) -> tuple[float, FloatArray]:
     """Return the mean log-likelihood in nats, and its derivatives by r, alpha, a and b, (4,).
 
-    A ratio of gamma functions of whole repeats is a product of one factor per repeat. The factor
-    of the k-th repeat is the same for all accounts, so its logarithm has the weight of the share
-    of accounts with at least k repeats.
+    weight: (n,), adding up to 1. A ratio of gamma functions of whole repeats is a product of one
+    factor per repeat. The factor of the k-th repeat is the same for all accounts, so its logarithm
+    has the weight of the share of accounts with at least k repeats.
     """
+
+    def mean(values: FloatArray) -> float:
+        return float((weight * values).sum())
+
     r, alpha, a, b = model.r, model.alpha, model.a, model.b
-    share = 1 - np.cumsum(np.bincount(repeats.astype(int)))[:-1] / len(repeats)
+    share = 1 - np.cumsum(np.bincount(repeats.astype(int), weight))[:-1]
     before = np.arange(len(share))
     ordering, staying, either = r + before, b + before, a + b + before
     begun, now = alpha + last, alpha + tenure
@@ -136,11 +150,11 @@ def _log_likelihood(
     gone = expit(odds)
     others = np.where(repeats > 0, b + repeats - 1, 1.0)
     value = r * np.log(alpha) + (share * np.log(ordering * staying / either)).sum()
-    value += (np.logaddexp(0, odds) - (r + repeats) * np.log(now)).mean()
+    value += mean(np.logaddexp(0, odds) - (r + repeats) * np.log(now))
     slopes = (
-        (share / ordering).sum() + (np.log(alpha / now) + gone * np.log(now / begun)).mean(),
-        (r / alpha - (r + repeats) * ((1 - gone) / now + gone / begun)).mean(),
-        (gone / a).mean() - (share / either).sum(),
-        (share / staying - share / either).sum() - (gone / others).mean(),
+        (share / ordering).sum() + mean(np.log(alpha / now) + gone * np.log(now / begun)),
+        mean(r / alpha - (r + repeats) * ((1 - gone) / now + gone / begun)),
+        mean(gone) / a - (share / either).sum(),
+        (share / staying - share / either).sum() - mean(gone / others),
     )
     return float(value), np.array(slopes)

@@ -55,15 +55,19 @@ class LogitCalibrator:
                 f"{self.slope} and {self.intercept}"
             )
 
-    def apply(self, raw: FloatArray, as_of: date | None = None) -> FloatArray:
+    def apply(
+        self, raw: FloatArray, as_of: date | None = None, stands_for: FloatArray | None = None
+    ) -> FloatArray:
         """Return the calibrated risk, in (0, 1), of raw probabilities (n,); NaN stays NaN.
 
         as_of: the snapshot that all rows belong to, a whole cohort; then its season counts.
+        stands_for: (n,), how many of its accounts each row stands for; 1 each by default.
         """
         odds = self.slope * finite_logit(raw) + self.intercept
-        level = None if as_of is None else self.season.level(as_of, _level(odds))
+        weight = np.ones(len(odds)) if stands_for is None else stands_for
+        level = None if as_of is None else self.season.level(as_of, _level(odds, weight))
         if level is not None:
-            odds = odds + _shift(odds, level)
+            odds = odds + _shift(odds, weight, level)
         return np.asarray(np.clip(expit(odds), SMALLEST, LARGEST), dtype=np.float64)
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,9 +105,11 @@ def fit_calibrator(
     as_of: DateArray,
     label_complete: DateArray,
     rates: Mapping[date, float] | None = None,
+    weight: FloatArray | None = None,
 ) -> LogitCalibrator:
     """Fit on out-of-time predictions, (n,) each; see `Dataset` for label, as_of, label_complete.
 
+    weight: what each row counts; 1 each by default.
     rates: the share of defectors of every snapshot whose label is known, also of those that were
     not predicted; without it seasons are left aside. Only out-of-time predictions will do: on its
     own training rows a model looks better than it is. Snapshots where all labels are the same say
@@ -115,6 +121,7 @@ def fit_calibrator(
     mixed = _both_classes(label, as_of)
     label, score = label[mixed], finite_logit(raw[mixed])
     as_of, label_complete = as_of[mixed], label_complete[mixed]
+    weight = None if weight is None else weight[mixed]
     identity = LogitCalibrator(1.0, 0.0, "identity", season)
     if min(label.sum(), (~label).sum()) < FEWEST_OF_A_CLASS:
         return identity
@@ -125,7 +132,7 @@ def fit_calibrator(
 
     # C is so large that nothing is shrunk.
     regression = LogisticRegression(C=1e6, fit_intercept=False, solver="newton-cg", tol=1e-8)
-    regression.fit(hstack([csr_array(score[:, None]), levels_of], format="csr"), label)
+    regression.fit(hstack([csr_array(score[:, None]), levels_of], format="csr"), label, weight)
     slope, levels = float(regression.coef_[0, 0]), regression.coef_[0, 1:]
     if not (slope > 0 and np.isfinite(slope)):
         return identity
@@ -149,20 +156,23 @@ def horizon_of(as_of: DateArray, label_complete: DateArray) -> float:
     return float(np.median(days)) if len(days) else 1.0
 
 
-def _level(odds: FloatArray) -> float:
+def _level(odds: FloatArray, weight: FloatArray) -> float:
     """The logit of the mean risk of rows with these log odds; NaN without rows."""
-    known = odds[~np.isnan(odds)]
-    return rate_logit(float(expit(known).mean())) if len(known) else float("nan")
+    known = ~np.isnan(odds)
+    if not known.any():
+        return float("nan")
+    return rate_logit(float(np.average(expit(odds[known]), weights=weight[known])))
 
 
-def _shift(odds: FloatArray, level: float) -> float:
+def _shift(odds: FloatArray, weight: FloatArray, level: float) -> float:
     """What to add to log odds so that their mean risk has a level."""
-    known = odds[~np.isnan(odds)]
+    known = ~np.isnan(odds)
+    odds, weight = odds[known], weight[known] / weight[known].sum()
 
     def above(shift: float) -> float:
-        return float(expit(known + shift).mean() - expit(level))
+        return float(weight @ expit(odds + shift) - expit(level))
 
-    bound = float(np.abs(known).max() + abs(level) + 1)
+    bound = float(np.abs(odds).max() + abs(level) + 1)
     return float(brentq(above, -bound, bound))
 
 

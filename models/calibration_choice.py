@@ -51,8 +51,10 @@ class Calibrator(Protocol):
     def method(self) -> str:
         """What was fitted."""
 
-    def apply(self, raw: FloatArray, as_of: date | None = None) -> FloatArray:
-        """Return the risk, in (0, 1), of raw probabilities (n,)."""
+    def apply(
+        self, raw: FloatArray, as_of: date | None = None, stands_for: FloatArray | None = None
+    ) -> FloatArray:
+        """Return the risk, in (0, 1), of raw probabilities (n,), which stand for so many each."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `calibrator_from` reads back without loss."""
@@ -63,7 +65,8 @@ class Known:
     """Out-of-time predictions whose labels are known, (n,) each, at least one.
 
     label, as_of, label_complete: see `Dataset`. raw: uncalibrated. rates: the share of defectors of
-    every snapshot whose label is known, also of those that were not predicted.
+    every snapshot whose label is known, also of those that were not predicted. weight: what each
+    row counts.
     """
 
     label: NDArray[Any]
@@ -71,11 +74,14 @@ class Known:
     as_of: DateArray
     label_complete: DateArray
     rates: Mapping[date, float]
+    weight: FloatArray
 
 
 def fit_ways(known: Known) -> dict[str, Calibrator]:
     """Fit each of `WAYS`."""
-    weighed = fit_calibrator(known.label, known.raw, known.as_of, known.label_complete, known.rates)
+    weighed = fit_calibrator(
+        known.label, known.raw, known.as_of, known.label_complete, known.rates, known.weight
+    )
     latest = known.as_of >= np.unique(known.as_of)[-ISOTONIC_SNAPSHOTS:][0]
     rates = weighed.season.rates
 
@@ -84,7 +90,7 @@ def fit_ways(known: Known) -> dict[str, Calibrator]:
 
     return {
         RAW: LogitCalibrator(1.0, 0.0, "identity"),
-        ISOTONIC: fit_isotonic(known.label[latest], known.raw[latest]),
+        ISOTONIC: fit_isotonic(known.label[latest], known.raw[latest], known.weight[latest]),
         LASTING: replace(weighed, season=Season({}, 0.0)),
         LATEST: level(LATEST),
         LAST_YEAR: level(LAST_YEAR),
@@ -93,30 +99,26 @@ def fit_ways(known: Known) -> dict[str, Calibrator]:
     }
 
 
-def choose(
-    label: NDArray[Any],
-    as_of: DateArray,
-    label_complete: DateArray,
-    risks: Mapping[str, FloatArray],
-) -> str:
-    """Return the way to take next, from how each has done so far; (n,) each.
+def choose(known: Known, risks: Mapping[str, FloatArray]) -> str:
+    """Return the way to take next, from how each has done so far.
 
-    risks: of each way; rows where it is NaN for want of a calibrator are left out. The Brier scores
-    of the snapshots are compared pairwise with those of the usual way. Another one is taken if it
-    is better by two standard errors, over at least three snapshots' worth of outcomes; among
+    risks: of each way, (n,); rows where it is NaN for want of a calibrator are left out. The Brier
+    scores of the snapshots are compared pairwise with those of the usual way. Another one is taken
+    if it is better by two standard errors, over at least three snapshots' worth of outcomes; among
     several, the best.
     """
     told = ~np.isnan(risks[WEIGHED])
     if not told.any():
         return WEIGHED
-    snapshots, codes = np.unique(as_of[told], return_inverse=True)
+    as_of, label, weight = known.as_of[told], known.label[told], known.weight[told]
+    snapshots, codes = np.unique(as_of, return_inverse=True)
     independent = independent_observations(
-        [day.item() for day in snapshots], horizon_of(as_of[told], label_complete[told])
+        [day.item() for day in snapshots], horizon_of(as_of, known.label_complete[told])
     )
     if independent < FEWEST_OBSERVATIONS:
         return WEIGHED
     scores = {
-        way: np.bincount(codes, np.square(risk[told] - label[told])) / np.bincount(codes)
+        way: np.bincount(codes, weight * np.square(risk[told] - label)) / np.bincount(codes, weight)
         for way, risk in risks.items()
     }
     gains = {way: scores[WEIGHED] - score for way, score in scores.items()}

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from models.ranks import Ranks, of_one_snapshot, within_snapshots
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 DateArray = NDArray[np.datetime64]
 
-NOBODY: BoolArray = np.zeros(0, dtype=np.bool_)
-"""Stands for a mask that is false for every row, however many there are."""
-
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
     """The accounts of one snapshot, without their labels.
 
-    features: float64 (n, p), columns as in names. account: (n,) account ids.
+    features: float64 (n, p), columns as in names. account: (n,) account ids. stands_for: (n,), how
+    many accounts of the snapshot each row stands for, above 0; 1 each by default. known_ranks:
+    the features as ranks, where they have been computed.
     """
 
     as_of: date
     features: FloatArray
     names: tuple[str, ...]
     account: NDArray[Any]
+    stands_for: FloatArray | None = None
+    known_ranks: Ranks | None = None
 
     def __len__(self) -> int:
         """Return the number of accounts."""
@@ -40,36 +44,39 @@ class Cohort:
         """Return one feature as (n,); KeyError names it when it is not there."""
         return _column(self.features, self.names, name)
 
+    @cached_property
+    def ranks(self) -> Ranks:
+        """The features as ranks, (n, p); see `models.ranks`."""
+        if self.known_ranks is not None:
+            return self.known_ranks
+        return of_one_snapshot(self.features, stands_for=self.stands_for)
+
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
-    """Features and labels, one row per (account, as_of).
+class Panel:
+    """What was known of accounts at snapshots, one row per (account, as_of), without outcomes.
 
     features: float64 (n, p), NaN where a value is unknown or not applicable.
     names: the p feature names, unique, of letters, digits and underscores.
-    label: int8 (n,), 1 = defected, 0 = stayed.
     account: (n,) account ids.
     as_of: datetime64[D] (n,), the snapshot.
-    label_complete: datetime64[D] (n,), the first date at which the label is known, reporting lag
-        included; later than as_of, and not depending on the label itself.
-    treated: bool (n,), whether something was done about the account before its label was complete,
-        which may have changed it; nobody where it is not given.
+    weight: float64 (n,), what a row counts where something is learned: how many accounts of its
+        snapshot it stands for. 0 for a row that is only there to be predicted: its snapshot is
+        whole, and others stand for it in what is learned.
+    threads: that compute ranks, at least 1.
 
     Raises ValueError when shapes or types do not fit, a value is infinite, or a row occurs twice.
     """
 
     features: FloatArray
     names: tuple[str, ...]
-    label: NDArray[np.int8]
     account: NDArray[Any]
     as_of: DateArray
-    label_complete: DateArray
-    treated: BoolArray = field(default_factory=lambda: NOBODY)
+    weight: FloatArray
+    threads: int = 1
 
     def __post_init__(self) -> None:
         """Check what every later step relies on."""
-        if self.treated is NOBODY:
-            object.__setattr__(self, "treated", np.zeros(len(self.label), dtype=np.bool_))
         if self.features.ndim != 2 or self.features.dtype != np.float64:
             raise ValueError(
                 f"features must be a float64 matrix, not {self.features.dtype} "
@@ -81,71 +88,184 @@ class Dataset:
         bad = sorted({n for n in self.names if not n.isidentifier() or self.names.count(n) > 1})
         if bad:
             raise ValueError(f"feature names must be unique identifiers; not so: {bad[:5]}")
-        for name in ("label", "account", "as_of", "label_complete", "treated"):
-            shape = getattr(self, name).shape
-            if shape != (rows,):
-                raise ValueError(f"{name} has shape {shape}; features have {rows} rows")
-        for name in ("as_of", "label_complete"):
-            values = getattr(self, name)
-            if values.dtype != np.dtype("datetime64[D]") or np.isnat(values).any():
-                raise ValueError(f"{name} must be datetime64[D] without NaT, not {values.dtype}")
-        if self.label.dtype != np.int8 or not np.isin(self.label, (0, 1)).all():
-            raise ValueError("label must be int8 and hold only 0 (stayed) and 1 (defected)")
-        if np.isinf(self.features).any():
-            columns_hit = np.flatnonzero(np.isinf(self.features).any(axis=0))[:5]
-            raise ValueError(f"infinite values in {[self.names[i] for i in columns_hit]}")
-        early = int((self.label_complete <= self.as_of).sum())
-        if early:
-            raise ValueError(f"{early} rows have label_complete on or before their as_of")
-        order = self.order()
-        codes = account_codes(self.account)[order]
+        _require_shapes(self, rows, "account", "as_of", "weight")
+        _require_days(self, "as_of")
+        if not (np.isfinite(self.weight) & (self.weight >= 0)).all():
+            raise ValueError("weights must be finite and at least 0")
+        infinite = [i for i in range(columns) if np.isinf(self.features[:, i]).any()]
+        if infinite:
+            raise ValueError(f"infinite values in {[self.names[i] for i in infinite[:5]]}")
+        order = self.order
+        codes = self.codes[order]
         repeated = int(
             ((np.diff(codes) == 0) & (np.diff(self.as_of[order]).astype(int) == 0)).sum()
         )
         if repeated:
             raise ValueError(f"{repeated} rows repeat an (account, as_of) that is already there")
 
+    @cached_property
+    def codes(self) -> IntArray:
+        """Each account's rank among the ids, (n,)."""
+        return account_codes(self.account)
+
+    @cached_property
+    def order(self) -> IntArray:
+        """Row numbers sorted by as_of, then account: the order that models are fitted in."""
+        return np.lexsort((self.codes, self.as_of)).astype(np.int64)
+
+    @cached_property
+    def place(self) -> IntArray:
+        """Where each row is in that order, (n,)."""
+        place = np.empty(len(self.order), dtype=np.int64)
+        place[self.order] = np.arange(len(place))
+        return place
+
+    @cached_property
+    def stands_for(self) -> FloatArray:
+        """How many accounts of its snapshot each row stands for where it is measured, (n,).
+
+        1 at a snapshot that is whole, which is where a row has no weight; elsewhere the weight.
+        """
+        whole = np.isin(self.as_of, np.unique(self.as_of[self.weight == 0]))
+        return np.where(whole, 1.0, self.weight)
+
+    @cached_property
+    def ranks(self) -> Ranks:
+        """The features as ranks, (n, p); see `models.ranks`."""
+        sampled = None if (self.stands_for == 1).all() else self.stands_for
+        return within_snapshots(self.features, self.as_of, sampled, self.threads)
+
+    def only(self, names: Collection[str]) -> Panel:
+        """The same rows with some of the features, in the order that they have here."""
+        kept = [name in names for name in self.names]
+        return Panel(
+            self.features[:, kept],
+            tuple(name for name in self.names if name in names),
+            self.account,
+            self.as_of,
+            self.weight,
+            self.threads,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows of a panel with their outcomes; several outcomes share one panel.
+
+    panel: the rows' features. row: int64 (n,), their numbers in it.
+    label: int8 (n,), 1 = defected, 0 = stayed.
+    label_complete: datetime64[D] (n,), the first date at which the label is known, reporting lag
+        included; later than as_of, and not depending on the label itself.
+    treated: bool (n,), whether something was done about the account before its label was complete,
+        which may have changed it.
+
+    Raises ValueError when shapes or types do not fit.
+    """
+
+    panel: Panel
+    row: IntArray
+    label: NDArray[np.int8]
+    label_complete: DateArray
+    treated: BoolArray
+
+    def __post_init__(self) -> None:
+        """Check what every later step relies on."""
+        _require_shapes(self, len(self.row), "label", "label_complete", "treated")
+        _require_days(self, "label_complete")
+        if self.label.dtype != np.int8 or not np.isin(self.label, (0, 1)).all():
+            raise ValueError("label must be int8 and hold only 0 (stayed) and 1 (defected)")
+        early = int((self.label_complete <= self.as_of).sum())
+        if early:
+            raise ValueError(f"{early} rows have label_complete on or before their as_of")
+
+    @classmethod
+    def of(
+        cls,
+        features: FloatArray,
+        names: tuple[str, ...],
+        label: NDArray[np.int8],
+        account: NDArray[Any],
+        as_of: DateArray,
+        label_complete: DateArray,
+        treated: BoolArray | None = None,
+        weight: FloatArray | None = None,
+    ) -> Self:
+        """A panel of its own with outcomes; nobody treated, and weights of 1, where not given."""
+        rows = len(label)
+        weight = np.ones(rows) if weight is None else weight
+        panel = Panel(features, names, account, as_of, weight)
+        treated = np.zeros(rows, dtype=np.bool_) if treated is None else treated
+        return cls(panel, np.arange(rows), label, label_complete, treated)
+
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.label)
+        return len(self.row)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names."""
+        return self.panel.names
+
+    @property
+    def features(self) -> FloatArray:
+        """The features, (n, p); rows that lie side by side share the panel's memory."""
+        return self.panel.features[as_stretch(self.row)]
+
+    @property
+    def account(self) -> NDArray[Any]:
+        """The account ids, (n,)."""
+        return self.panel.account[self.row]
+
+    @property
+    def as_of(self) -> DateArray:
+        """The snapshots, (n,)."""
+        return self.panel.as_of[self.row]
+
+    @property
+    def weight(self) -> FloatArray:
+        """What each row counts where something is learned, (n,); see `Panel`."""
+        return self.panel.weight[self.row]
+
+    @property
+    def stands_for(self) -> FloatArray:
+        """How many accounts each row stands for where it is measured, (n,); see `Panel`."""
+        return self.panel.stands_for[self.row]
 
     def rows(self, mask: BoolArray | IntArray) -> Dataset:
-        """Return the rows that `mask` (boolean, or row numbers) selects, in that order.
+        """Return the rows that `mask` (boolean, or row numbers) selects, in that order."""
+        return replace(
+            self,
+            row=self.row[mask],
+            label=self.label[mask],
+            label_complete=self.label_complete[mask],
+            treated=self.treated[mask],
+        )
 
-        Rows that lie side by side share the memory of these: nobody changes values in place.
-        """
-        where = as_stretch(mask)
-        return self._with_rows(lambda values: values[where])
-
-    def taught(self, from_treated: bool) -> Dataset:
-        """Return the rows that may be learned from: all, or those that nobody acted on."""
-        return self if from_treated else self.rows(~self.treated)
-
-    def with_features(self, features: FloatArray) -> Dataset:
-        """Return the same rows with other features under the same names; (n, p), not infinite."""
-        other = self._with_rows(lambda values: values)
-        object.__setattr__(other, "features", features)
-        return other
-
-    def only(self, names: Collection[str]) -> Dataset:
-        """Return the same rows with some of the features, in the order that they have here."""
-        kept = [name in names for name in self.names]
-        other = self.with_features(self.features[:, kept])
-        object.__setattr__(other, "names", tuple(name for name in self.names if name in names))
-        return other
+    def teaches(self, from_treated: bool) -> BoolArray:
+        """Return which rows may be learned from, (n,): those with a weight, treated ones or not."""
+        counts = np.asarray(self.weight > 0, dtype=np.bool_)
+        return counts if from_treated else counts & ~self.treated
 
     def order(self) -> IntArray:
         """Return row numbers sorted by as_of, then account: the order that models are fitted in."""
-        return np.lexsort((account_codes(self.account), self.as_of)).astype(np.int64)
+        return np.argsort(self.panel.place[self.row])
 
     def column(self, name: str) -> FloatArray:
         """Return one feature as (n,); KeyError names it when it is not there."""
-        return _column(self.features, self.names, name)
+        return _column(self.panel.features, self.names, name)[self.row]
 
     def cohort(self, snapshot: date) -> Cohort:
         """Return the rows of a snapshot, in their order, as those who score them may see them."""
-        here = self.as_of == np.datetime64(snapshot, "D")
-        return Cohort(snapshot, self.features[here], self.names, self.account[here])
+        row = as_stretch(self.row[self.as_of == np.datetime64(snapshot, "D")])
+        panel = self.panel
+        return Cohort(
+            snapshot,
+            panel.features[row],
+            self.names,
+            panel.account[row],
+            panel.stands_for[row],
+            panel.ranks[row],
+        )
 
     def snapshots(self) -> list[date]:
         """Return the distinct snapshots, earliest first."""
@@ -154,17 +274,31 @@ class Dataset:
     def rates(self, since: date | None = None) -> dict[date, float]:
         """Return the share of defectors, 0-1, of each snapshot since a date, earliest first."""
         snapshots, codes = np.unique(self.as_of, return_inverse=True)
-        shares = np.bincount(codes, self.label) / np.bincount(codes)
-        found = {day.item(): float(rate) for day, rate in zip(snapshots, shares, strict=True)}
+        weight = self.weight
+        found = {
+            day.item(): float(defected / every)
+            for day, defected, every in zip(
+                snapshots,
+                np.bincount(codes, weight * self.label),
+                np.bincount(codes, weight),
+                strict=True,
+            )
+            if every > 0
+        }
         return {day: rate for day, rate in found.items() if since is None or day >= since}
 
-    def _with_rows(self, take: Callable[[Any], Any]) -> Dataset:
-        """Rebuild from already checked rows; a subset of valid rows is valid."""
-        part = object.__new__(Dataset)
-        for name in ("features", "label", "account", "as_of", "label_complete", "treated"):
-            object.__setattr__(part, name, take(getattr(self, name)))
-        object.__setattr__(part, "names", self.names)
-        return part
+
+def _require_shapes(table: Panel | Dataset, rows: int, *names: str) -> None:
+    for name in names:
+        shape = getattr(table, name).shape
+        if shape != (rows,):
+            raise ValueError(f"{name} has shape {shape}; features have {rows} rows")
+
+
+def _require_days(table: Panel | Dataset, name: str) -> None:
+    values = getattr(table, name)
+    if values.dtype != np.dtype("datetime64[D]") or np.isnat(values).any():
+        raise ValueError(f"{name} must be datetime64[D] without NaT, not {values.dtype}")
 
 
 def _column(features: FloatArray, names: tuple[str, ...], name: str) -> FloatArray:

@@ -94,17 +94,26 @@ class Reference:
 
 
 def learn(
-    features: FloatArray, names: Sequence[str], groups: Sequence[str], as_of: NDArray[Any]
+    features: FloatArray,
+    names: Sequence[str],
+    groups: Sequence[str],
+    as_of: NDArray[Any],
+    stands_for: FloatArray | None = None,
 ) -> Reference:
     """Record what the training rows look like.
 
     features: (n, p), NaN where unknown; names, groups: (p,), see `Reference`. as_of:
-    datetime64[D] (n,), the snapshot of each row.
+    datetime64[D] (n,), the snapshot of each row. stands_for: (n,), how many of its accounts each
+    row stands for; 1 each by default.
     """
+    each = np.ones(len(as_of)) if stands_for is None else stands_for
     snapshots, where = np.unique(as_of.astype("datetime64[D]"), return_inverse=True)
     edges = tuple(tuple(_edges(column)) for column in features.T)
     counts = [
-        [_count(column[where == number], own) for number in range(len(snapshots))]
+        [
+            _count(column[where == number], own, each[where == number])
+            for number in range(len(snapshots))
+        ]
         for column, own in zip(features.T, edges, strict=True)
     ]
     return Reference(tuple(names), tuple(groups), edges, snapshots, np.array(counts))
@@ -162,7 +171,9 @@ def _edges(column: FloatArray) -> list[float]:
     return found
 
 
-def _count(column: FloatArray, edges: Sequence[float]) -> IntArray:
+def _count(
+    column: FloatArray, edges: Sequence[float], stands_for: FloatArray | None = None
+) -> IntArray:
     known = ~np.isnan(column)
     bins = np.where(known, np.searchsorted(np.asarray(edges), column, side="left"), BINS)
-    return np.bincount(bins, minlength=BINS + 1).astype(np.int64)
+    return np.rint(np.bincount(bins, stands_for, BINS + 1)).astype(np.int64)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit
 
-from models.dataset import Dataset, FloatArray
+from models.dataset import FloatArray
 from models.probabilities import finite_logit
 
 
@@ -23,16 +23,6 @@ def shorter_horizons(horizon_days: int) -> tuple[int, ...]:
     (30, 60)
     """
     return tuple(sorted({horizon_days // 3, 2 * horizon_days // 3} - {0, horizon_days}))
-
-
-def learnable(trainings: Sequence[Dataset]) -> list[bool]:
-    """Return which are learned from: the last, the main one, and others that have both classes."""
-    return [*(len(np.unique(part.label)) == 2 for part in trainings[:-1]), True]
-
-
-def base_rate(training: Dataset) -> float:
-    """Return the share of defectors, 0-1."""
-    return float(training.label.mean())
 
 
 def averaged(predictions: Sequence[FloatArray], rates: Sequence[float]) -> FloatArray:

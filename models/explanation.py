@@ -17,6 +17,7 @@ from models.dataset import BoolArray, FloatArray
 from models.ensemble import averaged, averaged_contributions
 from models.gradient_boosting import Booster
 from models.probabilities import finite_logit
+from models.ranks import Ranks
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,8 @@ class Explanation:
     base: float
     _boosters: tuple[Booster, ...]
     _rates: tuple[float, ...]
-    _ranks: FloatArray
-    _medians: FloatArray
+    _ranks: Ranks
+    _medians: Ranks
 
     def change_at_median(self, chosen: BoolArray) -> FloatArray:
         """Return by how much the raw log odds would change, (r,), if `chosen` were usual.
@@ -50,7 +51,7 @@ class Explanation:
     def _now(self) -> FloatArray:
         return self._log_odds(self._ranks)
 
-    def _log_odds(self, ranks: FloatArray) -> FloatArray:
+    def _log_odds(self, ranks: Ranks) -> FloatArray:
         told = [booster.predict(ranks) for booster in self._boosters]
         return finite_logit(averaged(told, self._rates))
 
@@ -58,8 +59,8 @@ class Explanation:
 def explanation(
     boosters: Sequence[Booster],
     rates: Sequence[float],
-    ranks: FloatArray,
-    medians: FloatArray,
+    ranks: Ranks,
+    medians: Ranks,
 ) -> Explanation:
     """Explain rows; ranks: (r, p), theirs within the cohort; medians: (r, p), those at the median.
 

@@ -1,20 +1,25 @@
-"""Gradient-boosted trees: the only place that imports LightGBM.
+"""Gradient-boosted trees on ranks within snapshots: the only place that imports LightGBM.
 
-The same rows and settings give the same text, byte for byte, in whatever order the rows come.
-Switches against class imbalance stay off: they would ruin the probabilities.
+The same rows and settings give the same text, byte for byte, in whatever order the rows come and
+with any number of threads. Switches against class imbalance stay off: they would ruin the
+probabilities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 
 import numpy as np
-from joblib import Parallel, delayed
 
-from models.dataset import Cohort, Dataset, FloatArray
+from models.dataset import Cohort, Dataset, FloatArray, Panel, as_stretch
 from models.errors import DamagedModel, FeatureMismatch, ModelLibraryMissing, TooLittleHistory
-from models.recipe import Recipe
+from models.ranks import Ranks
+from models.recipe import Scorer
 from models.settings import ModelSettings
+
+# Threads that wait by spinning make a fit seven times slower where another process has a core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 try:
     import lightgbm
@@ -34,49 +39,92 @@ LARGEST_LEAF_SHARE = 0.1
 """A leaf need never hold more than this share of the rows that a tree sees. Without it no tree
 could split on a small history: with 400 accounts AUC fell to 0.5."""
 
+BINS = 255
+"""The bins of a rank have the edges k / 255, whatever the rows: so no row, and no snapshot to come,
+has a part in how others are learned from."""
+
 _ROWS_AT_ONCE = 65_536
 
-
-def fit(dataset: Dataset, settings: ModelSettings) -> str:
-    """Return the text of a Booster fitted on all rows of `dataset`.
-
-    Raises TooLittleHistory when the labels are all the same.
-    """
-    if len(np.unique(dataset.label)) < 2:
-        raise TooLittleHistory(
-            f"all {len(dataset)} training rows have the same label; a model needs accounts that "
-            "stayed and accounts that defected. Add snapshots, or check the label definition."
-        )
-    ordered = dataset.rows(dataset.order())
-    largest_leaf = int(len(dataset) * settings.row_share * LARGEST_LEAF_SHARE)
-    parameters = {
-        "objective": "binary",
-        "num_leaves": settings.leaves,
-        "learning_rate": settings.learning_rate,
-        "min_data_in_leaf": max(1, min(settings.min_leaf_rows, largest_leaf)),
-        "feature_fraction": settings.feature_share,
-        "bagging_fraction": settings.row_share,
-        "bagging_freq": 1,
-        "lambda_l2": settings.l2,
-        "seed": settings.seed,
-        "num_threads": settings.threads,
-        "deterministic": True,
-        "force_col_wise": True,
-        "verbose": -1,
-    }
-    rows = lightgbm.Dataset(
-        np.ascontiguousarray(ordered.features),
-        ordered.label,
-        feature_name=list(dataset.names),
-        params=parameters,
-    )
-    booster = lightgbm.train(parameters, rows, num_boost_round=settings.trees)
-    return str(booster.model_to_string())
+_BINNING = {
+    "max_bin": BINS + 1,
+    "min_data_in_bin": 1,
+    "zero_as_missing": True,  # no rank is 0, and the bin of 0 is there anyway
+    "enable_bundle": False,
+    "feature_pre_filter": False,
+    "verbose": -1,
+}
 
 
-def fit_each(datasets: Iterable[Dataset], settings: ModelSettings) -> tuple[str, ...]:
-    """Return `fit` of each, `settings.jobs` at once, in processes: threads make LightGBM crash."""
-    return tuple(Parallel(n_jobs=settings.jobs)(delayed(fit)(part, settings) for part in datasets))
+class Trees:
+    """Fits trees on rows of panels, whose ranks are put into bins once."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        """Of these settings."""
+        self._settings = settings
+        self._binned: dict[Panel, lightgbm.Dataset] = {}
+
+    def __call__(self, training: Dataset, _: Cohort) -> Scorer:
+        """Learn, as a recipe does."""
+        booster = Booster(self.fit(training), self._settings.threads)
+        return lambda cohort: booster.predict(cohort.ranks)
+
+    def fit(self, training: Dataset) -> str:
+        """Return the text of a Booster fitted on all rows of `training`, each by its weight.
+
+        Raises TooLittleHistory when the labels are all the same.
+        """
+        if len(np.unique(training.label)) < 2:
+            raise TooLittleHistory(
+                f"all {len(training)} training rows have the same label; a model needs accounts "
+                "that stayed and accounts that defected. Add snapshots, or check the label "
+                "definition."
+            )
+        training, settings = training.rows(training.order()), self._settings
+        largest_leaf = int(len(training) * settings.row_share * LARGEST_LEAF_SHARE)
+        parameters = {
+            "objective": "binary",
+            "num_leaves": settings.leaves,
+            "learning_rate": settings.learning_rate,
+            "min_data_in_leaf": max(1, min(settings.min_leaf_rows, largest_leaf)),
+            "feature_fraction": settings.feature_share,
+            "bagging_fraction": settings.row_share,
+            "bagging_freq": 1,
+            "lambda_l2": settings.l2,
+            "seed": settings.seed,
+            "num_threads": settings.threads,
+            "deterministic": True,
+            "force_col_wise": True,
+            **_BINNING,
+        }
+        panel = training.panel
+        rows = self._bins(panel).subset(panel.place[training.row], params=parameters).construct()
+        rows.set_label(training.label)
+        if not (training.weight == 1).all():
+            rows.set_weight(training.weight)
+        booster = lightgbm.train(parameters, rows, num_boost_round=settings.trees)
+        return str(booster.model_to_string())
+
+    def _bins(self, panel: Panel) -> lightgbm.Dataset:
+        """All rows of a panel, in their order."""
+        if panel not in self._binned:
+            parameters = {**_BINNING, "num_threads": self._settings.threads}
+            middles = np.append((np.arange(BINS) + 0.5) / BINS, 0.0)
+            edges = lightgbm.Dataset(
+                np.repeat(middles[:, None], len(panel.names), axis=1),
+                np.zeros(len(middles)),
+                feature_name=list(panel.names),
+                params=parameters,
+            ).construct()
+            ordered = np.ascontiguousarray(panel.ranks[as_stretch(panel.order)])
+            self._binned[panel] = lightgbm.Dataset(
+                ordered, np.zeros(len(ordered)), reference=edges, params=parameters
+            ).construct()
+        return self._binned[panel]
+
+
+def fit(training: Dataset, settings: ModelSettings) -> str:
+    """Return the text of a Booster fitted on all rows of `training`; see `Trees.fit`."""
+    return Trees(settings).fit(training)
 
 
 class Booster:
@@ -98,11 +146,11 @@ class Booster:
         """The feature names, in the order of the columns that `predict` expects."""
         return tuple(self._booster.feature_name())
 
-    def predict(self, features: FloatArray) -> FloatArray:
-        """Return the raw, uncalibrated probability of defection, (n,), for features (n, p)."""
-        return self._predict(features)
+    def predict(self, ranks: Ranks) -> FloatArray:
+        """Return the raw, uncalibrated probability of defection, (n,), for ranks (n, p)."""
+        return self._predict(ranks)
 
-    def contributions(self, features: FloatArray) -> FloatArray:
+    def contributions(self, ranks: Ranks) -> FloatArray:
         """Return what each feature adds to the log odds of `predict`, (n, p + 1).
 
         The last column is where every row begins: the mean log odds of the training rows. A row's
@@ -111,19 +159,19 @@ class Booster:
         Source: S. M. Lundberg and others, From local explanations to global understanding with
         explainable AI for trees, 2020 (path-dependent TreeSHAP, LightGBM's `pred_contrib`).
         """
-        if len(features) == 0:
+        if len(ranks) == 0:
             return np.empty((0, len(self.names) + 1))
-        return self._predict(features, pred_contrib=True)
+        return self._predict(ranks, pred_contrib=True)
 
-    def _predict(self, features: FloatArray, *, pred_contrib: bool = False) -> FloatArray:
-        if features.ndim != 2 or features.shape[1] != len(self.names):
+    def _predict(self, ranks: Ranks, *, pred_contrib: bool = False) -> FloatArray:
+        if ranks.ndim != 2 or ranks.shape[1] != len(self.names):
             raise FeatureMismatch(
                 f"the model was fitted on {len(self.names)} features, but the matrix has shape "
-                f"{features.shape}"
+                f"{ranks.shape}"
             )
-        if len(features) == 0:
+        if len(ranks) == 0:
             return np.empty(0)
-        rows = np.ascontiguousarray(features, dtype=np.float64)
+        rows = np.ascontiguousarray(ranks)
         told = self._booster.predict(rows, num_threads=self._threads, pred_contrib=pred_contrib)
         return np.asarray(told, dtype=np.float64)
 
@@ -133,23 +181,14 @@ class Booster:
         return {name: float(gains[name]) for name in sorted(gains, key=lambda n: (-gains[n], n))}
 
 
-def predictions(boosters: Sequence[Booster], features: FloatArray) -> list[FloatArray]:
-    """Return what each predicts, (n,), for features (n, p).
+def predictions(boosters: Sequence[Booster], ranks: Ranks) -> list[FloatArray]:
+    """Return what each predicts, (n,), for ranks (n, p).
 
     A block of rows after the other, so that no second whole copy is made of many rows.
     """
     told: list[list[FloatArray]] = [[] for _ in boosters]
-    for first in range(0, max(len(features), 1), _ROWS_AT_ONCE):
-        block = np.ascontiguousarray(features[first : first + _ROWS_AT_ONCE])
+    for first in range(0, max(len(ranks), 1), _ROWS_AT_ONCE):
+        block = np.ascontiguousarray(ranks[first : first + _ROWS_AT_ONCE])
         for booster, answers in zip(boosters, told, strict=True):
             answers.append(booster.predict(block))
     return [np.concatenate(answers) for answers in told]
-
-
-def recipe(settings: ModelSettings) -> Recipe:
-    """Return the recipe that fits these trees and predicts raw probabilities."""
-
-    def fit_predict(training: Dataset, cohort: Cohort) -> FloatArray:
-        return Booster(fit(training, settings), settings.threads).predict(cohort.features)
-
-    return fit_predict

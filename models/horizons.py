@@ -13,11 +13,9 @@ from datetime import date
 import numpy as np
 
 from models.calibration import LogitCalibrator, fit_calibrator
-from models.dataset import Dataset, FloatArray, latest_day
-from models.gradient_boosting import fit_each
+from models.dataset import FloatArray, latest_day
+from models.learner import Learner
 from models.out_of_time import OutOfTime
-from models.ranks import ranked
-from models.settings import ModelSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,35 +32,19 @@ class HorizonModel:
     label_end: date
 
 
-def fit_each_horizon(
-    lessons: Mapping[int, tuple[Dataset, OutOfTime]],
-    settings: ModelSettings,
-    comparable_from: date | None = None,
-) -> list[HorizonModel]:
-    """Fit each on all rows; its calibrator on all out-of-time predictions of the same labels.
+def fit_horizon(
+    days: int, learner: Learner, out_of_time: OutOfTime, comparable_from: date | None = None
+) -> HorizonModel:
+    """Fit one on all rows; its calibrator on all out-of-time predictions of the same labels.
 
-    lessons: by days. comparable_from: see `models.out_of_time.rolling`.
+    comparable_from: see `models.out_of_time.rolling`.
     """
-    lessons = {
-        days: (ranked(dataset).taught(settings.learn_from_treated), out_of_time)
-        for days, (dataset, out_of_time) in lessons.items()
-    }
-    texts = fit_each((lesson for lesson, _ in lessons.values()), settings)
-    models = []
-    for text, (days, (lesson, found)) in zip(texts, lessons.items(), strict=True):
-        told = found if settings.learn_from_treated else found.untreated()
-        rates = lesson.rates(comparable_from)
-        models.append(
-            HorizonModel(
-                days=days,
-                booster_text=text,
-                calibrator=fit_calibrator(
-                    told.label, told.raw, told.as_of, told.label_complete, rates
-                ),
-                label_end=latest_day(lesson.label_complete),
-            )
-        )
-    return models
+    told = out_of_time.taught(learner.settings.learn_from_treated)
+    known = told.known(learner.taught.rates(comparable_from))
+    calibrator = fit_calibrator(
+        known.label, known.raw, known.as_of, known.label_complete, known.rates, known.weight
+    )
+    return HorizonModel(days, learner.text, calibrator, latest_day(learner.taught.label_complete))
 
 
 def in_order(main_days: int, risks: Mapping[int, FloatArray]) -> dict[int, FloatArray]:

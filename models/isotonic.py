@@ -32,7 +32,9 @@ class IsotonicCalibrator:
         if not (self.raw and len(self.raw) == len(self.risk) and rising):
             raise ValueError("an isotonic calibrator needs points that never fall")
 
-    def apply(self, raw: FloatArray, as_of: date | None = None) -> FloatArray:
+    def apply(
+        self, raw: FloatArray, as_of: date | None = None, stands_for: FloatArray | None = None
+    ) -> FloatArray:
         """Return the calibrated risk, in (0, 1), of raw probabilities (n,); NaN stays NaN."""
         risk = np.interp(raw, self.raw, self.risk)
         return np.asarray(np.clip(risk, SMALLEST, LARGEST), dtype=np.float64)
@@ -52,11 +54,11 @@ class IsotonicCalibrator:
             raise DamagedModel(f"the stored calibrator cannot be read: {error}") from error
 
 
-def fit_isotonic(label: NDArray[Any], raw: FloatArray) -> IsotonicCalibrator:
-    """Fit on out-of-time predictions, (n,) each, at least one."""
+def fit_isotonic(label: NDArray[Any], raw: FloatArray, weight: FloatArray) -> IsotonicCalibrator:
+    """Fit on out-of-time predictions, (n,) each, at least one; weight: what each row counts."""
     from sklearn.isotonic import IsotonicRegression  # heavy, and only to fit
 
-    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw, label)
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw, label, weight)
     return IsotonicCalibrator(
         tuple(map(float, fitted.X_thresholds_)), tuple(map(float, fitted.y_thresholds_))
     )

@@ -13,23 +13,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models.calibration import LogitCalibrator
-from models.calibration_choice import Calibrator, Known, calibrator_from, choose, fit_ways
+from models.calibration_choice import Calibrator, calibrator_from, choose, fit_ways
 from models.dataset import Dataset, FloatArray, latest_day
-from models.ensemble import averaged, base_rate, learnable
+from models.ensemble import averaged
 from models.errors import DamagedModel, FeatureMismatch
 from models.explanation import Explanation, explanation
-from models.gradient_boosting import Booster, fit_each, predictions
+from models.gradient_boosting import Booster, predictions
 from models.horizons import HorizonModel, in_order
+from models.learner import Learner, base_rate
 from models.out_of_time import OutOfTime
-from models.ranks import of_one_snapshot, of_the_median, ranked_together
-from models.settings import ModelSettings
+from models.ranks import Ranks, of_one_snapshot, of_the_median
 
 MODEL_FILE = "model.json"
 FORMAT = 3
@@ -137,7 +136,7 @@ class RiskModel:
     def _main_risk(self, raw: Sequence[FloatArray], as_of: date | None) -> FloatArray:
         return self.calibrator.apply(averaged(raw, self.base_rates), as_of)
 
-    def _ranks(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
+    def _ranks(self, features: FloatArray, names: Sequence[str]) -> Ranks:
         """The columns of the trees as ranks; FeatureMismatch where they cannot be had."""
         return of_one_snapshot(self._columns(features, names), self.threads)
 
@@ -208,10 +207,8 @@ class RiskModel:
 
 
 def fit_final(
-    dataset: Dataset,
+    learners: Sequence[Learner],
     out_of_time: OutOfTime,
-    settings: ModelSettings,
-    shorter: Sequence[Dataset] = (),
     comparable_from: date | None = None,
     metadata: Mapping[str, Any] | None = None,
     horizon_days: int | None = None,
@@ -219,31 +216,35 @@ def fit_final(
 ) -> RiskModel:
     """Refit on all rows; the calibrator is chosen and fitted on all out-of-time predictions.
 
-    shorter, comparable_from: see `models.out_of_time.rolling`. horizon_days, horizons: see
-    `RiskModel`.
+    learners, comparable_from: see `models.out_of_time.rolling`. horizon_days, horizons: see
+    `RiskModel`. A shorter horizon whose labels are all the same is left out.
     """
-    ranks = ranked_together([part.rows(part.order()) for part in (*shorter, dataset)])
-    parts = [part.taught(settings.learn_from_treated) for part in ranks]
-    lessons = list(compress(parts, learnable(parts)))
-    told = out_of_time if settings.learn_from_treated else out_of_time.untreated()
-    way = choose(told.label, told.as_of, told.label_complete, told.ways)
-    rates = dataset.taught(settings.learn_from_treated).rates(comparable_from)
-    known = Known(told.label, told.raw, told.as_of, told.label_complete, rates)
+    *_, main = learners
+    able = [one for one in learners if one is main or len(np.unique(one.taught.label)) == 2]
+    told = out_of_time.taught(main.settings.learn_from_treated)
+    known = told.known(main.taught.rates(comparable_from))
+    way = choose(known, told.ways)
     return RiskModel(
-        booster_texts=fit_each(lessons, settings),
-        base_rates=tuple(base_rate(part) for part in lessons),
+        booster_texts=tuple(learner.text for learner in able),
+        base_rates=tuple(base_rate(learner.taught) for learner in able),
         calibrator=fit_ways(known)[way],
-        names=dataset.names,
-        smallest_cohort=int(np.unique(dataset.as_of, return_counts=True)[1].min()),
+        names=main.dataset.names,
+        smallest_cohort=_smallest_cohort(main.dataset),
         label_end=max(
-            [latest_day(part.label_complete) for part in lessons]
+            [latest_day(learner.taught.label_complete) for learner in able]
             + [horizon.label_end for horizon in horizons]
         ),
         metadata={**(metadata or {}), "calibration_way": way},
-        threads=settings.threads,
+        threads=main.settings.threads,
         horizon_days=horizon_days,
         horizons=tuple(horizons),
     )
+
+
+def _smallest_cohort(dataset: Dataset) -> int:
+    """Accounts at the snapshot with fewest of them."""
+    _, codes = np.unique(dataset.as_of, return_inverse=True)
+    return round(float(np.bincount(codes, dataset.stands_for).min()))
 
 
 def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> RiskModel:

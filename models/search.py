@@ -19,7 +19,7 @@ from models import measures
 from models.auc_gain import auc_gain
 from models.bootstrap import Interval
 from models.dataset import Dataset, FloatArray
-from models.out_of_time import OutOfTime, rolling
+from models.out_of_time import OutOfTime, learners, rolling
 from models.settings import ModelSettings
 
 SPACE = {
@@ -76,7 +76,8 @@ def predicted(
 
     Accounts that were acted on are left out, as of every measure.
     """
-    return rolling(development, snapshots, settings, {}, shorter, only=snapshots).untreated()
+    together = learners(development, shorter, snapshots, settings)
+    return rolling(together, snapshots, {}, only=snapshots).untreated()
 
 
 def score(predictions: OutOfTime) -> Score:
@@ -85,8 +86,9 @@ def score(predictions: OutOfTime) -> Score:
     precision: list[float] = []
     for split in predictions.splits:
         rows = predictions.at(split.snapshot)
-        auc[str(split.snapshot)] = measures.auc(rows.label, rows.raw)
-        precision.append(measures.average_precision(rows.label, rows.raw))
+        of = (rows.label, rows.raw, rows.stands_for)
+        auc[str(split.snapshot)] = measures.auc(*of)
+        precision.append(measures.average_precision(*of))
     return Score(float(np.mean(list(auc.values()))), float(np.mean(precision)), auc)
 
 
@@ -95,4 +97,4 @@ def gain(better: OutOfTime, base: FloatArray, repetitions: int) -> Interval:
 
     repetitions: draws of accounts behind the interval.
     """
-    return auc_gain(better.label, better.raw, base, better.account, better.as_of, repetitions)
+    return auc_gain(better, better.raw, base, repetitions)

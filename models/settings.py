@@ -20,8 +20,7 @@ class ModelSettings:
     feature_share, row_share: share of features and of rows that each tree sees, in (0, 1].
     l2: penalty on the squared leaf values, at least 0.
     seed: of every random choice, not negative.
-    threads: threads of one fit, at least 1.
-    jobs: models fitted at once, at least 1. Jobs times threads should not exceed the cores.
+    threads: of a fit, of ranks and of prediction, at least 1; the model does not depend on them.
     minimum_snapshots: snapshots with complete labels that a model needs to be fitted, at least 1.
     learn_from_treated: whether outcomes of accounts that were acted on are learned from.
     """
@@ -35,7 +34,6 @@ class ModelSettings:
     l2: float
     seed: int
     threads: int
-    jobs: int
     minimum_snapshots: int
     learn_from_treated: bool
 
@@ -48,7 +46,6 @@ class ModelSettings:
             "l2": 0,
             "seed": 0,
             "threads": 1,
-            "jobs": 1,
             "minimum_snapshots": 1,
         }
         for name, bound in least.items():

@@ -22,11 +22,17 @@ class Stability(NamedTuple):
     rank_correlation: float
 
 
-def on_list(account: NDArray[Any], score: FloatArray, capacity: int) -> BoolArray:
-    """Return who is called at one snapshot, (n,): the highest scores, ties by account id."""
+def on_list(
+    account: NDArray[Any], score: FloatArray, capacity: int, stands_for: FloatArray | None = None
+) -> BoolArray:
+    """Return who is called at one snapshot, (n,): the highest scores, ties by account id.
+
+    stands_for: (n,), how many accounts each row stands for, and takes up; 1 each by default.
+    """
     order = np.lexsort((account_codes(account), -np.asarray(score, dtype=np.float64)))
+    weight = np.ones(len(order)) if stands_for is None else stands_for
     called = np.zeros(len(order), dtype=np.bool_)
-    called[order[:capacity]] = True
+    called[order] = np.cumsum(weight[order]) - weight[order] < capacity
     return called
 
 

@@ -64,15 +64,17 @@ class Traded:
     amount_with_margin: FloatArray
     amount_without_margin: FloatArray
 
-    def margin_share(self) -> float | None:
+    def margin_share(self, weight: FloatArray | None = None) -> float | None:
         """Return recorded margin over the amount that it was made on.
 
+        weight: (n,), what each row counts; 1 each by default.
         None where it is recorded for less than a tenth of what was traded, or is no gain: a few
         lines would decide the margin of all.
         """
-        amount = float(np.nansum(self.amount_with_margin))
-        margin = float(np.nansum(self.recorded_margin))
-        others = float(np.nansum(np.abs(self.amount_without_margin)))
+        counts = 1.0 if weight is None else weight
+        amount = float(np.nansum(counts * self.amount_with_margin))
+        margin = float(np.nansum(counts * self.recorded_margin))
+        others = float(np.nansum(counts * np.abs(self.amount_without_margin)))
         enough = amount > 0 and amount >= LEAST_RECORDED * (amount + others)
         return margin / amount if enough and margin > 0 else None
 
@@ -126,7 +128,7 @@ class Years:
 
     account, as_of: (n,). defected: (n,), 1 = by the definition, 0 = stayed. next_year: what was
     traded in the 365 days from the snapshot; NaN where that is not known. complete: datetime64[D]
-    (n,), from when on it is.
+    (n,), from when on it is. weight: (n,), what each row counts.
     """
 
     account: NDArray[Any]
@@ -135,6 +137,7 @@ class Years:
     past: Past
     next_year: Traded
     complete: DateArray
+    weight: FloatArray
 
 
 class Estimate(NamedTuple):
@@ -231,9 +234,10 @@ def fit(years: Years, seed: int = 0) -> ValueAtStake:
     Nothing is learned from fewer than 20 accounts that stayed or 20 that defected; nor, of those at
     a loss, about them: at stake with them is then nothing.
     """
-    margin_share = years.past.last_year.margin_share()
+    margin_share = years.past.last_year.margin_share(years.weight)
     worth = years.next_year.worth(margin_share)
-    known = ~np.isnan(worth)
+    known = ~np.isnan(worth) & (years.weight > 0)
+    weight = years.weight[known]
     rate = years.past.rate(margin_share)[known]
     defected = np.asarray(years.defected)[known] == 1
     account = years.account[known]
@@ -245,11 +249,11 @@ def fit(years: Years, seed: int = 0) -> ValueAtStake:
 
     if too_few(gains):
         return ValueAtStake(margin_share)
-    sizes = tuple(np.quantile(rate[gains], np.linspace(0, 1, SIZES + 1)[1:-1]).tolist())
+    sizes = tuple(_quantiles(rate[gains], weight[gains], np.linspace(0, 1, SIZES + 1)[1:-1]))
     group = _groups(rate, years.past.age_days[known], sizes)
     # What those bring who have returned everything is no multiple of their rate.
     moved = np.where(rate == 0, 0.0, worth[known])
-    sums = _account_sums(account_codes(account), defected, group, moved, rate)
+    sums = _account_sums(account_codes(account), defected, group, moved, rate, weight)
     if too_few(rate < 0):
         sums[..., 0] = 0  # a few rates near zero would give ratios of any size
     stayed, left = _ratios(sums.sum(axis=0))
@@ -296,14 +300,27 @@ def _groups(rate: FloatArray, age_days: FloatArray, sizes: tuple[float, ...]) ->
     return np.asarray(np.where(rate > 0, group, 0), dtype=np.int64)
 
 
+def _quantiles(values: FloatArray, weight: FloatArray, shares: FloatArray) -> list[float]:
+    """Those of weighted values; between the values where each counts the same."""
+    if (weight == weight[0]).all():
+        return [float(value) for value in np.quantile(values, shares)]
+    found = np.quantile(values, shares, weights=weight, method="inverted_cdf")
+    return [float(value) for value in found]
+
+
 def _account_sums(
-    codes: IntArray, defected: BoolArray, group: IntArray, worth: FloatArray, rate: FloatArray
+    codes: IntArray,
+    defected: BoolArray,
+    group: IntArray,
+    worth: FloatArray,
+    rate: FloatArray,
+    weight: FloatArray,
 ) -> FloatArray:
     """Worth, rate and rows by account, class and group: (accounts, 3, 2, groups)."""
     shape = (int(codes.max()) + 1, 2, 1 + 2 * SIZES)
     cell = np.ravel_multi_index((codes, defected.astype(np.int64), group), shape)
     summed = [
-        np.bincount(cell, values, int(np.prod(shape))).reshape(shape)
+        np.bincount(cell, weight * values, int(np.prod(shape))).reshape(shape)
         for values in (worth, rate, np.ones(len(rate)))
     ]
     return np.stack(summed, axis=1)

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from joblib import cpu_count
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -254,11 +255,21 @@ class ModelConfig(Section):
     feature_share: Share = Field(0.3, description="share of the features seen by each tree")
     row_share: Share = Field(0.5, description="share of the rows seen by each tree")
     seed: int = Field(7, strict=True, ge=0, lt=2**31, description="of all random choices")
-    threads: Threads = Field(
-        1, description="of one fit and of prediction; more than idle cores are far slower than one"
+    threads: Threads | None = Field(
+        None, description="of a fit, of ranks and of prediction; all cores if absent"
     )
-    jobs: Threads = Field(2, description="models fitted at once; jobs x threads within the cores")
     minimum_snapshots: Count = Field(2, description="training snapshots below which none is fitted")
+    most_rows: int = Field(
+        150_000,
+        strict=True,
+        ge=40_000,
+        description="that are learned from; of more, a sample that keeps the large accounts",
+    )
+
+    @property
+    def all_threads(self) -> int:
+        """Threads to work with."""
+        return self.threads or cpu_count()
 
 
 class ProfitConfig(Section):
@@ -418,11 +429,18 @@ class EngineConfig(Section):
 
     memory_share: Share = Field(0.6, description="of the memory; beyond it the engine spills")
     memory_mib: Count | None = Field(None, description="the same in MiB; goes before the share")
-    threads: Threads = Field(2, description="of queries and of scoring")
+    threads: Threads | None = Field(
+        None, description="of queries and of scoring; all cores if absent"
+    )
     spill_folder: Place | None = Field(None, description="a private temporary folder if absent")
     mapping_seconds: Count = Field(
         600, description="a `.sql` mapping that takes longer is ended and refused"
     )
+
+    @property
+    def all_threads(self) -> int:
+        """Threads to work with."""
+        return self.threads or cpu_count()
 
 
 class TrackingConfig(Section):

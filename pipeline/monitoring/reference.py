@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from features.contract import REPS
 from features.definition import Feature
 from features.values import columns_of
@@ -15,14 +13,9 @@ from pipeline.tables.training_table import TrainingTable
 
 def reference_of(table: TrainingTable) -> Reference:
     """The features of a training table at each of its snapshots."""
-    features = table.selection.features
-    names = [feature.name for feature in features]
-    return drift.learn(
-        table.features[names].to_numpy(dtype=np.float64),
-        names,
-        [group_of(feature) for feature in features],
-        table.features["as_of"].to_numpy(dtype="datetime64[D]"),
-    )
+    groups = [group_of(feature) for feature in table.selection.features]
+    panel = table.panel
+    return drift.learn(panel.features, panel.names, groups, panel.as_of, panel.stands_for)
 
 
 def group_of(feature: Feature) -> str:

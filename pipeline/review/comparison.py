@@ -54,9 +54,8 @@ def compare(challenger: Predicted, champion: OutOfTime | None) -> Comparison:
         champion = champion.at(*shared)
         if not np.array_equal(rows.account, champion.account):
             raise ConfigError("the two have not predicted the same accounts")
-    last_year = challenger.prepared.table.last_year()
     tests = challenger.tests
-    facts, evaluation = measured or measure(config, challenger.dataset, rows, tests, last_year)
+    facts, evaluation = measured or measure(config, challenger.prepared.table, rows, tests)
     rival = RIVAL
     if champion is not None:
         rival, risk = CHAMPION, published_risk(champion)
@@ -68,6 +67,6 @@ def compare(challenger: Predicted, champion: OutOfTime | None) -> Comparison:
     repetitions = min(_DRAWS, config.backtest.bootstrap_repetitions)
     for dimension, names in sliced(replace(challenger, out_of_time=rows)).items():
         by = replace(facts, group=names, groups=tuple(sorted({*names.tolist()})))
-        found = evaluate_groups(slim, by, tests, repetitions, config.model.jobs)
+        found = evaluate_groups(slim, by, tests, repetitions, config.model.all_threads)
         slices += slices_of(dimension, found, by, rival)
     return Comparison(rows, evaluation, tuple(worst_first(slices)))

@@ -12,7 +12,6 @@ from datetime import date
 from typing import Any
 
 from features.families import FAMILIES
-from models.dataset import Dataset
 from models.out_of_time import OutOfTime, rolling
 from models.recipe import Recipe
 from pipeline.config import Config
@@ -20,11 +19,12 @@ from pipeline.config.form import ModelConfig
 from pipeline.console import Steps
 from pipeline.errors import ConfigError
 from pipeline.training.choices import model_settings, test_snapshots
+from pipeline.training.learners import learners_of
 from pipeline.training.measuring import Measured
 from pipeline.training.preparation import Prepared, open_engine, prepare
 from pipeline.wording import listed
 
-_OF_THE_MACHINE = ("jobs", "threads")
+_OF_THE_MACHINE = ("threads",)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,6 @@ class Predicted:
 
     config: Config
     prepared: Prepared
-    dataset: Dataset
     tests: tuple[date, ...]
     out_of_time: OutOfTime
     measured: Measured | None = None
@@ -92,19 +91,11 @@ def predicted(
     if prepared is None:
         with open_engine(config) as engine:
             prepared = prepare(engine, config, steps, until)
-    dataset = prepared.table.dataset()
-    tests = test_snapshots(config, dataset)
+    tests = test_snapshots(config, prepared.table.dataset)
 
     def fitted(done: int, total: int, snapshot: date) -> None:
         steps.begin(f"Fitting {who}: as of {snapshot}, {done} of {total}")
 
-    out_of_time = rolling(
-        dataset,
-        tests,
-        model_settings(config),
-        rules,
-        prepared.table.shorter_datasets(),
-        prepared.comparable_from,
-        progress=fitted,
-    )
-    return Predicted(config, prepared, dataset, tuple(tests), out_of_time)
+    learners = learners_of(prepared.table, tests, model_settings(config))
+    out_of_time = rolling(learners.together, tests, rules, prepared.comparable_from, fitted)
+    return Predicted(config, prepared, tuple(tests), out_of_time)

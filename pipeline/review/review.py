@@ -90,7 +90,6 @@ def review_trained(steps: Steps, config: Config, registered: Registered) -> Revi
     challenger = Predicted(
         config,
         trained.prepared,
-        trained.prepared.table.dataset(),
         trained.tests,
         trained.out_of_time,
         Measured(trained.facts, trained.evaluation),

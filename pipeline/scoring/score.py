@@ -191,7 +191,8 @@ def requested(config: Config, as_of: date, model: str) -> Request:
     with ScratchFolder() as folder:
         files = registry.download(version, folder.path)
         loaded = replace(
-            risk_model.load(files, expected_sha256=version.sha256), threads=config.engine.threads
+            risk_model.load(files, expected_sha256=version.sha256),
+            threads=config.engine.all_threads,
         )
         value = value_at_stake.load(files)
         reference = drift.load(files)

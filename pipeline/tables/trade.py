@@ -54,8 +54,11 @@ def worth_by_snapshot(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     return worth
 
 
-def years_of(frame: pd.DataFrame) -> Years:
-    """Past, label and next year of accounts as arrays; NaN where the year is not known."""
+def years_of(frame: pd.DataFrame, weight: npt.NDArray[np.float64]) -> Years:
+    """Past, label and next year of accounts as arrays; NaN where the year is not known.
+
+    weight: what each row counts.
+    """
     return Years(
         account=frame["account_id"].to_numpy(dtype=object),
         as_of=frame["as_of"].to_numpy(dtype="datetime64[D]"),
@@ -63,6 +66,7 @@ def years_of(frame: pd.DataFrame) -> Years:
         past=past_of(frame),
         next_year=_traded(frame),
         complete=frame["year_complete"].to_numpy(dtype="datetime64[D]"),
+        weight=weight,
     )
 
 

@@ -5,29 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.definition import Selection, select
 from features.order_history import traded
 from features.values import Value
-from models.dataset import NOBODY, Dataset, FloatArray, as_stretch
+from models.dataset import Dataset, Panel, as_stretch
 from models.ensemble import shorter_horizons
 from models.value_at_stake import Years
 from pipeline.config import Config
-from pipeline.engines import Engine
+from pipeline.engines import Engine, literal
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources import Sources
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
 from pipeline.tables.label_definitions import GAPS, Label, inactivity, label_of
 from pipeline.tables.labels import make_labels, make_next_year
+from pipeline.tables.sampling import sampled, standing
 from pipeline.tables.snapshots import Maturity
-from pipeline.tables.trade import past_trade, worth_by_snapshot, years_of
+from pipeline.tables.trade import past_trade, years_of
 from pipeline.tables.values_table import make_values_table
 from pipeline.wording import listed
 
 KEYS = ("account_id", "as_of")
+LABELS = ("label_complete", "defected", "treated")
 
 Progress = Callable[[str], None]
 
@@ -43,8 +48,10 @@ class TrainingTable:
     horizons in days: account_id, as_of, label_complete, defected, treated. shorter: those of them
     that the model learns beside the main one. published: those whose risks are published beside it.
     trade: what the accounts of `frame` traded before and, where it is known, in the next year; see
-    `pipeline.tables.trade`. None where nobody asked. mark_treated: whether the datasets say who was
-    treated; else nobody is told apart.
+    `pipeline.tables.trade`. None where nobody asked. standing: of the rows of `features`; see
+    `pipeline.tables.sampling`. None where nobody asked; then each row stands for itself.
+    mark_treated: whether the datasets say who was treated; else nobody is told apart. threads: that
+    work on the table.
     """
 
     frame: pd.DataFrame
@@ -54,15 +61,29 @@ class TrainingTable:
     shorter: tuple[int, ...] = ()
     published: tuple[int, ...] = ()
     trade: pd.DataFrame | None = None
+    standing: pd.DataFrame | None = None
     mark_treated: bool = True
+    threads: int = 1
 
+    @cached_property
+    def panel(self) -> Panel:
+        """The features of all rows as plain arrays."""
+        names = tuple(feature.name for feature in self.selection.features)
+        rows = self.features
+        standing = self.standing
+        return Panel(
+            features=rows.loc[:, list(names)].to_numpy(dtype=np.float64),
+            names=names,
+            account=rows["account_id"].to_numpy(dtype=object),
+            as_of=rows["as_of"].to_numpy(dtype="datetime64[D]"),
+            weight=np.ones(len(rows)) if standing is None else standing["weight"].to_numpy(),
+            threads=self.threads,
+        )
+
+    @cached_property
     def dataset(self) -> Dataset:
-        """The same rows as plain arrays."""
-        return self._dataset(self.frame)
-
-    def shorter_datasets(self) -> list[Dataset]:
-        """The rows with labels of shorter horizons, shortest first."""
-        return [self.horizon_dataset(days) for days in self.shorter]
+        """The rows of `frame` as plain arrays."""
+        return self.labelled(self.frame[[*KEYS, *LABELS]])
 
     def horizon_dataset(self, days: int) -> Dataset:
         """The rows with labels of a further horizon."""
@@ -70,32 +91,28 @@ class TrainingTable:
 
     def labelled(self, labels: pd.DataFrame) -> Dataset:
         """The rows with other labels: account_id, as_of, label_complete, defected, treated."""
-        return self._dataset(_with_labels(self.features, labels))
+        found = _numbered(self.features).merge(labels, on=list(KEYS), validate="one_to_one")
+        treated = found["treated"].to_numpy(dtype=np.bool_)
+        return Dataset(
+            panel=self.panel,
+            row=found["row"].to_numpy(dtype=np.int64),
+            label=found["defected"].to_numpy(dtype=np.int8),
+            label_complete=found["label_complete"].to_numpy(dtype="datetime64[D]"),
+            treated=treated if self.mark_treated else np.zeros_like(treated),
+        )
 
     def years(self) -> Years:
         """What value at stake is learned from, as plain arrays; ValueError where none was asked."""
         if self.trade is None:
             raise ValueError("this table was built without trade")
-        return years_of(self.trade)
+        return years_of(self.trade, self.of_frame("weight"))
 
-    def last_year(self) -> FloatArray:
-        """What each row of `frame` brought in the year before its snapshot: margin, or revenue."""
-        if self.trade is None:
+    def of_frame(self, name: str) -> npt.NDArray[Any]:
+        """A column of `standing` for each row of `frame`, (n,)."""
+        if self.standing is None:
             raise ValueError("this table was built without trade")
-        return worth_by_snapshot(self.trade)
-
-    def _dataset(self, frame: pd.DataFrame) -> Dataset:
-        names = tuple(feature.name for feature in self.selection.features)
-        treated = frame["treated"].to_numpy(dtype=np.bool_)
-        return Dataset(
-            features=frame.loc[:, list(names)].to_numpy(dtype=np.float64),
-            names=names,
-            label=frame["defected"].to_numpy(dtype=np.int8),
-            account=frame["account_id"].to_numpy(dtype=object),
-            as_of=frame["as_of"].to_numpy(dtype="datetime64[D]"),
-            label_complete=frame["label_complete"].to_numpy(dtype="datetime64[D]"),
-            treated=treated if self.mark_treated else NOBODY,
-        )
+        values: npt.NDArray[Any] = self.standing[name].to_numpy()[self.dataset.row]
+        return values
 
 
 def selected_features(config: Config, sources: Sources) -> Selection:
@@ -173,16 +190,19 @@ def training_table(
     sources: Sources,
     labelled: Sequence[tuple[Label, Sequence[date]]],
     year: tuple[Maturity, Sequence[date]],
+    whole: Sequence[date],
     progress: Progress | None = None,
 ) -> TrainingTable:
-    """Features, labels and trade of the active cohort.
+    """Features, labels and trade of the active cohort, or of a sample of it where it is large.
 
     labelled: each label with the snapshots at which it is mature, the main one last. year: the same
-    of what is traded in the next year.
+    of what is traded in the next year. whole: snapshots that keep all accounts in any case.
     """
     selection = selected_features(config, sources)
     as_ofs = sorted({as_of for _, mature in labelled for as_of in mature})
     make_active_cohort(engine, "cohort", as_ofs, config.cohort.days)
+    mature_for_all = sorted(set(as_ofs).intersection(*(mature for _, mature in labelled if mature)))
+    kept = _sample(engine, config.model.most_rows, as_ofs, mature_for_all, whole)
     values = {feature.name: feature.value for feature in selection.features}
     computed = feature_frame(engine, {**values, **past_trade()}, as_ofs, "cohort", progress)
     past = computed[[*KEYS, *past_trade()]]
@@ -201,8 +221,32 @@ def training_table(
         _shorter(config),
         _published(config),
         _with_next_year(engine, past.merge(frame[[*KEYS, "defected"]]), year),
+        standing(past) if kept is None else kept,
         mark_treated=config.backtest.treated != "keep",
+        threads=config.model.all_threads,
     )
+
+
+def _sample(
+    engine: Engine,
+    most_rows: int,
+    as_ofs: Sequence[date],
+    counted: Sequence[date],
+    whole: Sequence[date],
+) -> pd.DataFrame | None:
+    """What is kept of the engine's cohort, where it has too many rows; else None.
+
+    counted: the snapshots at which every label is mature, whose rows count.
+    """
+    days = ", ".join(f"DATE {literal(str(day))}" for day in counted)
+    ((rows,),) = engine.rows(f"SELECT COUNT(*) FROM cohort WHERE as_of IN ({days})")
+    if rows <= most_rows:
+        return None
+    known = standing(feature_frame(engine, past_trade(), as_ofs, "cohort"))
+    kept = sampled(known, most_rows, counted, whole)
+    keys = kept[list(KEYS)].assign(as_of=kept["as_of"].dt.date)
+    engine.register("cohort", keys)
+    return kept
 
 
 def label_frame(engine: Engine, label: Label, mature: Sequence[date]) -> pd.DataFrame:
@@ -222,10 +266,13 @@ def _with_labels(features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     Every label is of the same features, and these are the largest thing in memory: rows that lie
     side by side, as those of the first snapshots do, share it.
     """
-    numbered = features[list(KEYS)].assign(row=np.arange(len(features)))
-    found = numbered.merge(labels, on=list(KEYS), validate="one_to_one")
+    found = _numbered(features).merge(labels, on=list(KEYS), validate="one_to_one")
     rows = features.iloc[as_stretch(found["row"].to_numpy())].reset_index(drop=True)
     return rows.assign(**{name: found[name] for name in labels.columns if name not in KEYS})
+
+
+def _numbered(features: pd.DataFrame) -> pd.DataFrame:
+    return features[list(KEYS)].assign(row=np.arange(len(features)))
 
 
 def _refuse_no_cadence(label: Label, labels: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -27,8 +28,11 @@ def require_order_history(config: Config) -> None:
 
 def model_settings(config: Config) -> ModelSettings:
     """The config's choices about the model."""
+    chosen = config.model.model_dump(exclude={"threads", "most_rows"})
     learn_from_treated = config.backtest.treated != "leave_out_everywhere"
-    return ModelSettings(**config.model.model_dump(), learn_from_treated=learn_from_treated)
+    return ModelSettings(
+        **chosen, threads=config.model.all_threads, learn_from_treated=learn_from_treated
+    )
 
 
 def baselines(config: Config, horizon_days: int) -> dict[str, Recipe]:
@@ -63,20 +67,24 @@ def refuse_one_class(dataset: Dataset) -> None:
         )
 
 
+def tests_among(config: Config, present: Sequence[date]) -> list[date]:
+    """The configured test snapshots that are among these, which have a complete label."""
+    if not config.backtest.test_snapshots:
+        return list(present[-(config.backtest.last or 0) :])
+    settings = config.snapshots
+    taken = snapshot_dates(settings.first, settings.last, settings.every)
+    if between := [str(day) for day in config.backtest.test_snapshots if day not in taken]:
+        raise ConfigError(
+            f"{config.path}: no snapshot is taken on backtest.test_snapshots "
+            f"{', '.join(between)}; they are a {settings.every} apart from {settings.first}."
+        )
+    return [day for day in config.backtest.test_snapshots if day in present]
+
+
 def test_snapshots(config: Config, dataset: Dataset) -> list[date]:
     """The configured test snapshots for which there are rows."""
     present = dataset.snapshots()
-    if config.backtest.test_snapshots:
-        settings = config.snapshots
-        taken = snapshot_dates(settings.first, settings.last, settings.every)
-        if between := [str(day) for day in config.backtest.test_snapshots if day not in taken]:
-            raise ConfigError(
-                f"{config.path}: no snapshot is taken on backtest.test_snapshots "
-                f"{', '.join(between)}; they are a {settings.every} apart from {settings.first}."
-            )
-        tests = [day for day in config.backtest.test_snapshots if day in present]
-    else:
-        tests = present[-(config.backtest.last or 0) :]
+    tests = tests_among(config, present)
     if not tests:
         raise DataError(
             "None of the test snapshots has a complete label: "

@@ -21,12 +21,13 @@ from features.expressions import DAYS_PER_YEAR
 from models import measures
 from models.bootstrap import Interval, bootstrapped, interval, recentred
 from models.calibration_limit import calibration_limit
-from models.dataset import Dataset, DateArray
+from models.dataset import DateArray
 from models.lead_time import first_listed, lead_days, lead_time
 from models.out_of_time import OutOfTime
 from models.profit import CallTerms, call_profit
 from models.stability import on_list, stability
-from pipeline.tables.tiers import TIERS, tiers
+from pipeline.tables.tiers import TIERS
+from pipeline.tables.training_table import TrainingTable
 
 MODEL = "model"
 RIVAL = "logistic"  # the baseline that the model has to beat on each test snapshot
@@ -67,14 +68,16 @@ class Facts:
 
     value: margin, or revenue where none is recorded. days_silent: days since the last order.
     usual_gap: median days between order days, NaN without two of them. group: what accounts are
-    also measured by; A, B or C by `pipeline.tables.tiers`, unless told otherwise. groups: all of
-    them, in the order they are told in.
+    also measured by; A, B or C by `pipeline.tables.tiers`, unless told otherwise. followed: whether
+    the account is predicted at every snapshot that it belongs to. groups: all of them, in the order
+    they are told in.
     """
 
     value: Floats
     days_silent: Floats
     usual_gap: Floats
     group: npt.NDArray[np.object_]
+    followed: npt.NDArray[np.bool_]
     groups: tuple[str, ...] = TIERS
 
     def rows(self, mask: npt.NDArray[np.bool_ | np.int64]) -> Facts:
@@ -83,24 +86,17 @@ class Facts:
         return replace(self, **{name: getattr(self, name)[mask] for name in of_rows})
 
     @classmethod
-    def of(cls, dataset: Dataset, out_of_time: OutOfTime, worth: Floats, value_days: int) -> Self:
-        """Take them from the training table.
-
-        worth: (n,), what each row of the dataset brought in the last year; value_days: of how many
-        days the value is wanted.
-        """
+    def of(cls, table: TrainingTable, out_of_time: OutOfTime, value_days: int) -> Self:
+        """Take them from the training table; value_days: of how many days the value is wanted."""
+        dataset = table.dataset
         order = dataset.order()
         order = order[np.isin(dataset.as_of[order], np.unique(out_of_time.as_of))]
-        rows, worth = dataset.rows(order), worth[order]
-        tier = np.empty(len(rows), dtype=object)
-        for snapshot in np.unique(rows.as_of):
-            now = rows.as_of == snapshot
-            tier[now] = tiers(worth[now])
         return cls(
-            value=worth * value_days / DAYS_PER_YEAR,
-            group=tier,
-            days_silent=rows.column("days_since_last_order"),
-            usual_gap=rows.column("usual_order_gap"),
+            value=table.of_frame("last_year")[order] * value_days / DAYS_PER_YEAR,
+            group=table.of_frame("tier")[order],
+            days_silent=dataset.column("days_since_last_order")[order],
+            usual_gap=dataset.column("usual_order_gap")[order],
+            followed=table.of_frame("followed")[order],
         )
 
 
@@ -232,7 +228,10 @@ def published_risk(rows: OutOfTime) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """One scorer's rows at one test snapshot, in one group; place: among the rows of all tests."""
+    """One scorer's rows at one test snapshot, in one group; place: among the rows of all tests.
+
+    followed: see `Facts`; how early the others were listed is not known.
+    """
 
     key: Key
     place: npt.NDArray[np.int64]
@@ -242,6 +241,7 @@ class _Rows:
     lead: Floats
     first: DateArray
     usual_gap: Floats
+    followed: npt.NDArray[np.bool_]
 
     @cached_property
     def ranking(self) -> measures.Ranking:
@@ -273,7 +273,7 @@ class _Rows:
         found["precision_at_capacity"] = precision
         found["lift_at_capacity"] = measures.over(precision, base_rate)
         found["profit"] = called @ self.profit
-        left = np.flatnonzero(self.label)
+        left = np.flatnonzero((self.label == 1) & self.followed)
         lead = lead_time(self.lead[left], self.first[left], self.usual_gap[left], drawn[:, left])
         found |= {f"lead_{name}": values for name, values in lead._asdict().items()}
         for measure, values in found.items():
@@ -315,7 +315,15 @@ def _cells(
         )
         lead = lead_days(as_of, first, facts.days_silent, facts.usual_gap)
         every = _Rows(
-            Key("", ALL, "", name), place, label, score, profit, lead, first, facts.usual_gap
+            Key("", ALL, "", name),
+            place,
+            label,
+            score,
+            profit,
+            lead,
+            first,
+            facts.usual_gap,
+            facts.followed,
         )
         for test in tests:
             now = np.flatnonzero(out_of_time.rows_at(test))
@@ -338,7 +346,9 @@ def _called(out_of_time: OutOfTime, score: Floats, capacity: int) -> npt.NDArray
     called = np.zeros(len(out_of_time), dtype=np.bool_)
     for split in out_of_time.splits:
         now = np.flatnonzero(out_of_time.as_of == np.datetime64(split.snapshot, "D"))
-        called[now] = on_list(out_of_time.account[now], score[now], capacity)
+        called[now] = on_list(
+            out_of_time.account[now], score[now], capacity, out_of_time.stands_for[now]
+        )
     return called
 
 

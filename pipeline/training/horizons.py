@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 
 from models import measures
-from models.dataset import Dataset, FloatArray
-from models.horizons import HorizonModel, fit_each_horizon, in_order
-from models.out_of_time import OutOfTime, predictable, rolling
-from models.settings import ModelSettings
+from models.dataset import Dataset
+from models.horizons import HorizonModel, fit_horizon, in_order
+from models.learner import Learner
+from models.out_of_time import OutOfTime, rolling
 from pipeline.tables.training_table import TrainingTable
 from pipeline.training.evaluation import published_risk
-from pipeline.training.leakage.laws import spread
 from pipeline.wording import counted
 
-CALIBRATED_ON = 6  # snapshots predicted out of time, at equal distances: enough for a level
-MEASURED_ON = 3  # the last of them
+MEASURED_ON = 3  # snapshots, the last that the main horizon is predicted at too
 
 
 @dataclass(frozen=True)
@@ -77,49 +75,31 @@ def fit_horizons(
     table: TrainingTable,
     main: OutOfTime,
     main_days: int,
-    settings: ModelSettings,
+    learners: Mapping[int, Learner],
     comparable_from: date,
     progress: Callable[[int], None],
 ) -> Horizons:
     """Fit every further horizon that has history enough; progress is told its days before.
 
-    main: the predictions of the main horizon, which has `main_days`.
+    main: the predictions of the main horizon, which has `main_days`. learners: by days, of every
+    horizon that any snapshot is old enough for.
     """
-    lessons: dict[int, tuple[Dataset, OutOfTime]] = {}
+    found: dict[int, OutOfTime] = {}
     left_out = {}
     for days in table.published:
         progress(days)
-        if not len(table.labels[days]):
+        if days not in learners:
             left_out[days] = f"no snapshot is {days} days old, reporting lag included"
-            continue
-        dataset = table.horizon_dataset(days)
-        snapshots = predictable(dataset, settings)
-        if not snapshots:
-            left_out[days] = _lack(dataset, days)
-            continue
-        only = spread(snapshots, CALIBRATED_ON)
-        lessons[days] = (
-            dataset,
-            rolling(
-                dataset,
-                (),
-                settings,
-                {},
-                comparable_from=comparable_from,
-                only=only,
-                told=said_by(main, table.shorter.index(days)) if days in table.shorter else None,
-            ),
-        )
-    models = fit_each_horizon(lessons, settings, comparable_from)
-    reports = [_report(days, found, main_days, main) for days, (_, found) in lessons.items()]
+        elif not learners[days].predictable:
+            left_out[days] = _lack(learners[days].dataset, days)
+        else:
+            found[days] = rolling([learners[days]], (), {}, comparable_from)
+    models = [
+        fit_horizon(days, learners[days], predictions, comparable_from)
+        for days, predictions in found.items()
+    ]
+    reports = [_report(days, predictions, main_days, main) for days, predictions in found.items()]
     return Horizons(tuple(models), tuple(reports), left_out)
-
-
-def said_by(main: OutOfTime, learner: int) -> dict[date, FloatArray]:
-    """What a learner of the main model, which learned this very horizon, said at each snapshot."""
-    parts = {split.snapshot: main.at(split.snapshot) for split in main.splits}
-    said = {day: part.learners[learner] for day, part in parts.items()}
-    return {day: raw for day, raw in said.items() if not np.isnan(raw).any()}
 
 
 def _lack(dataset: Dataset, days: int) -> str:
@@ -141,24 +121,25 @@ def _report(days: int, out_of_time: OutOfTime, main_days: int, main: OutOfTime) 
     ]
     kept = [~part.treated for part in parts]
     labels = [part.label[rows] for part, rows in zip(parts, kept, strict=True)]
+    weights = [part.stands_for[rows] for part, rows in zip(parts, kept, strict=True)]
     own = [risk[rows] for risk, rows in zip(own, kept, strict=True)]
     pulled = [risk[rows] for risk, rows in zip(pulled, kept, strict=True)]
     mixed = all(len(np.unique(label)) == 2 for label in labels)
 
     def mean(measure: Callable[..., float], *columns: Sequence[Any]) -> float | None:
-        found = [measure(*values) for values in zip(*columns, strict=True)]
+        found = [measure(*values) for values in zip(*columns, weights, strict=True)]
         return float(np.mean(found)) if found else None
 
     return HorizonReport(
         days=days,
         snapshots=tuple(measured),
         calibrated=sum(part.splits[0].calibrator is not None for part in parts),
-        base_rate=mean(np.mean, labels),
-        mean_risk=mean(np.mean, pulled),
+        base_rate=mean(measures.mean, labels),
+        mean_risk=mean(measures.mean, pulled),
         auc=mean(measures.auc, labels, pulled) if mixed else None,
         calibration_error=mean(measures.calibration_error, labels, pulled) if mixed else None,
         own_calibration_error=mean(measures.calibration_error, labels, own) if mixed else None,
-        pulled=mean(lambda one, other: float(np.mean(one != other)), own, pulled),
+        pulled=mean(lambda one, other, rows: measures.mean(one != other, rows), own, pulled),
     )
 
 

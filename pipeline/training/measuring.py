@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from models.dataset import Dataset, FloatArray
 from models.out_of_time import OutOfTime
 from models.profit import CallTerms
 from pipeline.config import Config
-from pipeline.training.choices import model_settings
+from pipeline.tables.training_table import TrainingTable
 from pipeline.training.evaluation import Evaluation, Facts, evaluate
 
 
@@ -22,14 +21,10 @@ class Measured(NamedTuple):
 
 
 def measure(
-    config: Config,
-    dataset: Dataset,
-    out_of_time: OutOfTime,
-    tests: Sequence[date],
-    last_year: FloatArray,
+    config: Config, table: TrainingTable, out_of_time: OutOfTime, tests: Sequence[date]
 ) -> Measured:
-    """Measure the predictions of a dataset; last_year: what each of its rows brought."""
-    facts = Facts.of(dataset, out_of_time, last_year, config.scoring.profit.value_days)
+    """Measure the predictions of a training table."""
+    facts = Facts.of(table, out_of_time, config.scoring.profit.value_days)
     return Measured(facts, evaluated(config, out_of_time, tests, facts))
 
 
@@ -45,5 +40,5 @@ def evaluated(
         config.scoring.call_capacity,
         CallTerms(**terms),
         config.backtest.bootstrap_repetitions,
-        jobs=model_settings(config).jobs,
+        jobs=config.model.all_threads,
     )

@@ -19,6 +19,7 @@ from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.labels import next_year
 from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tables.training_table import TrainingTable, learned_labels, training_table
+from pipeline.training.choices import tests_among
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def open_engine(config: Config) -> DuckDBEngine:
     """The engine with the config's limits, able to read the config's inputs."""
     return DuckDBEngine(
         readable_paths(config),
-        threads=config.engine.threads,
+        threads=config.engine.all_threads,
         memory_bytes=limit_bytes(config.engine.memory_share, config.engine.memory_mib),
         spill_folder=config.engine.spill_folder,
     )
@@ -79,12 +80,17 @@ def prepare(
     years = [day for day in year.split(mature, complete_until)[0] if day >= since]
     steps.begin(f"Building features and labels at {len(mature)} snapshots")
     labelled = [(label, label.maturity.split(wanted, complete_until)[0]) for label in labels]
+    # A list is compared with the one before, so that snapshot is whole as well.
+    whole = {
+        mature[max(0, mature.index(day) - n)] for day in tests_among(config, mature) for n in (0, 1)
+    }
     table = training_table(
         engine,
         config,
         sources,
         labelled,
         (year, years),
+        sorted(whole),
         steps.detail("Building features and labels"),
     )
     if table.frame.empty:

@@ -253,7 +253,7 @@ def _plots(config: Config, trained: Trained) -> dict[str, bytes]:
 
 def _dependence(config: Config, trained: Trained, names: list[str]) -> Figure:
     """What the strongest features add, over the newest cohort that was learned from."""
-    dataset, model = trained.prepared.table.dataset(), trained.model
+    dataset, model = trained.prepared.table.dataset, trained.model
     cohort = dataset.cohort(dataset.snapshots()[-1])
     told = model.explain(cohort.features, cohort.names, range(len(cohort)))
     columns = [told.names.index(name) for name in names]

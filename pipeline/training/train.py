@@ -21,6 +21,7 @@ from pipeline.training.choices import (
 from pipeline.training.horizons import fit_horizons
 from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
+from pipeline.training.learners import learners_of
 from pipeline.training.measuring import measure
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, record, refuse
@@ -36,44 +37,41 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     with open_engine(config) as engine:
         prepared = prepare(engine, config, steps, until)
         steps.know(rows=len(prepared.table.frame))
-        dataset = prepared.table.dataset()
+        dataset = prepared.table.dataset
         refuse_one_class(dataset)
         tests = test_snapshots(config, dataset)
         steps.begin("Auditing the labels")
         complete_until = prepared.sources.tables["orders"].complete_until
-        last_year = prepared.table.last_year()
-        audit = audit_labels(engine, config.label, prepared.table.frame, last_year, complete_until)
+        audit = audit_labels(
+            engine,
+            config.label,
+            prepared.table.frame,
+            prepared.table.of_frame("last_year"),
+            complete_until,
+        )
         leakage = examine(engine, config, prepared.sources, prepared.table, dataset, steps)
     tracking = open_tracking(config)
     tracking.connect()  # a store that cannot be used is said before the long work, not after it
     if not leakage.passed:
         refuse(tracking, config, prepared, leakage)
     settings = model_settings(config)
-    steps.begin("Fitting the models of the back-test")
+    comparable = prepared.comparable_from
+    learners = learners_of(prepared.table, tests, settings)
 
-    def fitted(done: int, total: int, snapshot: date) -> None:
-        steps.begin(f"Fitting: as of {snapshot}", total=total)
+    def predicting(done: int, total: int, snapshot: date) -> None:
+        steps.begin(f"Predicting {snapshot} as it could have been", total=total)
         for _ in range(done):
             steps.advance()
 
-    shorter = prepared.table.shorter_datasets()
-    comparable = prepared.comparable_from
-    out_of_time = rolling(
-        dataset,
-        tests,
-        settings,
-        baselines(config, config.label.horizon_days),
-        shorter,
-        comparable,
-        progress=fitted,
-    )
+    rules = baselines(config, config.label.horizon_days)
+    out_of_time = rolling(learners.together, tests, rules, comparable, predicting)
     steps.begin("Measuring")
-    measured = measure(config, dataset, out_of_time, tests, last_year)
+    measured = measure(config, prepared.table, out_of_time, tests)
     horizons = fit_horizons(
         prepared.table,
         out_of_time,
         config.label.horizon_days,
-        settings,
+        learners.further,
         comparable,
         lambda days: steps.begin(f"Fitting: the horizon of {days} days"),
     )
@@ -84,10 +82,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         "horizons_left_out": {str(days): why for days, why in horizons.left_out.items()},
     }
     model = fit_final(
-        dataset,
+        learners.together,
         out_of_time,
-        settings,
-        shorter,
         comparable,
         metadata,
         fixed_horizon(config.label),

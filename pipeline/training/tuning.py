@@ -20,6 +20,8 @@ import numpy as np
 from models import search
 from models.bootstrap import Interval
 from models.dataset import Dataset
+from models.gradient_boosting import Trees
+from models.learner import Learner
 from models.out_of_time import testable
 from models.settings import ModelSettings
 from pipeline.config import Config
@@ -79,12 +81,13 @@ def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tu
     began = time.monotonic()
     with open_engine(config) as engine:
         prepared = prepare(engine, config, steps)
-    dataset = prepared.table.dataset()
+    dataset = prepared.table.dataset
     refuse_one_class(dataset)
     first_test = min(test_snapshots(config, dataset))
     development = search.development_rows(dataset, first_test)
     shorter = [
-        search.development_rows(part, first_test) for part in prepared.table.shorter_datasets()
+        search.development_rows(prepared.table.horizon_dataset(days), first_test)
+        for days in prepared.table.shorter
     ]
     settings = model_settings(config)
     snapshots = _snapshots(development, settings, first_test)
@@ -122,7 +125,7 @@ def _best(trials: Sequence[Trial]) -> Trial:
 
 def _snapshots(development: Dataset, settings: ModelSettings, first_test: date) -> list[date]:
     """The latest development snapshots with enough history and both classes."""
-    found = testable(development, settings)
+    found = testable(Learner(development, (), settings, Trees(settings)))
     if len(found) < FEWEST_SNAPSHOTS:
         raise DataError(
             f"There is too little history to tune on: {len(found)} snapshots before the first test "
@@ -154,11 +157,12 @@ def _digest(
     """Tells apart searches whose trials cannot be compared."""
     found = hashlib.sha256()
     space = [(name, law.dist.name, law.args, law.kwds) for name, law in search.SPACE.items()]
-    alike = replace(settings, threads=1, jobs=1)  # of the machine, not of the search
+    alike = replace(settings, threads=1)  # of the machine, not of the search
     told = (released_version(), alike, space, snapshots, development.names)
     found.update(repr(told).encode())
     for part in (*shorter, development):
-        for values in (part.features, part.label, part.as_of, part.label_complete, part.treated):
+        arrays = (part.features, part.weight, part.label, part.as_of, part.label_complete)
+        for values in (*arrays, part.treated):
             found.update(np.ascontiguousarray(values).tobytes())
         found.update("\n".join(map(str, part.account)).encode())
     return found.hexdigest()[:16]

@@ -110,7 +110,7 @@ def built(market: Market) -> Table:
     return Table(
         market,
         table,
-        table.dataset(),
+        table.dataset,
         table.shorter_datasets(),
         prepared.comparable_from,
         model_settings(config),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ from models import measures
 from models.auc_gain import auc_gain
 from models.bootstrap import Interval
 from models.dataset import Dataset
-from models.out_of_time import OutOfTime, rolling
+from models.out_of_time import OutOfTime, learners, rolling
 from models.settings import ModelSettings
 from pipeline.console import Steps
 
@@ -74,14 +74,10 @@ def ablation(
     steps.begin("Leaving out feature families", total=len(wanted))
     for subset in wanted:
         names = [name for name in dataset.names if family_of[name] in subset]
-        found[subset] = rolling(
-            dataset.only(names),
-            tests,
-            settings,
-            {},
-            [part.only(names) for part in shorter],
-            only=tests,
-        ).untreated()
+        panel = dataset.panel.only(names)
+        parts = [replace(part, panel=panel) for part in shorter]
+        together = learners(replace(dataset, panel=panel), parts, tests, settings)
+        found[subset] = rolling(together, tests, {}, only=tests).untreated()
         steps.advance()
     return Ablation(
         tuple(
@@ -105,13 +101,17 @@ def _subset(families: Families, predictions: OutOfTime, features: int) -> Subset
     return Subset(
         families,
         features,
-        float(np.mean([measures.auc(rows.label, rows.raw) for rows in each])),
-        float(np.mean([measures.average_precision(rows.label, rows.raw) for rows in each])),
+        _mean(measures.auc, each),
+        _mean(measures.average_precision, each),
     )
 
 
+def _mean(measure: Callable[..., float], each: Sequence[OutOfTime]) -> float:
+    return float(np.mean([measure(rows.label, rows.raw, rows.stands_for) for rows in each]))
+
+
 def _gain(more: OutOfTime, fewer: OutOfTime, repetitions: int) -> Interval:
-    return auc_gain(more.label, more.raw, fewer.raw, more.account, more.as_of, repetitions)
+    return auc_gain(more, more.raw, fewer.raw, repetitions)
 
 
 def lines(found: Ablation) -> list[str]:

@@ -47,12 +47,13 @@ def _record(
     for snapshot in snapshots:
         rows = out_of_time.at(snapshot)
         risk = rows.risk if way == CHOSEN else rows.ways[way]
+        of = (rows.label, risk, rows.stands_for)
         found.append(
             (
-                measures.brier(rows.label, risk),
-                measures.calibration_error(rows.label, risk),
-                abs(float(risk.mean() - rows.label.mean())),
-                measures.auc(rows.label, risk),
+                measures.brier(*of),
+                measures.calibration_error(*of),
+                measures.calibration_in_the_large(*of),
+                measures.auc(*of),
             )
         )
     brier, error, off, auc = map(float, np.mean(found, axis=0) if found else [np.nan] * 4)

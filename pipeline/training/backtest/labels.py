@@ -13,7 +13,9 @@ from models import measures
 from models.auc_gain import auc_gain
 from models.bootstrap import Interval
 from models.dataset import Dataset
-from models.out_of_time import OutOfTime, rolling, testable
+from models.gradient_boosting import Trees
+from models.learner import Learner
+from models.out_of_time import OutOfTime, learners, rolling, testable
 from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.config.form import OWN_CADENCE_DAYS
@@ -119,20 +121,20 @@ def label_records(
         if isinstance(rows, str):
             without[label.says] = rows
         else:
-            snapshots = testable(rows, settings)
+            snapshots = testable(Learner(rows, (), settings, Trees(settings)))
             if not snapshots:
                 without[label.says] = "no snapshot has history enough and both outcomes"
             else:
                 rules = baselines(config, label.maturity.horizon_days)
+                last = snapshots[-tests:]
                 predictions = rolling(
-                    rows,
-                    snapshots[-tests:],
-                    settings,
+                    learners(rows, (), last, settings),
+                    last,
                     {RIVAL: rules[RIVAL]},
-                    comparable_from=comparable_from,
+                    comparable_from,
                 ).untreated()
                 draws = config.backtest.bootstrap_repetitions
-                records.append(_record(label, predictions, snapshots[-tests:], draws))
+                records.append(_record(label, predictions, last, draws))
         steps.advance()
     return records, without
 
@@ -145,18 +147,18 @@ def _record(
     found = []
     for day in tests:
         here = tested.as_of == np.datetime64(day, "D")
-        known, own = tested.label[here], risk[here]
+        known, own, weight = tested.label[here], risk[here], tested.stands_for[here]
         found.append(
             [
-                known.mean(),
-                measures.auc(known, own),
-                measures.average_precision(known, own),
-                measures.brier(known, own),
-                measures.calibration_error(known, own),
+                measures.mean(known, weight),
+                measures.auc(known, own, weight),
+                measures.average_precision(known, own, weight),
+                measures.brier(known, own, weight),
+                measures.calibration_error(known, own, weight),
             ]
         )
     rival = tested.baselines[RIVAL]
-    gain = auc_gain(tested.label, risk, rival, tested.account, tested.as_of, repetitions)
+    gain = auc_gain(tested, risk, rival, repetitions)
     base_rate, auc, precision, brier, error = map(float, np.mean(found, axis=0))
     return LabelRecord(
         label.says, tuple(tests), len(tested), base_rate, auc, precision, brier, error, gain

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from models.out_of_time import rolling
+from models.out_of_time import learners, rolling
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.tracking.runs import Tracking, open_tracking
@@ -52,7 +52,7 @@ def backtest(config: Config, steps: Steps) -> BackTest:
     with open_engine(config) as engine:
         prepared = prepare(engine, config, steps)
         table = prepared.table
-        dataset = table.dataset()
+        dataset = table.dataset
         refuse_one_class(dataset)
         tests = test_snapshots(config, dataset)
         steps.begin("Labelling by every definition")
@@ -67,9 +67,10 @@ def backtest(config: Config, steps: Steps) -> BackTest:
         for _ in range(done):
             steps.advance()
 
-    shorter = table.shorter_datasets()
+    shorter = [table.horizon_dataset(days) for days in table.shorter]
     rules = baselines(config, config.label.horizon_days)
-    out_of_time = rolling(dataset, tests, settings, rules, shorter, comparable, progress=fitted)
+    together = learners(dataset, shorter, tests, settings)
+    out_of_time = rolling(together, tests, rules, comparable, fitted)
     before = [s.snapshot for s in out_of_time.splits if s.snapshot < min(tests)]
     families = {feature.name: feature.family for feature in table.selection.features}
     draws = config.backtest.bootstrap_repetitions

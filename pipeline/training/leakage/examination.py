@@ -31,7 +31,7 @@ def examine(
     """
     steps.begin("Checking for leakage")
     check = DuckDBEngine(
-        threads=config.engine.threads,
+        threads=config.engine.all_threads,
         memory_bytes=int(
             limit_bytes(config.engine.memory_share, config.engine.memory_mib) * MEMORY_PART
         ),

@@ -1,0 +1,145 @@
+"""One label, learned again and again as history grows.
+
+A learner is fitted on the rows whose label was known by then: at the first snapshot that has enough
+of them, when they have grown by half since the last fit, and at each test snapshot. In between the
+latest fit predicts, as it would have done then. So a training costs in proportion to its rows, not
+to the square of its snapshots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+
+from models.dataset import BoolArray, Cohort, Dataset, latest_day
+from models.errors import LeakageFound
+from models.gradient_boosting import Trees
+from models.recipe import Recipe, Scorer
+from models.settings import ModelSettings
+
+GROWTH = 1.5
+"""Rows to learn from, over those of the last fit, from which on it is worth another."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A learner as fitted at a snapshot.
+
+    training: the rows it learned from. cohort: the accounts of the snapshot.
+    """
+
+    snapshot: date
+    training: Dataset
+    cohort: Cohort
+    scorer: Scorer
+
+    @property
+    def rate(self) -> float:
+        """The share of defectors, 0-1, that it learned from."""
+        return base_rate(self.training)
+
+
+class Learner:
+    """What learns one label, each fit being made once and only when it is asked for.
+
+    dataset: its rows, in the order that models are fitted in. tests: snapshots with fits of their
+    own. trees: shared by learners of the same panel, whose rows they put into bins once. recipe:
+    what is learned in their place.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        tests: Collection[date],
+        settings: ModelSettings,
+        trees: Trees,
+        recipe: Recipe | None = None,
+    ) -> None:
+        """Fits nothing yet."""
+        self.dataset = dataset.rows(dataset.order())
+        self.settings = settings
+        self._tests, self._trees, self._recipe = tests, trees, recipe or trees
+        self._fits: dict[date, Fit] = {}
+
+    @cached_property
+    def predictable(self) -> list[date]:
+        """The snapshots that have enough history to be predicted, earliest first."""
+        return [day for day in self.dataset.snapshots() if self.lack(day) is None]
+
+    @cached_property
+    def refits(self) -> list[date]:
+        """The snapshots at which the model is fitted, earliest first."""
+        days: list[date] = []
+        rows = 0
+        for day in self.predictable:
+            now = int(self.known(day).sum())
+            if not days or now >= GROWTH * rows or day in self._tests:
+                days.append(day)
+                rows = now
+        return days
+
+    def known(self, snapshot: date) -> BoolArray:
+        """Return which rows had a complete label at `snapshot`, of those that may be learned."""
+        complete = self.dataset.label_complete <= np.datetime64(snapshot, "D")
+        return np.asarray(complete & self._teaches, dtype=np.bool_)
+
+    @cached_property
+    def _teaches(self) -> BoolArray:
+        return self.dataset.teaches(self.settings.learn_from_treated)
+
+    @cached_property
+    def taught(self) -> Dataset:
+        """All rows that may be learned from."""
+        return self.dataset.rows(self._teaches)
+
+    @cached_property
+    def text(self) -> str:
+        """The trees fitted on all of them."""
+        return self._trees.fit(self.taught)
+
+    def lack(self, snapshot: date) -> str | None:
+        """Return what a model at `snapshot` would lack, None when there is enough to learn from."""
+        known = self.known(snapshot)
+        complete = len(np.unique(self.dataset.as_of[known]))
+        if complete < self.settings.minimum_snapshots:
+            needed = self.settings.minimum_snapshots
+            return f"{complete} earlier snapshots with complete labels, {needed} needed"
+        if len(np.unique(self.dataset.label[known])) < 2:
+            return "only one class among the labels known by then"
+        return None
+
+    def fit_at(self, snapshot: date) -> Fit | None:
+        """Return the latest fit that there could have been at `snapshot`; None before the first."""
+        day = max((day for day in self.refits if day <= snapshot), default=None)
+        if day is None:
+            return None
+        if day not in self._fits:
+            training = self.dataset.rows(self.known(day))
+            require_known_labels(training, day)
+            cohort = self.dataset.cohort(day)
+            self._fits[day] = Fit(day, training, cohort, self._recipe(training, cohort))
+        return self._fits[day]
+
+
+def base_rate(training: Dataset) -> float:
+    """Return the share of defectors, 0-1."""
+    return float(np.average(training.label, weights=training.weight))
+
+
+def require_known_labels(rows: Dataset, snapshot: date) -> date:
+    """Return the latest date at which a label of `rows` became complete.
+
+    Raises LeakageFound when that is after `snapshot`: nobody could have learned from it then.
+    """
+    latest = latest_day(rows.label_complete)
+    if latest > snapshot:
+        late = int((rows.label_complete > np.datetime64(snapshot, "D")).sum())
+        raise LeakageFound(
+            f"{late} rows to learn from at {snapshot} have labels that were complete only later, "
+            f"the last on {latest}. This is an error in the split, not in the data."
+        )
+    return latest
