@@ -191,7 +191,7 @@ class Dataset:
         weight: FloatArray | None = None,
     ) -> Self:
         """A panel of its own with outcomes; nobody treated, and weights of 1, where not given."""
-        rows = len(label)
+        rows = len(features)
         weight = np.ones(rows) if weight is None else weight
         panel = Panel(features, names, account, as_of, weight)
         treated = np.zeros(rows, dtype=np.bool_) if treated is None else treated

@@ -97,7 +97,7 @@ def small_world(*, trained: bool = True) -> Iterator[World]:
                 "reporting_lag_days": 14,
             },
             features={"windows_days": [90]},
-            model={"trees": 20, "jobs": 1},
+            model={"trees": 20, "threads": 1},
             backtest={"last": 1},
         )
         _with_database(project)

@@ -108,7 +108,7 @@ def test_fault_33_a_command_that_is_ended_clears_up_and_says_so(title, step, wor
     killed.put_back()
     assert step in killed.at, [*killed.at]
     if title == "train":  # with processes of its own beside it, which get the signal as well
-        world.project.change(model={"trees": 20, "jobs": 2})
+        world.project.change(model={"trees": 20, "threads": 1})
     with world.start(killed.command, killed.signs) as run:
         assert run.until(step, 0.05)
         run.send(signal.SIGTERM)

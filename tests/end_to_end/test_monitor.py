@@ -84,7 +84,7 @@ def build_watched(folder: Path) -> None:
         snapshots={"first": date(2023, 6, 1), "last": date(2026, 1, 1), "every": "month"},
         features={"windows_days": [30, 90]},
         backtest={"last": 1, "bootstrap_repetitions": 100},
-        model={"trees": 20, "jobs": 1},
+        model={"trees": 20, "threads": 1},
         scoring={"call_capacity": 60, "hold_out": {"share": 0.4, "tier_a": True}},
     )
     for arguments in (
@@ -241,7 +241,7 @@ def test_a_doubled_complaint_latency_is_an_alarm_that_names_its_features(tmp_pat
         snapshots={"first": date(2022, 8, 1), "last": date(2026, 1, 1), "every": "month"},
         features={"families": ["order_history", "complaint_latency"], "windows_days": [90, 365]},
         backtest={"last": 1},
-        model={"trees": 5, "jobs": 1},
+        model={"trees": 5, "threads": 1},
     )
     trained = project.defection("train", "--until", "2025-01-01")
     assert trained.returncode == 0, trained.stderr

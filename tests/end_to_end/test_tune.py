@@ -102,7 +102,6 @@ SETTINGS = ModelSettings(
     l2=1.0,
     seed=3,
     threads=1,
-    jobs=1,
     minimum_snapshots=2,
     learn_from_treated=True,
 )
@@ -114,14 +113,14 @@ def test_a_trial_is_known_by_its_number() -> None:
     assert drawn == [search.candidate(SETTINGS, number) for number in range(1, 200)]
     assert len(set(drawn)) == len(drawn)
     assert {each.leaves for each in drawn} == set(range(3, 32))
-    assert all((each.seed, each.jobs) == (3, 1) for each in drawn)
+    assert all((each.seed, each.threads) == (3, 1) for each in drawn)
     assert search.candidate(replace(SETTINGS, seed=2**31 - 1), 1) != SETTINGS  # any seed will do
 
 
 @pytest.mark.parametrize(("first_test", "rows"), [("2020-06-01", 2), ("2020-05-31", 1)])
 def test_development_rows_had_their_label_by_the_first_test(first_test: str, rows: int) -> None:
     as_of = np.array(["2020-01-01", "2020-03-01", "2020-06-01"], "datetime64[D]")
-    dataset = Dataset(
+    dataset = Dataset.of(
         features=np.zeros((3, 1)),
         names=("a",),
         label=np.array([0, 1, 1], np.int8),

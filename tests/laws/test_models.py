@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from taught import learners, rolled
 
 from models import gradient_boosting, measures, risk_model
 from models.baselines import rfm_logistic
@@ -22,9 +23,9 @@ from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Cohort, Dataset, FloatArray
 from models.horizons import in_order
 from models.lead_time import first_listed, lead_days
-from models.out_of_time import rolling
 from models.profit import CallTerms, call_profit
-from models.ranks import of_one_snapshot, ranked, ranked_together, within_snapshots
+from models.ranks import of_one_snapshot, within_snapshots
+from models.recipe import Scorer
 from models.settings import ModelSettings
 
 SETTINGS = ModelSettings(
@@ -37,7 +38,6 @@ SETTINGS = ModelSettings(
     l2=1.0,
     seed=3,
     threads=1,
-    jobs=1,
     minimum_snapshots=1,
     learn_from_treated=True,
 )
@@ -81,7 +81,7 @@ def market(
     number = np.tile(np.arange(snapshots), accounts)
     as_of = (np.datetime64("2020-01") + number).astype("datetime64[D]")
     features = random.gamma(2.0, 20.0, (rows, 4))
-    return Dataset(
+    return Dataset.of(
         features=features,
         names=("days_silent", "orders", "spend", "noise"),
         label=(random.random(rows) < expit((features[:, 0] - features[:, 1]) / 20)).astype(np.int8),
@@ -326,24 +326,26 @@ def test_risks_fall_as_the_horizon_grows_and_the_main_one_stands(
 @given(st.lists(st.integers(1, 200), min_size=8, max_size=8), st.integers(1, 3))
 def test_no_model_is_handed_a_label_before_it_was_complete(lags: list[int], needed: int) -> None:
     dataset = market(1, accounts=12, lags=lags)
-    handed: list[Dataset] = []
+    handed: list[tuple[Dataset, date]] = []
 
-    def watching(training: Dataset, cohort: Cohort) -> FloatArray:
-        handed.append(training)
-        return np.full(len(cohort), 0.5)
+    def watching(training: Dataset, now: Cohort) -> Scorer:
+        handed.append((training, now.as_of))
+        return lambda cohort: np.full(len(cohort), 0.5)
 
-    few = ModelSettings(**{**SETTINGS.__dict__, "minimum_snapshots": needed})
-    found = rolling(dataset, [], few, {"watching": watching}, model=watching)
-    assert len(handed) == 2 * len(found.splits)  # each model is fitted once, baselines likewise
-    for split, (model_rows, baseline_rows) in zip(
-        found.splits, zip(handed[::2], handed[1::2], strict=True), strict=True
+    few = replace(SETTINGS, minimum_snapshots=needed)
+    found = rolled(dataset, [], few, {"watching": watching}, recipe=watching)
+    fits = {split.fitted: split for split in found.splits}
+    assert len(handed) == 2 * len(fits)  # each model is fitted once, baselines likewise
+    for split, (model, baseline) in zip(
+        fits.values(), zip(handed[::2], handed[1::2], strict=True), strict=True
     ):
-        now = np.datetime64(split.snapshot)
-        assert (model_rows.label_complete <= now).all()
+        now = np.datetime64(split.fitted)
+        training = model[0]
+        assert model[1] == baseline[1] == split.fitted <= split.snapshot
+        assert (training.label_complete <= now).all()
         # Nothing that could be used is left out, and the baseline gets the very same rows.
-        assert len(model_rows) == int((dataset.label_complete <= now).sum()) == split.training_rows
-        assert (model_rows.account == baseline_rows.account).all()
-        assert (model_rows.as_of == baseline_rows.as_of).all()
+        assert len(training) == int((dataset.label_complete <= now).sum()) == split.training_rows
+        assert training.row.tolist() == baseline[0].row.tolist()
     predicted = {split.snapshot for split in found.splits}
     for snapshot in dataset.snapshots():
         known = dataset.label_complete <= np.datetime64(snapshot)
@@ -364,8 +366,8 @@ def test_labels_that_were_not_complete_cannot_be_felt(seed: int, month: int) -> 
     logistic = rfm_logistic(recency="days_silent", frequency="orders", spend="spend")
 
     def at_test(label: np.ndarray) -> list[list[float]]:
-        changed = Dataset(**{**dataset.__dict__, "label": label})
-        found = rolling(changed, [test], SETTINGS, {"logistic": logistic}).at(test)
+        changed = replace(dataset, label=label)
+        found = rolled(changed, [test], SETTINGS, {"logistic": logistic}).at(test)
         return [v.tolist() for v in (found.raw, found.risk, found.baselines["logistic"])]
 
     clean = at_test(dataset.label)
@@ -379,10 +381,10 @@ def test_labels_that_were_not_complete_cannot_be_felt(seed: int, month: int) -> 
 def test_the_order_of_rows_changes_nothing(seed: int) -> None:
     dataset = market(seed)
     shuffled = dataset.rows(np.random.default_rng(seed).permutation(len(dataset)))
-    one, two = (rolling(d, [date(2020, 8, 1)], SETTINGS, {}) for d in (dataset, shuffled))
+    one, two = (rolled(d, [date(2020, 8, 1)], SETTINGS, {}) for d in (dataset, shuffled))
     assert (one.account == two.account).all()
     assert np.array_equal(one.risk, two.risk, equal_nan=True)
-    models = [risk_model.fit_final(d, one, SETTINGS) for d in (dataset, shuffled)]
+    models = [risk_model.fit_final(learners(d, SETTINGS), one) for d in (dataset, shuffled)]
     assert models[0].booster_texts == models[1].booster_texts
 
 
@@ -390,10 +392,9 @@ def test_trees_see_a_row_alone_as_they_see_it_among_others() -> None:
     dataset = market(5)
     text = gradient_boosting.fit(dataset, SETTINGS)
     booster = gradient_boosting.Booster(text, threads=1)
-    together = booster.predict(dataset.features)
-    assert [float(booster.predict(row[None])[0]) for row in dataset.features[:50]] == list(
-        together[:50]
-    )
+    ranks = dataset.panel.ranks
+    together = booster.predict(ranks)
+    assert [float(booster.predict(row[None])[0]) for row in ranks[:50]] == list(together[:50])
 
 
 @given(st.integers(0, 1000), st.floats(0.01, 100), st.floats(-50, 50))
@@ -426,41 +427,27 @@ def test_ranks_are_those_of_a_slow_reference(
     """Of each column its own, more columns than one block has, whatever the memory's order."""
     table = np.array([np.roll(values, place) for place in range(columns)]).T
     reference = pd.DataFrame(table).rank(method="average")
-    wanted = ((reference - 0.5) / reference.notna().sum()).to_numpy()
+    wanted = ((reference - 0.5) / reference.notna().sum()).to_numpy().astype(np.float32)
     for layout in (np.ascontiguousarray, np.asfortranarray):
         found = of_one_snapshot(layout(table), threads)
         assert np.array_equal(found, wanted, equal_nan=True)
 
 
-def test_parts_of_the_same_table_are_ranked_as_each_by_itself() -> None:
-    dataset = market(3, accounts=60)
-    dataset = dataset.rows(dataset.order())
-    fewer = dataset.rows(dataset.as_of > dataset.as_of.min())
-    others = replace(fewer, features=fewer.features[:, ::-1].copy())
-    for part, found in zip(
-        (fewer, dataset, others), ranked_together([fewer, dataset, others]), strict=True
-    ):
-        assert np.array_equal(found.features, ranked(part).features, equal_nan=True)
-        assert found.label.tolist() == part.label.tolist()
-
-
 def test_labels_of_shorter_horizons_are_used_from_when_they_are_known() -> None:
     dataset = market(3, accounts=60)
-    short = Dataset(
-        **{
-            **dataset.__dict__,
-            "label": 1 - dataset.label,
-            "label_complete": dataset.as_of + np.timedelta64(30, "D"),
-        }
+    short = replace(
+        dataset, label=1 - dataset.label, label_complete=dataset.as_of + np.timedelta64(30, "D")
     )
     handed: list[Dataset] = []
 
-    def watching(training: Dataset, cohort: Cohort) -> FloatArray:
+    def watching(training: Dataset, _: Cohort) -> Scorer:
         handed.append(training)
-        return np.full(len(cohort), training.label.mean())
+        return lambda cohort: np.full(len(cohort), training.label.mean())
 
-    found = rolling(dataset, [], SETTINGS, {}, [short], model=watching)
-    assert len(handed) == 2 * len(found.splits)
+    tests = dataset.snapshots()[3:]  # of April on, when the labels of January are known
+    found = rolled(dataset, tests, SETTINGS, {}, [short], recipe=watching)
+    assert [split.snapshot for split in found.splits] == tests
+    assert len(handed) == 2 * len(tests)
     for split, one, main in zip(found.splits, handed[::2], handed[1::2], strict=True):
         now = np.datetime64(split.snapshot)
         assert (one.label_complete <= now).all()
@@ -473,6 +460,90 @@ def test_labels_of_shorter_horizons_are_used_from_when_they_are_known() -> None:
         assert found.at(split.snapshot).raw == pytest.approx(main.label.mean())
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 1000),
+    st.integers(3, 24),
+    st.sets(st.integers(0, 23), max_size=3),
+    st.integers(0, 10),
+)
+def test_a_learner_is_refitted_when_half_as_much_again_is_known_and_at_each_test(
+    seed: int, snapshots: int, numbers: set[int], few: int
+) -> None:
+    """So the rows of all fits but those of the tests add up to three times those of the last."""
+    dataset = market(seed, accounts=10, snapshots=snapshots)
+    growing = dataset.rows(np.arange(len(dataset)) >= few * (np.arange(len(dataset)) % 3))
+    days = growing.snapshots()
+    tests = [days[number] for number in sorted(numbers) if number < len(days)]
+    (learner,) = learners(growing, SETTINGS, tests)
+    known = {day: int(learner.known(day).sum()) for day in learner.predictable}
+    fitted: date | None = None
+    for day in learner.predictable:
+        if fitted is None or day in tests or known[day] >= 1.5 * known[fitted]:
+            fitted = day
+        assert max(refit for refit in learner.refits if refit <= day) == fitted
+    assert set(learner.refits) <= set(learner.predictable)
+    between = [day for day in learner.refits if day not in tests]
+    assert sum(known[day] for day in between) <= 3 * max(known.values(), default=0)
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 1000), st.integers(4, 7))
+def test_no_byte_of_an_earlier_model_depends_on_later_rows(seed: int, month: int) -> None:
+    """Not on their features, not on their outcomes, and not on whether there are any."""
+    dataset = market(seed)
+    random = np.random.default_rng(seed)
+    first = dataset.snapshots()[month]
+    later = dataset.as_of >= np.datetime64(first, "D")
+    features = dataset.features.copy()
+    features[later] = random.normal(0, 1e6, (later.sum(), features.shape[1]))
+    features[later & (random.random(len(dataset)) < 0.5)] = np.nan
+    panel = replace(dataset.panel, features=features)
+    flipped = np.where(later, 1 - dataset.label, dataset.label)
+    other = replace(dataset, panel=panel, label=flipped)
+    cut = dataset.rows(~later)
+    alone = Dataset.of(
+        cut.features, cut.names, cut.label, cut.account, cut.as_of, cut.label_complete
+    )
+
+    def texts(rows: Dataset) -> dict[date, str]:
+        trees, found = gradient_boosting.Trees(SETTINGS), {}
+
+        def noting(training: Dataset, now: Cohort) -> Scorer:
+            found[now.as_of] = trees.fit(training)
+            return trees(training, now)
+
+        rolled(rows, rows.snapshots()[3:], SETTINGS, {}, recipe=noting)
+        return found
+
+    whole, changed, short = texts(dataset), texts(other), texts(alone)
+    earlier = [day for day in whole if day < first]
+    assert [whole[day] for day in earlier] == [changed[day] for day in earlier]
+    assert [whole[day] for day in earlier] == [short[day] for day in earlier]
+    # The law would hold of a learner that looks at nothing: a label known by a fit is felt there.
+    last = max(whole)
+    if (later & (dataset.label_complete <= np.datetime64(last, "D"))).any():
+        assert whole[last] != changed[last]
+
+
+def test_bins_have_fixed_edges() -> None:
+    """Whatever ranks there are, trees split at k / 255 and nowhere else."""
+    dataset = market(11, accounts=300)
+    text = gradient_boosting.fit(dataset, replace(SETTINGS, min_leaf_rows=2, trees=60))
+    lines = [line[10:].split() for line in text.splitlines() if line.startswith("threshold=")]
+    found = 255 * np.array([float(value) for line in lines for value in line])
+    assert len(np.unique(np.rint(found))) > 20
+    assert found == pytest.approx(np.rint(found), abs=1e-6)
+
+
+def test_the_number_of_threads_changes_no_byte() -> None:
+    dataset = market(12, accounts=300)
+    one, three = (
+        gradient_boosting.fit(dataset, replace(SETTINGS, threads=threads)) for threads in (1, 3)
+    )
+    assert one.replace("[num_threads: 1]", "[num_threads: 3]") == three
+
+
 def test_nonsense_labels_are_not_predicted() -> None:
     # Shuffled within each snapshot, the labels have nothing to do with the features any more.
     dataset = market(6, accounts=400, snapshots=6)
@@ -483,8 +554,8 @@ def test_nonsense_labels_are_not_predicted() -> None:
         for snapshot in np.unique(dataset.as_of):
             here = np.flatnonzero(dataset.as_of == snapshot)
             label[here] = label[random.permutation(here)]
-        nonsense = Dataset(**{**dataset.__dict__, "label": label})
-        found = rolling(nonsense, [], SETTINGS, {})
+        nonsense = replace(dataset, label=label)
+        found = rolled(nonsense, [], SETTINGS, {})
         parts = [found.at(split.snapshot) for split in found.splits]
         areas += [measures.auc(part.label, part.raw) for part in parts]
     assert np.mean(areas) == pytest.approx(0.5, abs=0.01)
@@ -492,11 +563,19 @@ def test_nonsense_labels_are_not_predicted() -> None:
 
 def test_rows_that_lie_side_by_side_are_not_copied() -> None:
     dataset = market(3, accounts=60)
-    dataset = dataset.rows(dataset.order())
+    order = dataset.order()
+    dataset = Dataset.of(
+        dataset.features[order],
+        dataset.names,
+        dataset.label[order],
+        dataset.account[order],
+        dataset.as_of[order],
+        dataset.label_complete[order],
+    )
     latest = dataset.as_of.max()
     for mask in (dataset.as_of < latest, dataset.as_of == latest, dataset.order()):
         part = dataset.rows(mask)
-        assert np.shares_memory(part.features, dataset.features)
+        assert np.shares_memory(part.features, dataset.panel.features)
         assert np.array_equal(part.features, dataset.features[mask], equal_nan=True)
         assert part.account.tolist() == dataset.account[mask].tolist()
     for mask in (dataset.label == 1, dataset.order()[::-1], dataset.label == 2):

@@ -60,6 +60,7 @@ def market(seed: int, accounts: int = 150, snapshots: int = 3) -> Years:
         past=Past(traded(ones), traded(ones), random.integers(0, 1000, n).astype(float)),
         next_year=times(following, unknown),
         complete=np.full(n, np.datetime64("2025-06-01")),
+        weight=np.ones(n),
     )
 
 
@@ -71,6 +72,7 @@ def reordered(years: Years, order: np.ndarray) -> Years:
         years.past.rows(order),
         years.next_year.rows(order),
         years.complete[order],
+        years.weight[order],
     )
 
 

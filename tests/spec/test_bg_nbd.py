@@ -159,7 +159,7 @@ BASELINE = bg_nbd_silence(
 def rows(as_of: str, accounts: str, features: list[list[float]], label: int = 0) -> Dataset:
     """One snapshot's accounts, named by a letter each, with `NAMES` as features."""
     day = np.datetime64(as_of, "D")
-    return Dataset(
+    return Dataset.of(
         features=np.array(features, dtype=np.float64),
         names=NAMES,
         label=np.full(len(accounts), label, dtype=np.int8),
@@ -171,7 +171,7 @@ def rows(as_of: str, accounts: str, features: list[list[float]], label: int = 0)
 
 def together(*parts: Dataset) -> Dataset:
     fields = ("features", "label", "account", "as_of", "label_complete")
-    return Dataset(
+    return Dataset.of(
         names=NAMES,
         **{field: np.concatenate([getattr(p, field) for p in parts]) for field in fields},
     )
@@ -193,9 +193,9 @@ def test_the_baseline_is_fitted_on_every_account_as_last_seen() -> None:
     tenure = np.array([111, 66, 10.5, 90 + 61, 71 + 30])
     fitted = bg_nbd.fit(repeats, last, tenure)
     expected = fitted.silent(repeats[:3], last[:3], tenure[:3], 90)
-    assert BASELINE(training, cohort) == pytest.approx(expected, abs=1e-4)
+    assert BASELINE(training, cohort)(cohort) == pytest.approx(expected, abs=1e-4)
     shuffled = training.rows(np.array([6, 1, 4, 3, 0, 5, 2]))
-    assert BASELINE(shuffled, cohort) == pytest.approx(expected, abs=1e-4)
+    assert BASELINE(shuffled, cohort)(cohort) == pytest.approx(expected, abs=1e-4)
     # Forgetting C and D, or how long ago they were seen, would be felt.
     for others in (slice(3), [0, 1, 2, 3, 3], [0, 1, 2, 4, 4]):
         forgotten = bg_nbd.fit(repeats[others], last[others], tenure[others])
@@ -209,7 +209,7 @@ def test_the_baseline_learns_nothing_from_labels_and_knows_nothing_of_the_unknow
         date(2021, 1, 31), np.array(features), NAMES, np.array(list("ABCD"), dtype=object)
     )
     stayed, left = (
-        BASELINE(rows("2020-10-01", "ABCD", features, label), cohort) for label in (0, 1)
+        BASELINE(rows("2020-10-01", "ABCD", features, label), cohort)(cohort) for label in (0, 1)
     )
     assert np.array_equal(stayed, left, equal_nan=True)
     assert np.isnan(stayed).tolist() == [False, False, False, True]

@@ -40,7 +40,7 @@ def known(levels: list[float], rates: dict[date, float], rows: int = 3000) -> Kn
     codes = np.repeat(np.arange(len(levels)), rows)
     label = (random.random(len(score)) < expit(score + np.array(levels)[codes])).astype(np.int8)
     as_of = np.datetime64("2020-06-01") + codes * 90
-    return Known(label, expit(score), as_of, as_of + 90, rates)
+    return Known(label, expit(score), as_of, as_of + 90, rates, np.ones(len(label)))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_steps_follow_the_latest_snapshots() -> None:
 
 
 def test_steps_by_hand() -> None:
-    steps = fit_isotonic(np.array([0, 1, 0, 1]), np.array([0.1, 0.3, 0.4, 0.8]))
+    steps = fit_isotonic(np.array([0, 1, 0, 1]), np.array([0.1, 0.3, 0.4, 0.8]), np.ones(4))
     # 0.3 and 0.4 would fall from 1 to 0, so they share a half.
     risk = steps.apply(np.array([0.0, 0.1, 0.2, 0.35, 0.6, 0.9, np.nan]))
     assert risk == pytest.approx([0, 0, 0.25, 0.5, 0.75, 1, np.nan], abs=1e-6, nan_ok=True)
@@ -102,12 +102,13 @@ def test_steps_by_hand() -> None:
         calibrator_from({"method": ISOTONIC, "raw": [0.1]})
 
 
-def record(off: dict[str, list[float]], apart: int = 90) -> tuple[np.ndarray, ...]:
+def record(off: dict[str, list[float]], apart: int = 90) -> tuple[Known, dict[str, np.ndarray]]:
     """Two accounts a snapshot, one defecting; every way says .5 but for how far it is off."""
     snapshots = len(off[WEIGHED])
     as_of = np.repeat(np.datetime64("2020-01-01") + apart * np.arange(snapshots), 2)
     risks = {way: np.repeat(0.5 + np.array(each), 2) for way, each in off.items()}
-    return np.tile([0, 1], snapshots), as_of, as_of + 90, risks
+    label, rows = np.tile([0, 1], snapshots), 2 * snapshots
+    return Known(label, np.full(rows, 0.5), as_of, as_of + 90, {}, np.ones(rows)), risks
 
 
 FIVE = [0.3, 0.31, 0.29, 0.3, 0.3]
@@ -133,6 +134,6 @@ def test_another_way_is_taken_where_it_has_proved_better(
 
 
 def test_without_a_record_the_usual_way_is_taken() -> None:
-    label, as_of, complete, risks = record({WEIGHED: NONE, LAST_YEAR: FIVE})
-    nothing = {way: np.full(len(label), np.nan) for way in risks}
-    assert choose(label, as_of, complete, nothing) == WEIGHED
+    known, risks = record({WEIGHED: NONE, LAST_YEAR: FIVE})
+    nothing = {way: np.full(len(known.label), np.nan) for way in risks}
+    assert choose(known, nothing) == WEIGHED

@@ -38,7 +38,7 @@ def back_test(model: np.ndarray, **baselines: np.ndarray) -> OutOfTime:
     snapshots = (BEFORE, FIRST, SECOND)
     as_of = np.repeat(np.array(snapshots, dtype="datetime64[D]"), 6)
     splits = [
-        Split(day, day != BEFORE, 6, 10 * number, (), day, 0, None, "")
+        Split(day, day, day != BEFORE, 6, 10 * number, (), day, 0, None, "")
         for number, day in enumerate(snapshots, start=1)
     ]
     return OutOfTime(
@@ -52,6 +52,9 @@ def back_test(model: np.ndarray, **baselines: np.ndarray) -> OutOfTime:
         learners=(np.tile(model, 3),),
         baselines={name: np.tile(score, 3) for name, score in baselines.items()},
         splits=tuple(splits),
+        treated=np.zeros(18, dtype=bool),
+        weight=np.ones(18),
+        stands_for=np.ones(18),
     )
 
 
@@ -59,6 +62,7 @@ def facts() -> Facts:
     return Facts(
         value=np.tile(VALUE, 3),
         group=np.tile(TIER, 3),
+        followed=np.ones(18, dtype=bool),
         # All have been silent since Christmas, and order every 30 days: the rule's day is
         # 23 February.
         days_silent=np.repeat([7.5, 38.5, 66.5], 6),
@@ -193,6 +197,7 @@ MARKED[[6 + 3, 12 + 1]] = True
 def without(rows: OutOfTime, mask: np.ndarray) -> OutOfTime:
     """The same back-test drawn without some rows."""
     columns = ("account", "as_of", "label_complete", "label", "raw", "risk")
+    columns += ("treated", "weight", "stands_for")
     baselines = {name: score[~mask] for name, score in rows.baselines.items()}
     kept = {name: getattr(rows, name)[~mask] for name in columns}
     return OutOfTime(

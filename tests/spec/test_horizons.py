@@ -9,18 +9,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from taught import learners
 
 from features.definition import Feature, Selection
 from features.order_history import days_silent
 from models import risk_model
-from models.dataset import Cohort, Dataset, FloatArray
+from models.dataset import Cohort, Dataset
 from models.errors import DamagedModel
-from models.gradient_boosting import recipe
-from models.horizons import fit_each_horizon, in_order
-from models.out_of_time import predictable, rolling
+from models.gradient_boosting import Trees
+from models.horizons import fit_horizon, in_order
+from models.learner import Learner
+from models.out_of_time import rolling
+from models.recipe import Scorer
 from models.settings import ModelSettings
 from pipeline.tables.training_table import TrainingTable
-from pipeline.training.horizons import fit_horizons, said_by
+from pipeline.training.horizons import fit_horizons
+from pipeline.training.learners import learners_of
 
 SETTINGS = ModelSettings(
     trees=20,
@@ -32,7 +36,6 @@ SETTINGS = ModelSettings(
     l2=1.0,
     seed=7,
     threads=1,
-    jobs=1,
     minimum_snapshots=2,
     learn_from_treated=True,
 )
@@ -47,7 +50,7 @@ def market(days: int, snapshots: int = SNAPSHOTS) -> Dataset:
     silent, until = random.exponential(40, rows), random.exponential(90, rows)
     as_of = np.repeat(np.datetime64("2020-01") + np.arange(SNAPSHOTS), ACCOUNTS)
     as_of = as_of.astype("datetime64[D]")
-    every = Dataset(
+    every = Dataset.of(
         features=np.column_stack([silent, random.normal(size=rows)]),
         names=NAMES,
         label=(until * silent / 40 > days / 2).astype(np.int8),
@@ -59,22 +62,21 @@ def market(days: int, snapshots: int = SNAPSHOTS) -> Dataset:
 
 
 def test_what_a_learner_has_said_is_not_learned_again() -> None:
-    main, over_30 = market(90), market(30)
-    main_found = rolling(main, [], SETTINGS, {}, [over_30])
-    fitted = rolling(over_30, [], SETTINGS, {})
+    """Beside the main horizon and for one of its own it is the same learner."""
     asked: list[date] = []
+    trees = Trees(SETTINGS)
 
-    def watching(training: Dataset, cohort: Cohort) -> FloatArray:
-        asked.append(cohort.as_of)
-        return recipe(SETTINGS)(training, cohort)
+    def watching(training: Dataset, now: Cohort) -> Scorer:
+        asked.append(now.as_of)
+        return trees(training, now)
 
-    told = said_by(main_found, 0)
-    found = rolling(over_30, [], SETTINGS, {}, told=told, model=watching)
-    # 30 days are enough to learn from earlier than 90 are: only there is anything learned.
-    assert asked == [split.snapshot for split in fitted.splits][: len(asked)] == [date(2020, 4, 1)]
-    assert len(asked) + len(told) == len(fitted.splits)
-    assert found.raw.tolist() == fitted.raw.tolist()
-    assert found.risk.tolist() == pytest.approx(fitted.risk.tolist(), nan_ok=True)
+    over_30 = Learner(market(30), (), SETTINGS, trees, watching)
+    rolling([over_30, Learner(market(90), (), SETTINGS, trees)], (), {})
+    assert 0 < len(asked) == len(set(asked))
+    found = rolling([over_30], (), {})
+    assert len(asked) == len(set(asked)) == len(over_30.refits)
+    again = rolling([Learner(market(30), (), SETTINGS, trees)], (), {})
+    assert found.raw.tolist() == again.raw.tolist()
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +84,14 @@ def model() -> risk_model.RiskModel:
     """Of 90 days, with 30 and 180 beside."""
     main = market(90)
     parts = {30: market(30), 180: market(180, snapshots=9)}
-    lessons = {days: (part, rolling(part, (), SETTINGS, {})) for days, part in parts.items()}
-    further = fit_each_horizon(lessons, SETTINGS)
-    found = rolling(main, [], SETTINGS, {})
-    return risk_model.fit_final(main, found, SETTINGS, horizon_days=90, horizons=further)
+    further = [
+        fit_horizon(days, learner, rolling([learner], (), {}))
+        for days, part in parts.items()
+        for learner in learners(part, SETTINGS)
+    ]
+    own = learners(main, SETTINGS)
+    found = rolling(own, (), {})
+    return risk_model.fit_final(own, found, horizon_days=90, horizons=further)
 
 
 def test_the_main_risk_stands_and_the_others_are_pulled_to_it() -> None:
@@ -144,16 +150,17 @@ def test_horizons_are_files_like_the_learners(model: risk_model.RiskModel, tmp_p
 
 def test_without_a_horizon_of_its_own_a_model_has_no_risks_by_horizon() -> None:
     main = market(90)
-    alone = risk_model.fit_final(main, rolling(main, [], SETTINGS, {}), SETTINGS)
+    own = learners(main, SETTINGS)
+    alone = risk_model.fit_final(own, rolling(own, (), {}))
     assert alone.risk_by_horizon(main.features[:ACCOUNTS], NAMES) == {}
 
 
 def test_only_some_snapshots_are_predicted_each_as_ever() -> None:
     dataset = market(30)
-    every = rolling(dataset, [], SETTINGS, {})
-    days = predictable(dataset, SETTINGS)
+    (learner,) = learners(dataset, SETTINGS)
+    every, days = rolling([learner], (), {}), learner.predictable
     assert [split.snapshot for split in every.splits] == days
-    some = rolling(dataset, [], SETTINGS, {}, only=days[1::3])
+    some = rolling([learner], (), {}, only=days[1::3])
     assert [split.snapshot for split in some.splits] == days[1::3]
     assert some.raw.tolist() == every.at(*days[1::3]).raw.tolist()
 
@@ -167,8 +174,11 @@ def table(**labels: Dataset) -> TrainingTable:
     keys = {"account_id": main.account, "as_of": main.as_of}
     features = pd.DataFrame(keys | dict(zip(NAMES, main.features.T, strict=True)))
     frames = {int(name.removeprefix("over_")): part for name, part in labels.items()}
+    labelled = features.assign(
+        label_complete=main.label_complete, defected=main.label, treated=main.treated
+    )
     return TrainingTable(
-        features,
+        labelled,
         Selection(tuple(Feature(n, "drawn", "", "", "", days_silent) for n in NAMES), {}),
         features,
         {
@@ -194,18 +204,22 @@ def test_labels_of_every_horizon_share_the_features_of_their_rows() -> None:
     assert len(first) == 3 * ACCOUNTS
     assert first.features.tolist() == every.features[: len(first)].tolist()
     assert first.label.tolist() == market(180, 3).label.tolist()
-    assert np.shares_memory(first.features, every.features)
+    assert np.shares_memory(first.features, every.panel.features)
+    assert first.panel is every.panel
 
 
 def test_a_training_says_which_horizons_it_could_not_learn_and_why() -> None:
     alike = market(30)
     alike = alike.rows(alike.label == 1)
-    main = rolling(market(90), [], SETTINGS, {})
+    main = market(40)  # nearly the same, so that the two contradict each other at times
+    given = table(
+        over_30=market(30), over_60=alike, over_180=market(180, 3), over_365=market(365, 0)
+    )
     found = fit_horizons(
-        table(over_30=market(30), over_60=alike, over_180=market(180, 3), over_365=market(365, 0)),
-        main,
+        given,
+        rolling(learners(main, SETTINGS, main.snapshots()[-3:]), main.snapshots()[-3:], {}),
         90,
-        SETTINGS,
+        learners_of(given, (), SETTINGS).further,
         date(2020, 1, 1),
         lambda days: None,
     )

@@ -54,7 +54,7 @@ def small_model() -> RiskModel:
     features = random.normal(size=(400, 3))
     features[random.random((400, 3)) < 0.1] = np.nan
     hidden = np.nan_to_num(features) @ [2.0, -1.0, 0.5] + random.normal(size=400)
-    data = Dataset(
+    data = Dataset.of(
         features=features,
         names=NAMES,
         label=(hidden > 0.5).astype(np.int8),
@@ -72,7 +72,6 @@ def small_model() -> RiskModel:
         l2=0.0,
         seed=7,
         threads=1,
-        jobs=1,
         minimum_snapshots=1,
         learn_from_treated=True,
     )

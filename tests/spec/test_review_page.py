@@ -47,12 +47,16 @@ def comparison(champion: bool = True, slices: tuple[Slice, ...] = ()) -> Compari
         ways={},
         learners=(risk,),
         baselines=scores,
-        splits=(Split(DAY, True, 60, 10, (), DAY, 0, None, ""),),
+        treated=np.zeros(60, dtype=bool),
+        weight=np.ones(60),
+        stands_for=np.ones(60),
+        splits=(Split(DAY, DAY, True, 60, 10, (), DAY, 0, None, ""),),
     )
     facts = Facts(
         value=np.ones(60),
         days_silent=np.ones(60),
         usual_gap=np.ones(60),
+        followed=np.ones(60, dtype=bool),
         group=np.full(60, "A", dtype=object),
     )
     found = evaluate(rows, facts, [DAY], 10, CallTerms(0.3, 1.0, 0.0, 1.0), repetitions=100)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.special import expit, logit
+from taught import learners, rolled
 
 from models import gradient_boosting, measures, risk_model, screening
 from models.baselines import (
@@ -26,10 +27,11 @@ from models.baselines import (
 )
 from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Cohort, Dataset
-from models.ensemble import averaged, learnable, shorter_horizons
+from models.ensemble import averaged, shorter_horizons
 from models.errors import DamagedModel, FeatureMismatch, LeakageFound, TooLittleHistory
-from models.out_of_time import OutOfTime, require_known_labels, rolling
-from models.ranks import within_snapshots
+from models.learner import require_known_labels
+from models.out_of_time import OutOfTime, rolling
+from models.ranks import of_one_snapshot, within_snapshots
 from models.season import Season
 from models.settings import ModelSettings
 
@@ -43,7 +45,6 @@ SETTINGS = ModelSettings(
     l2=1.0,
     seed=7,
     threads=1,
-    jobs=1,
     minimum_snapshots=2,
     learn_from_treated=True,
 )
@@ -72,7 +73,7 @@ def market(accounts: int = 120, snapshots: int = 7, seed: int = 1) -> Dataset:
     )
     features[random.random((rows, 4)) < 0.05] = np.nan
     month = np.datetime64("2020-01") + np.tile(np.arange(snapshots), accounts)
-    return Dataset(
+    return Dataset.of(
         features=features,
         names=NAMES,
         label=(random.random(rows) < expit(silent / 30 - orders / 4)).astype(np.int8),
@@ -94,13 +95,13 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def out_of_time(dataset: Dataset) -> OutOfTime:
-    return rolling(dataset, [date(2020, 7, 1)], SETTINGS, BASELINES)
+    return rolled(dataset, [date(2020, 7, 1)], SETTINGS, BASELINES)
 
 
 @pytest.fixture(scope="module")
 def model(dataset: Dataset, out_of_time: OutOfTime) -> risk_model.RiskModel:
     metadata = {"label": "inactivity"}
-    return risk_model.fit_final(dataset, out_of_time, SETTINGS, metadata=metadata)
+    return risk_model.fit_final(learners(dataset, SETTINGS), out_of_time, metadata=metadata)
 
 
 # --- the table ------------------------------------------------------------------------------
@@ -130,9 +131,9 @@ def test_a_table_that_does_not_fit_is_refused(change: dict[str, object], says: s
         "as_of": months("2020-01", "2020-01"),
         "label_complete": months("2020-04", "2020-04"),
     }
-    Dataset(**fields)  # type: ignore[arg-type]
+    Dataset.of(**fields)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=says):
-        Dataset(**{**fields, **change})  # type: ignore[arg-type]
+        Dataset.of(**{**fields, **change})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_trees_find_what_the_label_depends_on(dataset: Dataset) -> None:
 def test_a_small_history_is_still_learned_from(dataset: Dataset) -> None:
     # With a leaf of 5,000 rows on 840 no tree could split: the score would be one number for all.
     wide = replace(SETTINGS, min_leaf_rows=5000)
-    raw = gradient_boosting.recipe(wide)(dataset, everything(dataset))
+    raw = gradient_boosting.Trees(wide)(dataset, everything(dataset))(everything(dataset))
     assert measures.auc(dataset.label, raw) > 0.75
 
 
@@ -227,7 +228,7 @@ def test_silence_over_own_rhythm_and_over_the_others_where_there_is_none() -> No
     rule = silence_rule(recency="days_silent", usual_gap="gap")
     names = ("gap", "days_silent")
     cohort = Cohort(date(2020, 5, 1), np.column_stack([gap, silent]), names, np.arange(5))
-    assert rule(market(), cohort).tolist() == silence_score(silent, gap).tolist()
+    assert rule(market(), cohort)(cohort).tolist() == silence_score(silent, gap).tolist()
 
 
 def test_logistic_baseline_on_missing_and_negative_values() -> None:
@@ -377,14 +378,14 @@ def test_each_snapshot_learns_only_from_complete_labels(out_of_time: OutOfTime) 
 def test_the_calibrator_sees_only_predictions_whose_label_was_complete() -> None:
     seen: list[tuple[int, int, date]] = []
     longer = market(snapshots=10)
+    test = date(2020, 10, 1)
     found = rolling(
-        longer,
-        [date(2020, 10, 1)],
-        SETTINGS,
+        learners(longer, SETTINGS, [test]),
+        [test],
         BASELINES,
         progress=lambda *step: seen.append(step),
     )
-    assert seen == [(i, 6, date(2020, 4 + i, 1)) for i in range(1, 7)]
+    assert seen == [(i, 6, date(2020, 5 + i, 1)) for i in range(6)]
     assert [s.calibrated_on for s in found.splits] == [0, 0, 0, 120, 240, 360]
     last = found.at(date(2020, 10, 1))
     past = found.at(date(2020, 5, 1), date(2020, 6, 1), date(2020, 7, 1))
@@ -395,14 +396,14 @@ def test_the_calibrator_sees_only_predictions_whose_label_was_complete() -> None
     assert last.risk.tolist() == calibrator.apply(last.raw).tolist()
     assert len(last) == 120
     assert set(last.baselines) == {"recency", "logistic"}
-    at = longer.rows(longer.as_of == np.datetime64("2020-10-01"))
     known = longer.rows(longer.label_complete <= np.datetime64("2020-10-01"))
-    assert last.baselines["logistic"] == pytest.approx(BASELINES["logistic"](known, at))
+    now = longer.cohort(test)
+    assert last.baselines["logistic"] == pytest.approx(BASELINES["logistic"](known, now)(now))
 
 
 def test_test_snapshots_without_history_are_explained(dataset: Dataset) -> None:
     with pytest.raises(TooLittleHistory) as error:
-        rolling(dataset, [date(2020, 4, 1), date(2021, 1, 1)], SETTINGS, {})
+        rolled(dataset, [date(2020, 4, 1), date(2021, 1, 1)], SETTINGS, {})
     assert "2020-04-01: 1 earlier snapshots with complete labels, 2 needed" in str(error.value)
     assert "2021-01-01: no rows with a label at this snapshot" in str(error.value)
     assert "Snapshots with labels: 2020-01-01 to 2020-07-01" in str(error.value)
@@ -419,11 +420,12 @@ def test_a_split_that_knows_the_future_is_an_error(dataset: Dataset) -> None:
 
 def test_a_feature_that_gives_the_label_away_is_named(dataset: Dataset) -> None:
     told = np.where(dataset.label == 1, np.nan, 5.0)
-    leaking = replace(
-        dataset,
+    panel = replace(
+        dataset.panel,
         features=np.column_stack([dataset.features, told, -1.0 * dataset.label]),
         names=(*NAMES, "closed_on", "orders_next"),
     )
+    leaking = replace(dataset, panel=panel)
     told_alone = screening.single_feature_auc(leaking)
     assert screening.too_good(told_alone) == {"closed_on": 1.0, "orders_next": 1.0}
     alone = screening.single_feature_auc(dataset)
@@ -433,7 +435,7 @@ def test_a_feature_that_gives_the_label_away_is_named(dataset: Dataset) -> None:
 
 
 def test_a_missing_value_ranks_below_all_others() -> None:
-    three = Dataset(
+    three = Dataset.of(
         features=np.array([[np.nan], [-3.0], [2.0]]),
         names=("value",),
         label=np.array([1, 0, 1], np.int8),
@@ -458,6 +460,14 @@ def test_ranks_by_hand() -> None:
     )
 
 
+def test_a_row_that_stands_for_several_accounts_ranks_as_they_all_would() -> None:
+    """The values 1 (once), 2 (for three accounts), 3 (for four), unknown (for two)."""
+    values = np.array([[3.0], [1.0], [2.0], [math.nan]])
+    found = of_one_snapshot(values, stands_for=np.array([4.0, 1.0, 3.0, 2.0]))
+    # Of eight accounts with a value: 0 below 1, 1 below 2, 4 below 3; half of the equals besides.
+    assert found[:, 0] == pytest.approx([6 / 8, 0.5 / 8, 2.5 / 8, math.nan], nan_ok=True)
+
+
 def test_learners_are_averaged_from_their_own_rates() -> None:
     # Odds 4 where 1 is usual, odds 1 where 1/4 is usual: both say four times the usual.
     both = averaged([np.array([0.8]), np.array([0.5])], [0.5, 0.2])
@@ -466,9 +476,14 @@ def test_learners_are_averaged_from_their_own_rates() -> None:
 
 
 def test_a_learner_without_both_classes_is_left_out(dataset: Dataset) -> None:
-    stayed = dataset.rows(dataset.label == 0)
-    assert learnable([stayed, dataset]) == [False, True]
-    assert learnable([dataset, stayed]) == [True, True]  # the main one says why it cannot
+    alike = replace(dataset, label=np.zeros_like(dataset.label))
+    found = rolled(dataset, [], SETTINGS, {}, [alike])
+    shorter, own = found.learners
+    assert np.isnan(shorter).all()
+    assert found.raw == pytest.approx(own)
+    final = risk_model.fit_final(learners(dataset, SETTINGS, shorter=[alike]), found)
+    assert len(final.booster_texts) == 1
+    assert len(rolled(alike, [], SETTINGS, {})) == 0
 
 
 @pytest.mark.parametrize(("days", "shorter"), [(90, (30, 60)), (2, (1,)), (1, ()), (30, (10, 20))])
@@ -495,7 +510,7 @@ def test_outcomes_of_shorter_horizons_are_learned_beside_the_main_ones(
     short = replace(
         dataset, label_complete=sooner, label=(dataset.column("noise") > 0).astype(np.int8)
     )
-    model = risk_model.fit_final(dataset, out_of_time, SETTINGS, [short])
+    model = risk_model.fit_final(learners(dataset, SETTINGS, shorter=[short]), out_of_time)
     assert len(model.booster_texts) == 2
     assert model.base_rates == (short.label.mean(), dataset.label.mean())
     assert model.label_end == date(2020, 11, 1)  # the shorter one's, here the later
@@ -620,8 +635,8 @@ def test_the_calibrator_of_the_final_model_rests_on_all_predictions(
 # --- accounts that were acted on -------------------------------------------------------------
 
 
-def rolled(rows: Dataset, settings: ModelSettings) -> OutOfTime:
-    return rolling(rows, [date(2020, 7, 1)], settings, BASELINES)
+def predicted(rows: Dataset, settings: ModelSettings) -> OutOfTime:
+    return rolled(rows, [date(2020, 7, 1)], settings, BASELINES)
 
 
 @pytest.fixture(scope="module")
@@ -632,8 +647,8 @@ def marked() -> Dataset:
 
 
 def test_treated_accounts_are_predicted_and_learned_from_as_the_others(marked: Dataset) -> None:
-    plain = rolled(market(), SETTINGS)
-    found = rolled(marked, SETTINGS)
+    plain = predicted(market(), SETTINGS)
+    found = predicted(marked, SETTINGS)
     np.testing.assert_array_equal(found.risk, plain.risk)
     assert not plain.treated.any()
     assert found.treated.mean() == pytest.approx(0.2)
@@ -646,14 +661,14 @@ def test_treated_accounts_are_predicted_and_learned_from_as_the_others(marked: D
 def test_left_out_everywhere_nothing_is_learned_from_their_outcomes(marked: Dataset) -> None:
     settings = replace(SETTINGS, learn_from_treated=False)
     other = replace(marked, label=np.where(marked.treated, 1 - marked.label, marked.label))
-    learned = [rolled(rows, settings) for rows in (marked, other)]
+    learned = [predicted(rows, settings) for rows in (marked, other)]
     np.testing.assert_array_equal(learned[0].risk, learned[1].risk)
     for name in BASELINES:
         np.testing.assert_array_equal(learned[0].baselines[name], learned[1].baselines[name])
     pairs = zip((marked, other), learned, strict=True)
-    final = [risk_model.fit_final(rows, told, settings) for rows, told in pairs]
+    final = [risk_model.fit_final(learners(rows, settings), told) for rows, told in pairs]
     assert final[0].booster_texts == final[1].booster_texts
     assert final[0].calibrator == final[1].calibrator
     # and the law can fail: learned from, their outcomes change what is predicted
-    also = [rolled(rows, SETTINGS) for rows in (marked, other)]
+    also = [predicted(rows, SETTINGS) for rows in (marked, other)]
     assert not np.array_equal(also[0].risk, also[1].risk)

@@ -37,6 +37,7 @@ def years(rows: list[tuple[str, int, float, float]]) -> Years:
         past=Past(traded(*last), traded(*[0.0] * n), np.full(n, 365.0)),
         next_year=traded(*following),
         complete=np.full(n, np.datetime64("2025-01-15")),
+        weight=np.ones(n),
     )
 
 
