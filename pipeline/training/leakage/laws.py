@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,8 @@ class Laws:
         snapshots = spread([day.date() for day in pd.to_datetime(frame["as_of"]).unique()])
         later = snapshots[-1] + timedelta(days=LATER_DAYS)
         candidates = frame.loc[frame["as_of"].isin(pd.to_datetime(snapshots)), "account_id"]
+        if self._followed is not None:
+            candidates = candidates[candidates.isin(self._followed)]
         drawn = draw_sample(candidates, SAMPLED_ACCOUNTS, SEED)
         accounts = with_kin(self.engine, drawn)
 
@@ -86,6 +89,14 @@ class Laws:
             unmoved=tuple(_unmoved(copies, again, later, _names(own))),
             differences=tuple(differences),
         )
+
+    @cached_property
+    def _followed(self) -> frozenset[str] | None:
+        """The accounts with a row at every snapshot that they belong to; None means all."""
+        standing = self.table.standing
+        if standing is None or standing["followed"].all():
+            return None
+        return frozenset(standing.loc[standing["followed"], "account_id"])
 
     def _small(self, table: str) -> bool:
         return bool(self.engine.rows(f"SELECT COUNT(*) FROM {table}")[0][0] <= MOST_ROWS)
@@ -145,7 +156,10 @@ class Laws:
     ) -> Iterator[Difference]:
         law = "poison" if copy.poisoned else "truncation"
         trained, checked = self._trained(copy.as_of, accounts), again[copy.number, copy.as_of]
-        if apart := sorted(set(trained.index) ^ set(checked.index)):
+        apart = sorted(set(trained.index) ^ set(checked.index))
+        if self._followed is not None:  # of others the table may lack a row
+            apart = [account for account in apart if account in self._followed]
+        if apart:
             there = apart[0] in trained.index
             yield Difference(
                 law, copy.as_of, COHORT, len(apart), apart[0], float(there), float(not there)
