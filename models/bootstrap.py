@@ -19,8 +19,8 @@ from models.dataset import account_codes
 FloatArray = NDArray[np.float64]
 Key = TypeVar("Key", bound=Hashable)
 
-# Weights, or other draws, that are computed together, so that they fit into the caches.
-AT_ONCE = 2**17
+# Weights that are computed together: enough that the calls cost little, few enough for the caches.
+AT_ONCE = 2**20
 
 
 class Interval(NamedTuple):
@@ -49,7 +49,7 @@ def bootstrapped(
     at_once = max(1, AT_ONCE // max(1, len(codes)))
     every = _draws(int(codes.max(initial=-1)) + 1, repetitions, at_once, seed)
     measured = Parallel(n_jobs=jobs, require="sharedmem", return_as="generator")(
-        delayed(lambda draws: statistics(draws[:, codes]))(draws) for draws in every
+        delayed(lambda draws: statistics(draws.take(codes, axis=1)))(draws) for draws in every
     )
     for one in measured:
         for key, values in one.items():

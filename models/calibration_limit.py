@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.bootstrap import AT_ONCE
 from models.measures import BINS, FloatArray
 
 QUANTILE = 0.99
 DRAWS = 1000
+AT_ONCE = 2**17  # draws that are computed together, so that they fit into the caches
 
 
 def calibration_limit(risk: FloatArray, seed: int = 0) -> float:

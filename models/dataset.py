@@ -317,7 +317,8 @@ def as_stretch(mask: BoolArray | IntArray) -> BoolArray | IntArray | slice:
 
 def account_codes(account: NDArray[Any]) -> IntArray:
     """Return for each id its rank among the distinct ids, (n,) from 0: numbers instead of text."""
-    codes, _ = pd.factorize(np.asarray(account, dtype=object), sort=True)
+    numbers = account.dtype.kind == "i"
+    codes, _ = pd.factorize(account if numbers else np.asarray(account, dtype=object), sort=True)
     return codes.astype(np.int64)
 
 

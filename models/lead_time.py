@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.dataset import BoolArray, DateArray, account_codes
-from models.measures import FloatArray, Value, mean
+from models.measures import FloatArray, Value, mean, over, weighted_sum
 
 RULE_GAPS = 2
 
@@ -77,23 +77,26 @@ def lead_time(
     """Summarise accounts that defected, (n,) each; weight as in `models.measures`."""
     weight = np.ones(len(lead)) if weight is None else np.asarray(weight, dtype=np.float64)
     rhythm, known = ~np.isnan(usual_gap), ~np.isnan(lead)
-    lower, middle, upper = _quantiles(lead[known], weight[..., known], (0.25, 0.5, 0.75))
+    lower, middle, upper = _quantiles(lead, known, weight, (0.25, 0.5, 0.75))
     return LeadTime(
         median=middle,
         lower_quartile=lower,
         upper_quartile=upper,
-        accounts=weight[..., known].sum(axis=-1),
-        earlier=mean(lead[rhythm] > 0, weight[..., rhythm]),
+        accounts=weighted_sum(known, weight),
+        earlier=over(weighted_sum(rhythm & (lead > 0), weight), weighted_sum(rhythm, weight)),
         never=mean(np.isnat(first), weight),
     )
 
 
-def _quantiles(values: FloatArray, weight: FloatArray, shares: tuple[float, ...]) -> list[Value]:
-    """Return the smallest value that at least each share of the weight does not exceed."""
-    order = np.argsort(values)
-    reached = np.cumsum(weight[..., order], axis=-1)
-    if len(values) == 0:
+def _quantiles(
+    values: FloatArray, known: BoolArray, weight: FloatArray, shares: tuple[float, ...]
+) -> list[Value]:
+    """Return the smallest known value that at least each share of the weight does not exceed."""
+    # Stable, because this is quick where the values are sorted already.
+    order = np.argsort(values, kind="stable")[: np.count_nonzero(known)]  # NaN is last
+    if len(order) == 0:
         return [np.full(weight.shape[:-1], np.nan)[()] for _ in shares]
+    reached = np.cumsum(weight.take(order, axis=-1), axis=-1)
     total = reached[..., -1:]
     found = [values[order][(reached >= share * total).argmax(axis=-1)] for share in shares]
     return [np.where(total[..., 0] > 0, value, np.nan)[()] for value in found]

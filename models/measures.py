@@ -9,8 +9,8 @@ never an exception.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,37 +56,43 @@ class CalibrationBins:
 
 @dataclass(frozen=True)
 class Curve:
-    """What is found when the cut goes down from the highest score, one entry a distinct score.
+    """What is found when the cut goes down from the highest score to each distinct score.
 
-    positives, total: weight of the defectors, and of all rows, scored at least this much, on the
-    last axis; both begin with an entry 0 for the cut above all scores. scores: the distinct scores,
-    falling. place (n,): which of them each row has. All NaN when there is nothing to measure.
+    total (..., cuts + 1): weight of the rows scored at least this much, 0 first, for the cut above
+    all scores. finding (f,): the cuts that have a defector. positives (..., f + 1): weight of the
+    defectors down to each of these, 0 first. scores (cuts,): the distinct scores, falling. place
+    (n,): which of them each row has. All NaN when there is nothing to measure.
     """
 
-    positives: FloatArray
     total: FloatArray
+    finding: IntArray
+    positives: FloatArray
     scores: FloatArray
     place: IntArray
 
     def auc(self) -> Value:
         """Area under the ROC curve, as `auc`."""
-        negatives = self.total - self.positives
-        beaten = negatives[..., -1:] - (negatives[..., 1:] + negatives[..., :-1]) / 2
-        area = _dot(np.diff(self.positives), beaten)
-        return over(area, self.positives[..., -1] * negatives[..., -1])
+        above, until = self._around
+        negatives = self.total[..., -1:] - self.positives[..., -1:]
+        passed = (above - self.positives[..., :-1]) + (until - self.positives[..., 1:])
+        area = weighted_sum(negatives - passed / 2, np.diff(self.positives))
+        return over(area, self.positives[..., -1] * negatives[..., 0])
 
     def average_precision(self) -> Value:
         """Mean precision over the defectors found, as `average_precision`."""
         # A cut above everybody who was drawn gains nothing; its precision does not matter.
-        precision = self.positives[..., 1:] / np.maximum(self.total[..., 1:], _SOME)
+        precision = self.positives[..., 1:] / np.maximum(self._around[1], _SOME)
         one_class = self.positives[..., -1] == self.total[..., -1]
-        found = _dot(np.diff(self.positives), precision)
+        found = weighted_sum(precision, np.diff(self.positives))
         return over(found, np.where(one_class, 0.0, self.positives[..., -1]))
+
+    def base_rate(self) -> Value:
+        """Share of defectors; NaN without rows."""
+        return over(self.positives[..., -1], self.total[..., -1])
 
     def calibration_bins(self, bins: int = BINS) -> CalibrationBins:
         """Bins of equal weight, as `calibration_bins`."""
-        risk, defectors = np.diff(self.total) * self.scores, np.diff(self.positives)
-        predicted, observed = self._by_bin(bins, risk, defectors)
+        predicted, observed = self._by_bin(bins, self.scores, np.ones_like(self.scores))
         return CalibrationBins(
             predicted=predicted,
             observed=observed,
@@ -102,9 +108,7 @@ class Curve:
         """What the Brier score consists of, as `brier_parts`."""
         found = self.calibration_bins(bins)
         base_rate = mean(found.observed)
-        squared, product = self._by_bin(
-            bins, np.diff(self.total) * self.scores**2, np.diff(self.positives) * self.scores
-        )
+        squared, product = self._by_bin(bins, self.scores**2, self.scores)
         return BrierParts(
             reliability=mean((found.predicted - found.observed) ** 2),
             resolution=mean((found.observed - np.asarray(base_rate)[..., None]) ** 2),
@@ -118,18 +122,51 @@ class Curve:
 
         Rows tied at the cut are in proportion: the expectation when ties are broken at random.
         """
-        group = np.diff(self.total)
-        reached = np.clip(k - self.total[..., :-1], 0, group)
-        return np.asarray(np.where(group == 0, 0.0, over(reached, group))[..., self.place])
+        share = np.zeros_like(self.total[..., 1:])
+        reached = self.reached(k)
+        share[..., : reached.shape[-1]] = reached
+        return share.take(self.place, axis=-1)
 
-    def _by_bin(self, bins: int, *per_cut: FloatArray) -> list[FloatArray]:
-        """Means, by bin of equal weight, of what each cut adds; lowest risk first."""
+    def reached(self, k: float) -> FloatArray:
+        """How far the rows of each of the first m cuts are among the k highest scores, (..., m).
+
+        As `listed`; no weighting lists a row of the other cuts.
+        """
+        cuts = len(self.scores) - np.min(np.count_nonzero(self.total[..., :-1] >= k, axis=-1))
+        total = self.total[..., : cuts + 1]
+        group = np.diff(total)
+        return np.where(group == 0, 0.0, over(np.clip(k - total[..., :-1], 0, group), group))
+
+    @cached_property
+    def _around(self) -> tuple[FloatArray, FloatArray]:
+        """Weight of the rows above each cut that has a defector, and down to it."""
+        return self.total.take(self.finding, axis=-1), self.total.take(self.finding + 1, axis=-1)
+
+    def _by_bin(
+        self, bins: int, of_row: FloatArray, of_defector: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Means, by bin of equal weight, of what rows and what defectors add; lowest risk first.
+
+        of_row, of_defector (cuts,): what each of them adds, by its score.
+        """
         size = self.total[..., -1:] / bins
-        summed = [np.zeros_like(self.total) for _ in per_cut]
-        for values, sums in zip(per_cut, summed, strict=True):
-            np.cumsum(values, axis=-1, out=sums[..., 1:])
-        edges = _interpolated(size * np.arange(bins + 1), self.total, summed)
-        return [np.asarray(over(np.diff(values), size)[..., ::-1]) for values in edges]
+        start, end, way = _located(size * np.arange(bins + 1), self.total)
+
+        def means(
+            weight: FloatArray, value: FloatArray, start: IntArray, end: IntArray
+        ) -> FloatArray:
+            added = np.diff(weight)
+            added *= value
+            sums = _cumulated(added)
+            before, after = (np.take_along_axis(sums, at, axis=-1) for at in (start, end))
+            edges = before + way * (after - before)
+            return np.asarray(over(np.diff(edges), size)[..., ::-1])
+
+        found = self.finding.searchsorted((start, end))
+        return (
+            means(self.total, of_row, start, end),
+            means(self.positives, of_defector[self.finding], *found),
+        )
 
 
 class Ranking:
@@ -140,35 +177,47 @@ class Ranking:
         score = np.asarray(score, dtype=np.float64)
         self._measurable = len(score) > 0 and not np.isnan(score).any()
         self._order = np.argsort(-score, kind="stable")
+        self._sorted = bool((np.diff(self._order) > 0).all())
         falling = score[self._order]
-        ends = np.append(falling[1:] != falling[:-1], True)[: len(score)]
-        self._last = np.flatnonzero(ends)  # of each group of ties
-        self._ties = len(self._last) < len(score)
+        self._last = _ends(falling)  # of each group of ties
         self._scores = falling[self._last]
+        cut = np.searchsorted(self._last, np.arange(len(score)))
         self._place = np.empty(len(score), dtype=np.int64)
-        self._place[self._order] = np.cumsum(ends) - ends
-        self._positive = np.asarray(label)[self._order] == 1
+        self._place[self._order] = cut
+        self._positive = np.flatnonzero(np.asarray(label)[self._order] == 1)
+        self._last_positive = _ends(cut[self._positive])
+        self._finding = cut[self._positive[self._last_positive]]
 
     def curve(self, weight: FloatArray) -> Curve:
         """Return what is found under a weighting (n,), or under each of (r, n)."""
         if not self._measurable:
             unknown = np.full((*weight.shape[:-1], 2), np.nan)
-            return Curve(unknown, unknown, np.full(1, np.nan), np.zeros_like(self._place))
-        weight = weight[..., self._order]
+            nowhere = np.zeros(1, dtype=np.int64)
+            return Curve(unknown, nowhere, unknown, np.full(1, np.nan), np.zeros_like(self._place))
+        if not self._sorted:
+            weight = weight.take(self._order, axis=-1)
         return Curve(
-            self._cumulated(weight * self._positive),
-            self._cumulated(weight),
+            _cumulated(weight, self._last),
+            self._finding,
+            _cumulated(weight.take(self._positive, axis=-1), self._last_positive),
             self._scores,
             self._place,
         )
 
-    def _cumulated(self, values: FloatArray) -> FloatArray:
-        sums = np.zeros((*values.shape[:-1], len(self._last) + 1))
-        if self._ties:
-            sums[..., 1:] = np.cumsum(values, axis=-1)[..., self._last]
-        else:
-            np.cumsum(values, axis=-1, out=sums[..., 1:])
+
+def _ends(values: NDArray[Any]) -> IntArray:
+    """Where each run of equal values ends."""
+    return np.flatnonzero(np.append(values[1:] != values[:-1], True)[: len(values)])
+
+
+def _cumulated(values: FloatArray, last: IntArray | None = None) -> FloatArray:
+    """Sums up to each entry of the last axis, or to the entries `last`, 0 first."""
+    sums = np.empty((*values.shape[:-1], values.shape[-1] + 1))
+    sums[..., 0] = 0
+    np.cumsum(values, axis=-1, out=sums[..., 1:])
+    if last is None or len(last) == values.shape[-1]:
         return sums
+    return sums.take(np.append(0, last + 1), axis=-1)
 
 
 def _curve(label: Labels, score: FloatArray, weight: FloatArray | None) -> Curve:
@@ -259,12 +308,12 @@ def mean(values: NDArray[Any], weight: FloatArray | None = None) -> Value:
     if not np.isfinite(values).all():
         # A row that does not count may hold anything, an infinite loss included.
         values = np.where(weights == 0, 0.0, values)
-    return over(_dot(values, weights), weights.sum(axis=-1))
+    return over(weighted_sum(values, weights), weights.sum(axis=-1))
 
 
-def _dot(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Sum of products over the last axis."""
-    return np.asarray(np.einsum("...i,...i->...", left, right), dtype=np.float64)[()]
+def weighted_sum(values: NDArray[Any], weight: FloatArray) -> Value:
+    """Sum over the last axis, the same however many threads there are."""
+    return np.einsum("...i,...i->...", np.asarray(values, dtype=np.float64), weight)[()]
 
 
 def over(numerator: Value, denominator: Value) -> Value:
@@ -273,18 +322,15 @@ def over(numerator: Value, denominator: Value) -> Value:
         return numerator / np.where(np.asarray(denominator) == 0, np.nan, denominator)[()]
 
 
-def _interpolated(at: FloatArray, x: FloatArray, ys: Sequence[FloatArray]) -> list[FloatArray]:
-    """`np.interp` of each y along the last axis, for each weighting; no `at` is below all of x."""
-    if x.ndim == 1:
-        return [np.interp(at, x, y) for y in ys]
-    # One search serves all of `ys`; beyond the last x both neighbours are the last.
-    start = np.array([row.searchsorted(some, "right") for row, some in zip(x, at, strict=True)]) - 1
+def _located(at: FloatArray, x: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Between which entries of x, rising on the last axis, each `at` lies, and how far along, 0-1.
+
+    No `at` is below all of x; beyond the last x both neighbours are the last.
+    """
+    rows = zip(np.atleast_2d(x), np.atleast_2d(at), strict=True)
+    start = np.reshape([row.searchsorted(some, "right") for row, some in rows], at.shape) - 1
     end = np.minimum(start + 1, x.shape[-1] - 1)
-
-    def ends(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        first = np.take_along_axis(values, start, axis=-1)
-        return first, np.take_along_axis(values, end, axis=-1) - first
-
-    before, step = ends(x)
+    before, after = (np.take_along_axis(x, place, axis=-1) for place in (start, end))
+    step = after - before
     step[step == 0] = 1
-    return [rise / step * (at - before) + first for first, rise in map(ends, ys)]
+    return start, end, (at - before) / step

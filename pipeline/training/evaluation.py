@@ -21,7 +21,7 @@ from features.expressions import DAYS_PER_YEAR
 from models import measures
 from models.bootstrap import Interval, bootstrapped, interval, recentred
 from models.calibration_limit import calibration_limit
-from models.dataset import DateArray
+from models.dataset import DateArray, account_codes
 from models.lead_time import first_listed, lead_days, lead_time
 from models.out_of_time import OutOfTime
 from models.profit import CallTerms, call_profit
@@ -195,7 +195,7 @@ def evaluate_groups(
     def statistics(weight: Floats) -> dict[Key, Floats]:
         found = {}
         for key, rows, ranking in cells:
-            curve = ranking.curve(weight[:, rows])
+            curve = ranking.curve(weight.take(rows, axis=1))
             found[key] = curve.auc()
             if key.scorer == MODEL:
                 found[key._replace(measure="calibration_error")] = curve.calibration_error()
@@ -247,6 +247,12 @@ class _Rows:
     def ranking(self) -> measures.Ranking:
         return measures.Ranking(self.label, self.score)
 
+    @cached_property
+    def defectors(self) -> npt.NDArray[np.int64]:
+        """The numbers of those who defected and were followed, by lead: sorted once for all draws."""
+        left = np.flatnonzero((self.label == 1) & self.followed)
+        return left[np.argsort(self.lead[left], kind="stable")]
+
     def part(self, here: npt.NDArray[np.int64], **key: str) -> _Rows:
         names = [field.name for field in fields(self) if field.name != "key"]
         columns = {name: getattr(self, name)[here] for name in names}
@@ -257,7 +263,8 @@ class _Rows:
     ) -> Iterator[tuple[Key, Floats]]:
         """Every figure that has an interval, (r,).
 
-        drawn, called (r, rows): how often each row was drawn, and how often of these it was called.
+        The rows are sorted by falling score. drawn (r, rows): how often each row was drawn. called
+        (r, m): how often of these each of the first m rows was called; no other row was.
         """
         found: dict[str, Floats] = {}
         if self.key.scorer != EXPECTED_LOSS:  # a ranking of the list, not of who defects
@@ -269,12 +276,15 @@ class _Rows:
             found["calibration_in_the_large"] = measures.calibration_in_the_large(
                 self.label, self.score, drawn
             )
-        precision, base_rate = (measures.mean(self.label, weight) for weight in (called, drawn))
+        top = slice(called.shape[1])
+        precision = measures.mean(self.label[top], called)
         found["precision_at_capacity"] = precision
-        found["lift_at_capacity"] = measures.over(precision, base_rate)
-        found["profit"] = called @ self.profit
-        left = np.flatnonzero((self.label == 1) & self.followed)
-        lead = lead_time(self.lead[left], self.first[left], self.usual_gap[left], drawn[:, left])
+        found["lift_at_capacity"] = measures.over(precision, curve.base_rate())
+        found["profit"] = measures.weighted_sum(self.profit[top], called)
+        left = self.defectors
+        lead = lead_time(
+            self.lead[left], self.first[left], self.usual_gap[left], drawn.take(left, axis=1)
+        )
         found |= {f"lead_{name}": values for name, values in lead._asdict().items()}
         for measure, values in found.items():
             yield self.key._replace(measure=measure), values
@@ -284,18 +294,22 @@ class _Cell:
     """One scorer at one test snapshot, whole and by group, sorted once for all draws."""
 
     def __init__(self, rows: _Rows, facts: Facts) -> None:
-        self._all = rows
-        self._groups = [(here, rows.part(here, group=name)) for name, here in _groups(facts)]
+        falling = np.argsort(-rows.score, kind="stable")
+        self._all, facts = rows.part(falling), facts.rows(falling)
+        self._groups = [(here, self._all.part(here, group=name)) for name, here in _groups(facts)]
 
     def figures(self, weight: Floats, capacity: int) -> Iterator[tuple[Key, Floats]]:
         """Every figure under weights (r, rows of all tests); a group is called with the others."""
-        drawn = weight[:, self._all.place]
+        drawn = weight.take(self._all.place, axis=1)
         curve = self._all.ranking.curve(drawn)
-        called = drawn * curve.listed(capacity)
+        reached = curve.reached(capacity)
+        top = np.searchsorted(curve.place, reached.shape[1])
+        called = drawn[:, :top] * reached.take(curve.place[:top], axis=1)
         yield from self._all.figures(drawn, called, curve)
         for here, rows in self._groups:
-            some = drawn[:, here]
-            yield from rows.figures(some, called[:, here], rows.ranking.curve(some))
+            some = drawn.take(here, axis=1)
+            of_group = called.take(here[: here.searchsorted(top)], axis=1)
+            yield from rows.figures(some, of_group, rows.ranking.curve(some))
 
 
 def _cells(
@@ -306,7 +320,8 @@ def _cells(
     capacity: int,
     terms: CallTerms,
 ) -> Iterator[_Cell]:
-    account, as_of, label = out_of_time.account, out_of_time.as_of, out_of_time.label
+    account, as_of = account_codes(out_of_time.account), out_of_time.as_of
+    label = out_of_time.label
     place = _places(out_of_time, tests)
     profit = call_profit(label, facts.value, terms)
     for name, score in rankings.items():
@@ -346,9 +361,8 @@ def _called(out_of_time: OutOfTime, score: Floats, capacity: int) -> npt.NDArray
     called = np.zeros(len(out_of_time), dtype=np.bool_)
     for split in out_of_time.splits:
         now = np.flatnonzero(out_of_time.as_of == np.datetime64(split.snapshot, "D"))
-        called[now] = on_list(
-            out_of_time.account[now], score[now], capacity, out_of_time.stands_for[now]
-        )
+        by_account = np.arange(len(now))  # the order of a snapshot's rows
+        called[now] = on_list(by_account, score[now], capacity, out_of_time.stands_for[now])
     return called
 
 
