@@ -46,7 +46,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
-	review promote rollback score explain monitor ui test test-all test-further test-shuffled faults audit check crash fuzz bench bench-scoring bench-memory \
+	review promote rollback score explain monitor ui test test-all test-further test-shuffled faults audit check crash fuzz bench bench-scoring bench-training bench-memory \
 	bench-market laws docs pictures clean
 
 help: ## this list
@@ -194,6 +194,9 @@ bench: $(READY) ## time and memory of the feature table beside one plain scan (B
 
 bench-scoring: $(READY) ## time of `score` at 50,000 accounts, step by step, and of a million rows
 	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/scoring.py
+
+bench-training: $(READY) ## time of `train`, step by step, at 316,000 rows and at a million (SIZES=20000 for one)
+	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/training.py
 
 bench-memory: $(READY) ## memory of commands on an input ten times their limit, and of the demo
 	@$(BIN)/python tests/benchmark/memory.py

@@ -249,7 +249,7 @@ class _Rows:
 
     @cached_property
     def defectors(self) -> npt.NDArray[np.int64]:
-        """The numbers of those who defected and were followed, by lead: sorted once for all draws."""
+        """The numbers of the followed who defected, by lead: sorted once for all draws."""
         left = np.flatnonzero((self.label == 1) & self.followed)
         return left[np.argsort(self.lead[left], kind="stable")]
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from clock import Clock, machine
 from scoring_page import page
 
 from pipeline.config import Config, load_config
@@ -41,26 +40,6 @@ CALLS = (200, 5_000)  # the default, and many
 ROWS = 1_000_000
 RUNS = 3
 QUIET = Steps(None)
-
-
-class Clock(Steps):
-    """Notes when each step begins: seconds of the clock, and of all the process's threads."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.marks: list[tuple[str, float, float]] = []
-
-    def begin(self, what: str, total: int | None = None) -> None:
-        self.marks.append((what, time.perf_counter(), time.process_time()))
-
-    def lasted(self) -> dict[str, dict[str, float]]:
-        """What each step took."""
-        self.begin("end")
-        pairs = zip(self.marks, self.marks[1:], strict=False)
-        return {
-            what: {"seconds": wall - began, "cpu": cpu - spent}
-            for (what, began, spent), (_, wall, cpu) in pairs
-        }
 
 
 def config_of(market: Path, calls: int = CALLS[0]) -> Config:
@@ -157,9 +136,7 @@ def main() -> None:
             print(f"{total:8.1f} s  {name}", flush=True)
     result = {
         "on": date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, "
-        f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 1024**3:.0f} GiB, "
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "machine": machine(),
         "load": fmean(run["load"] for found in runs.values() for run in found),
         "accounts": SCORED["accounts"],
         "months": SCORED["months"],
