@@ -112,19 +112,18 @@ def _measured(
         return f"{known} > {occurred} + INTERVAL {number} DAY"
 
     counted = ", ".join(f"COUNT(CASE WHEN {later(number)} THEN 1 END)" for number in days)
-    span = f"CAST(MIN({known}) AS DATE), CAST(MAX({known}) AS DATE)"
-    happened = f"({rows}) AS row_of_interest WHERE {occurred} IS NOT NULL"
-    count, first, last, *late = engine.rows(f"SELECT COUNT(*), {span}, {counted} FROM {happened}")[
-        0
-    ]
     by_day = engine.rows(
-        f"SELECT CAST({known} AS DATE) AS known_on, COUNT(*) FROM {happened} "
-        f"AND {later(OLD_DAYS)} GROUP BY known_on ORDER BY known_on"
+        f"SELECT CAST({known} AS DATE) AS known_on, COUNT(*), {counted} "
+        f"FROM ({rows}) AS row_of_interest WHERE {occurred} IS NOT NULL "
+        "GROUP BY known_on ORDER BY known_on"
     )
-    length = (last - first).days + 1 if count else 0
-    return Lateness(
-        what, count, stamped, dict(zip(days, late, strict=True)), spikes(by_day, length, count)
-    )
+    count = sum(row[1] for row in by_day)
+    late = {number: sum(row[place] for row in by_day) for place, number in enumerate(days, 2)}
+    known_on = [row[0] for row in by_day if row[0] is not None]
+    length = (max(known_on) - min(known_on)).days + 1 if known_on else 0
+    of_old = 2 + days.index(OLD_DAYS)
+    old = [(row[0], row[of_old]) for row in by_day if row[of_old]]
+    return Lateness(what, count, stamped, late, spikes(old, length, count))
 
 
 def spikes(by_day: Sequence[tuple[date, int]], length: int, rows: int) -> tuple[Spike, ...]:

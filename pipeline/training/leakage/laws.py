@@ -104,10 +104,10 @@ class Laws:
     def _trained(self, as_of: date, accounts: Sequence[str] | None) -> pd.DataFrame:
         """The training table's rows of one snapshot, by account."""
         frame = self.table.frame
-        chosen = frame["as_of"] == pd.Timestamp(as_of)
+        places = np.flatnonzero(frame["as_of"] == pd.Timestamp(as_of))
         if accounts is not None:
-            chosen &= frame["account_id"].isin(accounts)
-        return frame[chosen].set_index("account_id")
+            places = places[frame["account_id"].iloc[places].isin(accounts)]
+        return frame.iloc[places].set_index("account_id")
 
     def _computed(
         self,

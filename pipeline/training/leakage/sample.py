@@ -121,8 +121,11 @@ def _take(
             check.make(_taken(table), f"SELECT {', '.join(typed)} WHERE FALSE")
             continue
         own = {"account_id", "from_id"} & set(table.names) if accounts is not None else set()
+        # The sampled rows are found by one column; the others are read of these rows alone.
         of_sample = "".join(
-            f" WHERE {column} IN (SELECT account_id FROM {SAMPLED})" for column in own
+            f" WHERE rowid IN (SELECT rowid FROM {table.name} "
+            f"WHERE {column} IN (SELECT account_id FROM {SAMPLED}))"
+            for column in own
         )
         check.register(_taken(table), engine.arrow(f"SELECT * FROM {table.name}{of_sample}"))
     engine.drop(SAMPLED)
