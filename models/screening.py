@@ -25,7 +25,7 @@ def single_feature_auc(dataset: Dataset) -> dict[str, float]:
     def alone(name: str) -> float:
         values = dataset.column(name)
         area = auc(label, np.where(np.isnan(values), -np.inf, values), weight)
-        return max(area, 1 - area)
+        return float(max(area, 1 - area))
 
     areas = Parallel(n_jobs=dataset.panel.threads, prefer="threads")(
         delayed(alone)(name) for name in dataset.names

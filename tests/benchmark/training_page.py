@@ -74,9 +74,8 @@ def _grouped(steps: list[tuple[str, dict[str, float]]]) -> dict[str, dict[str, f
     found: dict[str, dict[str, float]] = {}
     logged = False
     for step, took in steps:
-        what = next(says for begins, says in STEPS.items() if step.startswith(begins))
-        if logged:
-            what = REVIEW
+        named = (says for begins, says in STEPS.items() if step.startswith(begins))
+        what = REVIEW if logged else next(named)
         logged = logged or step.startswith("Logging")
         both = found.setdefault(what, {"seconds": 0.0, "cpu": 0.0})
         for kind in both:
