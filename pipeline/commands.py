@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -62,19 +63,21 @@ def run_table(config: Config, out: Path | None, only: Sequence[str] = ()) -> Non
     with open_engine(config) as engine, console.steps() as steps:
         prepared = prepare(engine, config, steps)
     path = out or _place(config, "training_table", only)
-    frame = prepared.table.frame
+    table = prepared.table
+    sample = table.sample()
+    frame = table.frame if sample is None else table.frame.assign(weight=table.of_frame("weight"))
     write_parquet(path, frame)
-    by_snapshot = frame.groupby("as_of")["defected"].agg(["size", "mean"])
     console.say(f"{'snapshot':<12}{'accounts':>10}{'defected':>10}")
-    for as_of, row in by_snapshot.iterrows():
+    for as_of, rows in table.accounts().assign(defected=frame["defected"]).groupby("as_of"):
+        rate = np.average(rows["defected"], weights=rows["stands_for"])
         console.say(
-            f"{pd.Timestamp(str(as_of)):%Y-%m-%d}  {row['size']:>10,.0f}{row['mean']:>10.1%}"
+            f"{pd.Timestamp(str(as_of)):%Y-%m-%d}  {rows['stands_for'].sum():>10,.0f}{rate:>10.1%}"
         )
     for as_of in prepared.immature:
         console.say(f"{as_of}  {'dropped: its label is not complete yet':>20}")
-    console.say(
-        f"{len(frame):,} rows, {len(prepared.table.selection.features)} features: {short(path)}"
-    )
+    console.say(f"{len(frame):,} rows, {len(table.selection.features)} features: {short(path)}")
+    if sample:
+        console.say(f"{sample}; the column weight says for how many, 0 for none")
     _say_left_out(prepared.table.selection.left_out)
 
 
@@ -132,6 +135,8 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
         f"{len(trained.prepared.table.selection.features)} features; defection is "
         f"{label_of(config.label).says}"
     )
+    if sample := trained.prepared.table.sample():
+        console.say(sample)
     for line in table(trained.evaluation):
         console.say(line)
     console.say(chance_line(trained.evaluation))

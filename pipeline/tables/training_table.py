@@ -107,6 +107,23 @@ class TrainingTable:
             raise ValueError("this table was built without trade")
         return years_of(self.trade, self.of_frame("weight"))
 
+    def accounts(self) -> pd.DataFrame:
+        """account_id, as_of, tier, stands_for (see `Panel`) of the rows of `frame`."""
+        return self.frame[list(KEYS)].assign(
+            tier=self.of_frame("tier"), stands_for=self.dataset.stands_for
+        )
+
+    def sample(self) -> str | None:
+        """Which rows were kept, in a sentence; None where all were."""
+        whole = round(float(self.dataset.stands_for.sum()))
+        if whole <= len(self.frame):
+            return None
+        learned = int((self.dataset.weight > 0).sum())
+        return (
+            f"A sample: {len(self.frame):,} of {whole:,} rows are kept, and {learned:,} learned "
+            "from, each counting for those that it stands for (`model.most_rows`)"
+        )
+
     def of_frame(self, name: str) -> npt.NDArray[Any]:
         """A column of `standing` for each row of `frame`, (n,)."""
         if self.standing is None:

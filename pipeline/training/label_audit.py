@@ -14,13 +14,12 @@ import pandas as pd
 from features.expressions import DAYS_PER_YEAR, SECONDS_PER_DAY
 from features.order_history import order_lines
 from features.values import First
-from models.dataset import FloatArray
 from pipeline.config.form import LabelConfig
 from pipeline.engines import Engine
 from pipeline.tables.label_definitions import DEFINITIONS, Label, label_of
 from pipeline.tables.labels import make_labels, make_later_values
 from pipeline.tables.snapshots import Maturity
-from pipeline.tables.tiers import TIERS, tiers
+from pipeline.tables.tiers import TIERS
 
 RETURN_DAYS = (30, 90, 180, 365)
 
@@ -100,16 +99,16 @@ class LabelAudit:
 def audit_labels(
     engine: Engine,
     chosen: LabelConfig,
-    frame: pd.DataFrame,
-    last_year: FloatArray,
+    rows: pd.DataFrame,
     complete_until: datetime,
 ) -> LabelAudit:
-    """Look at the rows (account_id, as_of) of a training table, by as_of, then account_id.
+    """Look at the rows of a training table: account_id, as_of, tier, stands_for.
 
-    last_year: what each row brought in the year before its snapshot: margin, or revenue.
-    complete_until: of the orders; what would be known only later is left aside, and counted.
+    stands_for: how many accounts of its snapshot a row stands for. complete_until: of the orders;
+    what would be known only later is left aside, and counted.
     """
-    frame = frame[["account_id", "as_of"]].reset_index(drop=True)
+    frame = rows[["account_id", "as_of"]].reset_index(drop=True)
+    facts = rows.set_index(["as_of", "account_id"])[["tier", "stands_for"]]
     as_ofs = [day.date() for day in pd.to_datetime(frame["as_of"]).unique()]
     engine.register(_ROWS, frame.assign(as_of=pd.to_datetime(frame["as_of"]).dt.date))
     labels = _definitions(chosen)
@@ -118,11 +117,12 @@ def audit_labels(
         for name, label in labels.items()
         if (found := _labelled(engine, label, as_ofs, complete_until)) is not None
     }
+    answers = {name: found.join(facts) for name, found in answers.items()}
     own, label = answers[chosen.definition], labels[chosen.definition]
     audit = LabelAudit(
         label.says,
         {name: labels[name].says for name in answers},
-        tuple(_groups(own, _tier_of(frame, last_year))),
+        tuple(_groups(own)),
         tuple(_returns(engine, label, own, as_ofs, complete_until)),
         tuple(_agreement(answers, one, other) for one, other in combinations(answers, 2)),
     )
@@ -161,21 +161,15 @@ def _keyed(engine: Engine, table: str, columns: str, as_ofs: Sequence[date]) -> 
     return found.set_index(["as_of", "account_id"]).sort_index()
 
 
-def _tier_of(frame: pd.DataFrame, last_year: FloatArray) -> pd.Series:
-    """The tier of each row among those of its snapshot."""
-    worth = pd.Series(last_year, pd.MultiIndex.from_frame(frame[["as_of", "account_id"]]))
-    return worth.groupby(level="as_of").transform(lambda value: tiers(value.to_numpy()))
-
-
-def _groups(labels: pd.DataFrame, tier: pd.Series) -> Iterator[Group]:
-    labels = labels.join(tier.rename("tier"))
+def _groups(labels: pd.DataFrame) -> Iterator[Group]:
     parts: list[tuple[date | None, pd.DataFrame]] = [
         (pd.Timestamp(str(day)).date(), rows) for day, rows in labels.groupby(level="as_of")
     ]
     for as_of, rows in [*parts, (None, labels)]:
         for name in ("all", *TIERS):
             own = rows if name == "all" else rows[rows["tier"] == name]
-            yield Group(as_of, name, len(own), _share(own["defected"]))
+            accounts = round(own["stands_for"].sum())
+            yield Group(as_of, name, accounts, _share(own["defected"], own["stands_for"]))
 
 
 def _returns(
@@ -202,27 +196,25 @@ def _returns(
         began = pd.DatetimeIndex(defectors.index.get_level_values("as_of"))
         second = (began - pd.Timestamp(0)) / timedelta(days=1) * SECONDS_PER_DAY
         ends = second + (defectors["watched_days"] + days) * SECONDS_PER_DAY
-        yield Return(days, len(defectors), _share(defectors["first_order_s"] < ends))
+        counted = defectors["stands_for"]
+        again = defectors["first_order_s"] < ends
+        yield Return(days, round(counted.sum()), _share(again, counted))
 
 
 def _agreement(answers: Mapping[str, pd.DataFrame], one: str, other: str) -> Agreement:
-    both = (
-        answers[one]["defected"]
-        .to_frame("one")
-        .join(answers[other]["defected"].rename("other"), how="inner")
-    )
-    left, right = both["one"].to_numpy(), both["other"].to_numpy()
-    share = _share(left == right)
-    if share is None:
+    both = answers[one].rename(columns={"defected": "one"})
+    both = both.join(answers[other]["defected"].rename("other"), how="inner")
+    left, right, counted = (both[name] for name in ("one", "other", "stands_for"))
+    share, p, q = (_share(values, counted) for values in (left == right, left, right))
+    if share is None or p is None or q is None:
         return Agreement(one, other, 0, None, None)
-    p, q = float(left.mean()), float(right.mean())
     chance = p * q + (1 - p) * (1 - q)
     kappa = (share - chance) / (1 - chance) if 0 < p < 1 and 0 < q < 1 else None
-    return Agreement(one, other, len(both), share, kappa)
+    return Agreement(one, other, round(counted.sum()), share, kappa)
 
 
-def _share(values: pd.Series | np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
+def _share(values: pd.Series, stands_for: pd.Series) -> float | None:
+    return float(np.average(values, weights=stands_for)) if len(values) else None
 
 
 def markdown(audit: LabelAudit) -> str:

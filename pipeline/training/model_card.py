@@ -9,6 +9,8 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
+
 from models.bootstrap import Interval
 from pipeline.config import Config
 from pipeline.tables.label_definitions import label_of
@@ -106,13 +108,17 @@ def _data(trained: Trained) -> Iterator[str]:
     for name, loaded in prepared.sources.tables.items():
         until = f"{loaded.complete_until:%Y-%m-%d %H:%M}" if loaded.complete_until else ""
         yield f"| {name} | {loaded.rows:,} | {loaded.quarantined:,} | {until} |"
-    frame = prepared.table.frame
+    frame, dataset = prepared.table.frame, prepared.table.dataset
     snapshots = frame["as_of"]
+    rate = float(np.average(dataset.label, weights=dataset.stands_for))
+    if sample := prepared.table.sample():
+        yield ""
+        yield sample
     yield ""
     yield (
         f"{len(frame):,} rows of {frame['account_id'].nunique():,} accounts at "
         f"{snapshots.nunique()} snapshots, {snapshots.min():%Y-%m-%d} to "
-        f"{snapshots.max():%Y-%m-%d}; {frame['defected'].mean():.1%} defected. The last outcome "
+        f"{snapshots.max():%Y-%m-%d}; {rate:.1%} defected. The last outcome "
         f"used was complete on {trained.model.label_end}."
     )
     returned = {r.days: r for r in trained.labels.returns}

@@ -42,13 +42,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         tests = test_snapshots(config, dataset)
         steps.begin("Auditing the labels")
         complete_until = prepared.sources.tables["orders"].complete_until
-        audit = audit_labels(
-            engine,
-            config.label,
-            prepared.table.frame,
-            prepared.table.of_frame("last_year"),
-            complete_until,
-        )
+        audit = audit_labels(engine, config.label, prepared.table.accounts(), complete_until)
         leakage = examine(engine, config, prepared.sources, prepared.table, dataset, steps)
     tracking = open_tracking(config)
     tracking.connect()  # a store that cannot be used is said before the long work, not after it

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
 from drawn import DAY_0, read_rows
@@ -30,12 +30,26 @@ ORDERS = """
     """
 
 
-def audited(engine: Engine, complete_until: date = DAY_0 + timedelta(270)) -> LabelAudit:
+def audited(
+    engine: Engine,
+    complete_until: date = DAY_0 + timedelta(270),
+    stands_for: Sequence[float] | None = None,
+) -> LabelAudit:
     load(engine, complete({"orders": read_rows("orders", ORDERS)}))
-    frame = pd.DataFrame({"account_id": list("ABCD"), "as_of": pd.Timestamp(DAY_0)})
-    last_year = np.array([900.0, 60, 30, 10])
     until = datetime.combine(complete_until, time())
-    return audit_labels(engine, LabelConfig(), frame, last_year, until)
+    return audit_labels(engine, LabelConfig(), rows("ABCC", stands_for), until)
+
+
+def rows(tiers: str, stands_for: Sequence[float] | None = None) -> pd.DataFrame:
+    """The accounts A, B, ... of these tiers on day 0."""
+    return pd.DataFrame(
+        {
+            "account_id": list("ABCD"[: len(tiers)]),
+            "as_of": pd.Timestamp(DAY_0),
+            "tier": list(tiers),
+            "stands_for": stands_for or [1.0] * len(tiers),
+        }
+    )
 
 
 def test_base_rates_by_snapshot_and_tier(engine: Engine) -> None:
@@ -45,6 +59,23 @@ def test_base_rates_by_snapshot_and_tier(engine: Engine) -> None:
         for as_of in (DAY_0, None)
         for group in (("all", 4, 0.75), ("A", 1, 0.0), ("B", 1, 1.0), ("C", 2, 1.0))
     ]
+
+
+def test_a_row_counts_for_the_accounts_that_it_stands_for(engine: Engine) -> None:
+    """C stands for four accounts of tier C, D for two: 8 in all, of whom 7 defect."""
+    found = audited(engine, stands_for=[1.0, 1.0, 4.0, 2.0])
+    assert [(g.tier, g.accounts, g.defected) for g in found.groups[:4]] == [
+        ("all", 8, 7 / 8),
+        ("A", 1, 0.0),
+        ("B", 1, 1.0),
+        ("C", 6, 1.0),
+    ]
+    # B is back within 30 days, C's four within 90.
+    assert [(r.days, r.defectors, r.share) for r in found.returns[:2]] == [
+        (30, 7, pytest.approx(1 / 7)),
+        (90, 7, pytest.approx(5 / 7)),
+    ]
+    assert {agreement.rows for agreement in found.agreements} == {8}
 
 
 def test_who_orders_again_within_so_many_days_after_the_horizon(engine: Engine) -> None:
@@ -101,8 +132,7 @@ def test_a_defector_by_its_own_cadence_is_back_after_its_own_window(engine: Engi
         B       | 90           | 10
     """
     load(engine, complete({"orders": read_rows("orders", orders)}))
-    frame = pd.DataFrame({"account_id": list("AB"), "as_of": pd.Timestamp(DAY_0)})
     until = datetime.combine(DAY_0 + timedelta(270), time())
     chosen = LabelConfig(definition="own_cadence")
-    found = audit_labels(engine, chosen, frame, np.array([20.0, 20]), until)
+    found = audit_labels(engine, chosen, rows("AA"), until)
     assert [(r.days, r.share) for r in found.returns[:2]] == [(30, 0.5), (90, 1.0)]
