@@ -65,7 +65,8 @@ class Reference:
         """
         place = {name: number for number, name in enumerate(names)}
         columns = (features[:, place[name]] for name in self.names)
-        return np.array([_count(*pair) for pair in zip(columns, self.edges, strict=True)])
+        bins = (_bins(*pair) for pair in zip(columns, self.edges, strict=True))
+        return np.array([np.bincount(own, minlength=BINS + 1) for own in bins])
 
     def known_shares(self) -> FloatArray:
         """Return the share of accounts, 0-1, that know each feature at the snapshot of fewest."""
@@ -106,17 +107,17 @@ def learn(
     datetime64[D] (n,), the snapshot of each row. stands_for: (n,), how many of its accounts each
     row stands for; 1 each by default.
     """
-    each = np.ones(len(as_of)) if stands_for is None else stands_for
     snapshots, where = np.unique(as_of.astype("datetime64[D]"), return_inverse=True)
     edges = tuple(tuple(_edges(column)) for column in features.T)
-    counts = [
+    cells = len(snapshots) * (BINS + 1)
+    counts = np.array(
         [
-            _count(column[where == number], own, each[where == number])
-            for number in range(len(snapshots))
+            np.bincount(where * (BINS + 1) + _bins(column, own), stands_for, cells)
+            for column, own in zip(features.T, edges, strict=True)
         ]
-        for column, own in zip(features.T, edges, strict=True)
-    ]
-    return Reference(tuple(names), tuple(groups), edges, snapshots, np.array(counts))
+    )
+    counts = np.rint(counts).astype(np.int64).reshape(len(edges), len(snapshots), BINS + 1)
+    return Reference(tuple(names), tuple(groups), edges, snapshots, counts)
 
 
 def load(folder: Path) -> Reference | None:
@@ -171,9 +172,7 @@ def _edges(column: FloatArray) -> list[float]:
     return found
 
 
-def _count(
-    column: FloatArray, edges: Sequence[float], stands_for: FloatArray | None = None
-) -> IntArray:
-    known = ~np.isnan(column)
-    bins = np.where(known, np.searchsorted(np.asarray(edges), column, side="left"), BINS)
-    return np.rint(np.bincount(bins, stands_for, BINS + 1)).astype(np.int64)
+def _bins(column: FloatArray, edges: Sequence[float]) -> IntArray:
+    """The bin of each value, the last one where it is unknown."""
+    found = np.searchsorted(np.asarray(edges), column, side="left")
+    return np.where(np.isnan(column), BINS, found).astype(np.int64)

@@ -62,6 +62,7 @@ class Registered:
 
 
 _STRONGEST = 10  # features whose dependence is drawn
+_DRAWN = 2_000  # accounts at most, over which it is
 
 
 def record(tracking: Tracking, config: Config, trained: Trained) -> Registered:
@@ -255,13 +256,14 @@ def _dependence(config: Config, trained: Trained, names: list[str]) -> Figure:
     """What the strongest features add, over the newest cohort that was learned from."""
     dataset, model = trained.prepared.table.dataset, trained.model
     cohort = dataset.cohort(dataset.snapshots()[-1])
-    told = model.explain(cohort.features, cohort.names, range(len(cohort)))
+    drawn = np.unique(np.linspace(0, len(cohort) - 1, min(len(cohort), _DRAWN)).astype(int))
+    told = model.explain(cohort.features, cohort.names, drawn.tolist())
     columns = [told.names.index(name) for name in names]
     units = {f.name: f.unit for f in trained.prepared.table.selection.features}
     return model_plots.dependence(
-        np.column_stack([cohort.column(name) for name in names]),
+        np.column_stack([cohort.column(name)[drawn] for name in names]),
         told.contributions[:, columns],
         names,
         units,
-        f"{config.name}, the registered model, {len(cohort):,} accounts of {cohort.as_of}",
+        f"{config.name}, the registered model, {len(drawn):,} accounts of {cohort.as_of}",
     )
