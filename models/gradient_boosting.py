@@ -56,7 +56,12 @@ _BINNING = {
 
 
 class Trees:
-    """Fits trees on rows of panels, whose ranks are put into bins once."""
+    """Fits trees on rows of panels, whose ranks are put into bins once.
+
+    One thread makes a fit, several fits may be made at once: they are quicker so than one after the
+    other by several threads each. While they are, nothing else may use LightGBM: it has crashed
+    where one thread trained and another predicted.
+    """
 
     def __init__(self, settings: ModelSettings) -> None:
         """Of these settings."""
@@ -65,7 +70,11 @@ class Trees:
 
     def __call__(self, training: Dataset, _: Cohort) -> Scorer:
         """Learn, as a recipe does."""
-        booster = Booster(self.fit(training), self._settings.threads)
+        return self.scorer(self.fit(training))
+
+    def scorer(self, text: str) -> Scorer:
+        """Return what scores by fitted trees."""
+        booster = Booster(text, self._settings.threads)
         return lambda cohort: booster.predict(cohort.ranks)
 
     def fit(self, training: Dataset) -> str:
@@ -91,21 +100,21 @@ class Trees:
             "bagging_freq": 1,
             "lambda_l2": settings.l2,
             "seed": settings.seed,
-            "num_threads": settings.threads,
+            "num_threads": 1,
             "deterministic": True,
             "force_col_wise": True,
             **_BINNING,
         }
         panel = training.panel
-        rows = self._bins(panel).subset(panel.place[training.row], params=parameters).construct()
+        rows = self.bins(panel).subset(panel.place[training.row], params=parameters).construct()
         rows.set_label(training.label)
         if not (training.weight == 1).all():
             rows.set_weight(training.weight)
         booster = lightgbm.train(parameters, rows, num_boost_round=settings.trees)
         return str(booster.model_to_string())
 
-    def _bins(self, panel: Panel) -> lightgbm.Dataset:
-        """All rows of a panel, in their order."""
+    def bins(self, panel: Panel) -> lightgbm.Dataset:
+        """All rows of a panel, in their order, made once: before several fits are made at once."""
         if panel not in self._binned:
             parameters = {**_BINNING, "num_threads": self._settings.threads}
             middles = np.append((np.arange(BINS) + 0.5) / BINS, 0.0)

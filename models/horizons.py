@@ -44,7 +44,9 @@ def fit_horizon(
     calibrator = fit_calibrator(
         known.label, known.raw, known.as_of, known.label_complete, known.rates, known.weight
     )
-    return HorizonModel(days, learner.text, calibrator, latest_day(learner.taught.label_complete))
+    return HorizonModel(
+        days, learner.text(None), calibrator, latest_day(learner.taught.label_complete)
+    )
 
 
 def in_order(main_days: int, risks: Mapping[int, FloatArray]) -> dict[int, FloatArray]:

@@ -8,12 +8,13 @@ to the square of its snapshots.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from models.dataset import BoolArray, Cohort, Dataset, latest_day
 from models.errors import LeakageFound
@@ -44,11 +45,12 @@ class Fit:
 
 
 class Learner:
-    """What learns one label, each fit being made once and only when it is asked for.
+    """What learns one label, each fit being made once.
 
     dataset: its rows, in the order that models are fitted in. tests: snapshots with fits of their
-    own. trees: shared by learners of the same panel, whose rows they put into bins once. recipe:
-    what is learned in their place.
+    own. trees: shared by learners of the same panel, whose rows they put into bins once. texts:
+    fitted so far, by the snapshot of the refit, None for the final fit. recipe: what is learned in
+    place of trees.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Learner:
         """Fits nothing yet."""
         self.dataset = dataset.rows(dataset.order())
         self.settings = settings
-        self._tests, self._trees, self._recipe = tests, trees, recipe or trees
+        self.trees = trees
+        self.texts: dict[date | None, str] = {}
+        self._tests, self._recipe = tests, recipe
         self._fits: dict[date, Fit] = {}
 
     @cached_property
@@ -91,15 +95,15 @@ class Learner:
     def _teaches(self) -> BoolArray:
         return self.dataset.teaches(self.settings.learn_from_treated)
 
+    @property
+    def both_classes(self) -> bool:
+        """Whether some of them defected and some stayed."""
+        return len(np.unique(self.taught.label)) == 2
+
     @cached_property
     def taught(self) -> Dataset:
         """All rows that may be learned from."""
-        return self.dataset.rows(self._teaches)
-
-    @cached_property
-    def text(self) -> str:
-        """The trees fitted on all of them."""
-        return self._trees.fit(self.taught)
+        return self.training(None)
 
     def lack(self, snapshot: date) -> str | None:
         """Return what a model at `snapshot` would lack, None when there is enough to learn from."""
@@ -112,17 +116,65 @@ class Learner:
             return "only one class among the labels known by then"
         return None
 
+    def refit_at(self, snapshot: date) -> date | None:
+        """Return the last refit up to `snapshot`; None before the first."""
+        return max((day for day in self.refits if day <= snapshot), default=None)
+
     def fit_at(self, snapshot: date) -> Fit | None:
         """Return the latest fit that there could have been at `snapshot`; None before the first."""
-        day = max((day for day in self.refits if day <= snapshot), default=None)
+        day = self.refit_at(snapshot)
         if day is None:
             return None
         if day not in self._fits:
-            training = self.dataset.rows(self.known(day))
-            require_known_labels(training, day)
-            cohort = self.dataset.cohort(day)
-            self._fits[day] = Fit(day, training, cohort, self._recipe(training, cohort))
+            training, cohort = self.training(day), self.dataset.cohort(day)
+            if self._recipe is None:
+                scorer = self.trees.scorer(self.text(day))
+            else:
+                scorer = self._recipe(training, cohort)
+            self._fits[day] = Fit(day, training, cohort, scorer)
         return self._fits[day]
+
+    def wanted(self, snapshots: Iterable[date]) -> list[tuple[Learner, date | None]]:
+        """Return what `fit_together` should fit before these are predicted."""
+        days = {self.refit_at(day) for day in snapshots} - {None}
+        return [] if self._recipe is not None else [(self, day) for day in days]
+
+    def training(self, day: date | None) -> Dataset:
+        """Return the rows to learn from at a snapshot; None: all that may be learned from."""
+        if day is None:
+            return self.dataset.rows(self._teaches)
+        rows = self.dataset.rows(self.known(day))
+        require_known_labels(rows, day)
+        return rows
+
+    def text(self, day: date | None) -> str:
+        """Return the trees fitted on them."""
+        if day not in self.texts:
+            self.texts[day] = self.trees.fit(self.training(day))
+        return self.texts[day]
+
+
+def fit_together(
+    wanted: Iterable[tuple[Learner, date | None]], progress: Callable[[int, int], None] | None
+) -> None:
+    """Fit what `Learner.text` will be asked for, on all cores, the largest first.
+
+    wanted: learners that share their trees, each with the snapshot of a refit, or None for the
+    final fit. progress: `(fitted, to_fit)`, called after each.
+    """
+    todo = [pair for pair in dict.fromkeys(wanted) if pair[1] not in pair[0].texts]
+    lessons = [(*pair, pair[0].training(pair[1])) for pair in todo]
+    lessons.sort(key=lambda lesson: -len(lesson[2]))
+    for learner, _, training in lessons:
+        learner.trees.bins(training.panel)
+    threads = lessons[0][0].settings.threads if lessons else 1
+    texts = Parallel(n_jobs=threads, prefer="threads", return_as="generator")(
+        delayed(learner.trees.fit)(training) for learner, _, training in lessons
+    )
+    for number, ((learner, day, _), text) in enumerate(zip(lessons, texts, strict=True), start=1):
+        learner.texts[day] = text
+        if progress is not None:
+            progress(number, len(lessons))
 
 
 def base_rate(training: Dataset) -> float:

@@ -22,12 +22,12 @@ from models.dataset import BoolArray, Dataset, DateArray, FloatArray
 from models.ensemble import averaged
 from models.errors import TooLittleHistory
 from models.gradient_boosting import Trees
-from models.learner import Fit, Learner, require_known_labels
+from models.learner import Fit, Learner, fit_together, require_known_labels
 from models.recipe import Recipe, Scorer
 from models.settings import ModelSettings
 
-Progress = Callable[[int, int, date], None]
-"""`(predicted, to_predict, snapshot)`, called before each snapshot is predicted."""
+Progress = Callable[[int, int], None]
+"""`(fitted, to_fit)`, called after each fit of trees."""
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,8 @@ def rolling(
     rules = _Rules(baselines)
     splits: list[Split] = []
     as_of, stands_for, weight = dataset.as_of, dataset.stands_for, dataset.weight
-    for number, snapshot in enumerate(snapshots):
-        if progress is not None:
-            progress(number, len(snapshots), snapshot)
+    fit_together((pair for one in learners for pair in one.wanted(snapshots)), progress)
+    for snapshot in snapshots:
         now = np.flatnonzero(as_of == np.datetime64(snapshot, "D"))
         cohort = dataset.cohort(snapshot)
         fits = [learner.fit_at(snapshot) for learner in learners]

@@ -220,12 +220,12 @@ def fit_final(
     `RiskModel`. A shorter horizon whose labels are all the same is left out.
     """
     *_, main = learners
-    able = [one for one in learners if one is main or len(np.unique(one.taught.label)) == 2]
+    able = [one for one in learners if one is main or one.both_classes]
     told = out_of_time.taught(main.settings.learn_from_treated)
     known = told.known(main.taught.rates(comparable_from))
     way = choose(known, told.ways)
     return RiskModel(
-        booster_texts=tuple(learner.text for learner in able),
+        booster_texts=tuple(learner.text(None) for learner in able),
         base_rates=tuple(base_rate(learner.taught) for learner in able),
         calibrator=fit_ways(known)[way],
         names=main.dataset.names,

@@ -19,7 +19,7 @@ from pipeline.config.form import ModelConfig
 from pipeline.console import Steps
 from pipeline.errors import ConfigError
 from pipeline.training.choices import model_settings, test_snapshots
-from pipeline.training.learners import learners_of
+from pipeline.training.learners import fitting_on, learners_of
 from pipeline.training.measuring import Measured
 from pipeline.training.preparation import Prepared, open_engine, prepare
 from pipeline.wording import listed
@@ -93,9 +93,7 @@ def predicted(
             prepared = prepare(engine, config, steps, until)
     tests = test_snapshots(config, prepared.table.dataset)
 
-    def fitted(done: int, total: int, snapshot: date) -> None:
-        steps.begin(f"Fitting {who}: as of {snapshot}, {done} of {total}")
-
     learners = learners_of(prepared.table, tests, model_settings(config))
-    out_of_time = rolling(learners.together, tests, rules, prepared.comparable_from, fitted)
+    progress = fitting_on(steps, f"the models of {who}")
+    out_of_time = rolling(learners.together, tests, rules, prepared.comparable_from, progress)
     return Predicted(config, prepared, tuple(tests), out_of_time)

@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from models.gradient_boosting import Trees
 from models.learner import Learner
 from models.settings import ModelSettings
+from pipeline.console import Steps
 from pipeline.tables.training_table import TrainingTable
 
 
 @dataclass(frozen=True)
 class Learners:
-    """main: of the configured label. further: of other horizons, by days. shorter: those of them
-    that the model learns beside the main one."""
+    """Of the configured label and of other horizons, by days.
+
+    shorter: those horizons that the model learns beside the main one. published: those whose risks
+    are published beside its own.
+    """
 
     main: Learner
     further: Mapping[int, Learner]
     shorter: tuple[int, ...]
+    published: tuple[int, ...]
 
     @property
     def together(self) -> list[Learner]:
         """Those of the model, the main one last; see `models.ensemble`."""
         return [*(self.further[days] for days in self.shorter), self.main]
+
+    @property
+    def wanted(self) -> list[tuple[Learner, date | None]]:
+        """All fits of a training; see `models.learner.fit_together`."""
+        alone = [self.further[days] for days in self.published if days in self.further]
+        found = [pair for one in self.together for pair in one.wanted(self.main.predictable)]
+        found += [pair for one in alone for pair in one.wanted(one.predictable)]
+        able = [one for one in alone if one.predictable]
+        return [*found, *((one, None) for one in (*self.together, *able) if one.both_classes)]
+
+
+def fitting_on(steps: Steps, who: str = "the models") -> Callable[[int, int], None]:
+    """What shows on the terminal how many models have been fitted."""
+    steps.begin(f"Fitting {who}")
+    shown = False
+
+    def fitted(_: int, total: int) -> None:
+        nonlocal shown
+        if not shown:
+            steps.begin(f"Fitting {who}", total=total)
+            shown = True
+        steps.advance()
+
+    return fitted
 
 
 def learners_of(table: TrainingTable, tests: Collection[date], settings: ModelSettings) -> Learners:
@@ -36,4 +65,5 @@ def learners_of(table: TrainingTable, tests: Collection[date], settings: ModelSe
         if len(labels)
     }
     main = Learner(table.dataset, tests, settings, trees)
-    return Learners(main, further, tuple(days for days in table.shorter if days in further))
+    shorter = tuple(days for days in table.shorter if days in further)
+    return Learners(main, further, shorter, table.published)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from models.learner import fit_together
 from models.out_of_time import rolling
 from models.risk_model import fit_final
 from models.value_at_stake import fit as fit_value_at_stake
@@ -21,7 +22,7 @@ from pipeline.training.choices import (
 from pipeline.training.horizons import fit_horizons
 from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
-from pipeline.training.learners import learners_of
+from pipeline.training.learners import fitting_on, learners_of
 from pipeline.training.measuring import measure
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, record, refuse
@@ -52,13 +53,10 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     comparable = prepared.comparable_from
     learners = learners_of(prepared.table, tests, settings)
 
-    def predicting(done: int, total: int, snapshot: date) -> None:
-        steps.begin(f"Predicting {snapshot} as it could have been", total=total)
-        for _ in range(done):
-            steps.advance()
-
+    fit_together(learners.wanted, fitting_on(steps))
+    steps.begin("Predicting every snapshot as it could have been")
     rules = baselines(config, config.label.horizon_days)
-    out_of_time = rolling(learners.together, tests, rules, comparable, predicting)
+    out_of_time = rolling(learners.together, tests, rules, comparable)
     steps.begin("Measuring")
     measured = measure(config, prepared.table, out_of_time, tests)
     horizons = fit_horizons(
@@ -67,9 +65,9 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         config.label.horizon_days,
         learners.further,
         comparable,
-        lambda days: steps.begin(f"Fitting: the horizon of {days} days"),
+        lambda days: steps.begin(f"Calibrating the horizon of {days} days"),
     )
-    steps.begin("Fitting the final model")
+    steps.begin("Calibrating the final model")
     metadata = {
         **config.meaning_of_risk(),
         "definitions": prepared.table.selection.definitions(),

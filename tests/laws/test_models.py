@@ -23,6 +23,7 @@ from models.calibration import LogitCalibrator, fit_calibrator
 from models.dataset import Cohort, Dataset, FloatArray
 from models.horizons import in_order
 from models.lead_time import first_listed, lead_days
+from models.learner import fit_together
 from models.profit import CallTerms, call_profit
 from models.ranks import of_one_snapshot, within_snapshots
 from models.recipe import Scorer
@@ -536,12 +537,20 @@ def test_bins_have_fixed_edges() -> None:
     assert found == pytest.approx(np.rint(found), abs=1e-6)
 
 
-def test_the_number_of_threads_changes_no_byte() -> None:
-    dataset = market(12, accounts=300)
-    one, three = (
-        gradient_boosting.fit(dataset, replace(SETTINGS, threads=threads)) for threads in (1, 3)
-    )
-    assert one.replace("[num_threads: 1]", "[num_threads: 3]") == three
+def test_fits_made_at_once_are_those_made_one_after_the_other() -> None:
+    """By four threads, whatever the number of cores; each fit is made once."""
+    dataset = market(12, accounts=60, snapshots=14)
+    tests = dataset.snapshots()[6:]
+    short = replace(dataset, label_complete=dataset.as_of + np.timedelta64(30, "D"))
+    four = learners(dataset, replace(SETTINGS, threads=4), tests, [short])
+    wanted = [pair for one in four for pair in (*one.wanted(one.predictable), (one, None))]
+    told: list[tuple[int, int]] = []
+    fit_together((*wanted, *wanted), lambda *step: told.append(step))
+    assert told == [(number, len(wanted)) for number in range(1, len(wanted) + 1)]
+    assert len(wanted) == sum(len(one.refits) + 1 for one in four) > 20
+    for many, alone in zip(four, learners(dataset, SETTINGS, tests, [short]), strict=True):
+        assert many.texts == {day: alone.text(day) for day in (*alone.refits, None)}
+    fit_together(wanted, lambda *_: pytest.fail("nothing is left to fit"))
 
 
 def test_nonsense_labels_are_not_predicted() -> None:

@@ -23,6 +23,7 @@ from pipeline.training.choices import (
     test_snapshots,
 )
 from pipeline.training.inputs import input_tags, log_inputs
+from pipeline.training.learners import fitting_on
 from pipeline.training.preparation import Prepared, open_engine, prepare
 from pipeline.training.reporting import left_out_lines
 
@@ -62,15 +63,10 @@ def backtest(config: Config, steps: Steps) -> BackTest:
     tracking.connect()
     settings, comparable = model_settings(config), prepared.comparable_from
 
-    def fitted(done: int, total: int, snapshot: date) -> None:
-        steps.begin(f"Fitting: as of {snapshot}", total=total)
-        for _ in range(done):
-            steps.advance()
-
     shorter = [table.horizon_dataset(days) for days in table.shorter]
     rules = baselines(config, config.label.horizon_days)
     together = learners(dataset, shorter, tests, settings)
-    out_of_time = rolling(together, tests, rules, comparable, fitted)
+    out_of_time = rolling(together, tests, rules, comparable, fitting_on(steps))
     before = [s.snapshot for s in out_of_time.splits if s.snapshot < min(tests)]
     families = {feature.name: feature.family for feature in table.selection.features}
     draws = config.backtest.bootstrap_repetitions
