@@ -66,9 +66,9 @@ def noting(fits: list[dict[str, float]]) -> Iterator[None]:
     fit: Callable[[Trees, Dataset], str] = Trees.fit
 
     def noted(trees: Trees, training: Dataset) -> str:
-        began = time.process_time()
+        began = time.thread_time()  # one thread makes a fit
         text = fit(trees, training)
-        fits.append({"rows": len(training), "cpu": time.process_time() - began})
+        fits.append({"rows": len(training), "cpu": time.thread_time() - began})
         return text
 
     Trees.fit = noted  # type: ignore[method-assign]

@@ -19,9 +19,10 @@ STEPS = {  # what the step's name begins with: what the table says
     "Building": "features and labels",
     "Auditing": "label audit",
     "Checking": "leakage report",
-    "Predicting": "models, baselines and calibrators of the back-test",
+    "Fitting": "fits of all models",
+    "Predicting": "back-test: predictions, baselines, calibrators",
     "Measuring": "measures and their intervals",
-    "Fitting": "further horizons and the final model",
+    "Calibrating": "horizons and final model: predictions, calibrators",
     "Logging": "logging to MLflow, with drawings",
 }
 REVIEW = "review"
