@@ -8,6 +8,9 @@ from datetime import date, datetime, time, timedelta
 
 import pandas as pd
 
+from pipeline.config import Config
+from pipeline.errors import ConfigError
+
 
 def snapshot_dates(first: date, last: date, every: str) -> list[date]:
     """The dates from `first` to `last`, a `month` or a `week` apart, as far as they reach.
@@ -22,6 +25,20 @@ def snapshot_dates(first: date, last: date, every: str) -> list[date]:
         if after.date() > last:
             return dates
         dates.append(after.date())
+
+
+def tests_among(config: Config, present: Sequence[date]) -> list[date]:
+    """The configured test snapshots that are among these, which have a complete label."""
+    if not config.backtest.test_snapshots:
+        return list(present[-(config.backtest.last or 0) :])
+    settings = config.snapshots
+    taken = snapshot_dates(settings.first, settings.last, settings.every)
+    if between := [str(day) for day in config.backtest.test_snapshots if day not in taken]:
+        raise ConfigError(
+            f"{config.path}: no snapshot is taken on backtest.test_snapshots "
+            f"{', '.join(between)}; they are a {settings.every} apart from {settings.first}."
+        )
+    return [day for day in config.backtest.test_snapshots if day in present]
 
 
 @dataclass(frozen=True)

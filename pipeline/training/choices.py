@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -13,7 +12,7 @@ from models.recipe import Recipe
 from models.settings import ModelSettings
 from pipeline.config import Config
 from pipeline.errors import ConfigError, DataError
-from pipeline.tables.snapshots import snapshot_dates
+from pipeline.tables.snapshots import tests_among
 from pipeline.training.evaluation import BG_NBD, RIVAL
 
 
@@ -65,20 +64,6 @@ def refuse_one_class(dataset: Dataset) -> None:
             f"Nothing can be learned: {share} account defects in all {len(dataset.label):,} rows. "
             "Check the mapping of `orders` and the choices under `label`."
         )
-
-
-def tests_among(config: Config, present: Sequence[date]) -> list[date]:
-    """The configured test snapshots that are among these, which have a complete label."""
-    if not config.backtest.test_snapshots:
-        return list(present[-(config.backtest.last or 0) :])
-    settings = config.snapshots
-    taken = snapshot_dates(settings.first, settings.last, settings.every)
-    if between := [str(day) for day in config.backtest.test_snapshots if day not in taken]:
-        raise ConfigError(
-            f"{config.path}: no snapshot is taken on backtest.test_snapshots "
-            f"{', '.join(between)}; they are a {settings.every} apart from {settings.first}."
-        )
-    return [day for day in config.backtest.test_snapshots if day in present]
 
 
 def test_snapshots(config: Config, dataset: Dataset) -> list[date]:

@@ -17,9 +17,8 @@ from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.attributes import account_attributes
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.labels import next_year
-from pipeline.tables.snapshots import snapshot_dates
+from pipeline.tables.snapshots import snapshot_dates, tests_among
 from pipeline.tables.training_table import TrainingTable, learned_labels, training_table
-from pipeline.training.choices import tests_among
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ from models import measures
 from models.auc_gain import auc_gain
 from models.calibration_limit import calibration_limit
 from models.dataset import Dataset
-from models.out_of_time import OutOfTime, rolling, testable
+from models.gradient_boosting import Trees
+from models.learner import Learner
+from models.out_of_time import OutOfTime, learners, rolling, testable
 from models.settings import ModelSettings
 from models.value_at_stake import Traded, Years
 from models.value_at_stake import fit as fit_value
@@ -76,18 +78,13 @@ class Table:
 
     @property
     def tests(self) -> list[date]:
-        return testable(self.dataset, self.settings)[-TESTS:]
+        return testable(Learner(self.dataset, (), self.settings, Trees(self.settings)))[-TESTS:]
 
     def predicted(self, only: list[date] | None = None, *, rules: bool = True) -> OutOfTime:
-        return rolling(
-            self.dataset,
-            self.tests,
-            self.settings,
-            self.rules if rules else {},
-            self.shorter,
-            self.comparable_from,
-            only=only,
-        )
+        tests = only or self.tests
+        together = learners(self.dataset, self.shorter, tests, self.settings)
+        rules_beside = self.rules if rules else {}
+        return rolling(together, tests, rules_beside, self.comparable_from, only=only)
 
 
 def built(market: Market) -> Table:
@@ -111,7 +108,7 @@ def built(market: Market) -> Table:
         market,
         table,
         table.dataset,
-        table.shorter_datasets(),
+        [table.horizon_dataset(days) for days in table.shorter],
         prepared.comparable_from,
         model_settings(config),
         baselines(config, market.horizon_days),
@@ -199,7 +196,7 @@ def of_same_accounts(few: Market, many: Market) -> dict[str, float]:
     scores: dict[int, pd.Series] = {}
     for market in (few, many):
         table = built(market)
-        table = replace(table, settings=replace(table.settings, jobs=1))
+        table = replace(table, settings=replace(table.settings, threads=1))
         found = table.predicted(only=table.tests, rules=False)
         keys = pd.MultiIndex.from_arrays([found.account, found.as_of])
         rows = pd.DataFrame({"raw": found.raw, "label": found.label}, index=keys)
@@ -239,9 +236,9 @@ def shuffled(table: Table) -> list[float]:
             dataset=dealt(table.dataset, seed),
             shorter=[dealt(part, seed) for part in table.shorter],
         )
-        rows = rolling(
-            other.dataset, [], table.settings, {}, other.shorter, None, only=table.tests[-1:]
-        )
+        last = table.tests[-1:]
+        together = learners(other.dataset, other.shorter, last, table.settings)
+        rows = rolling(together, (), {}, only=last)
         found.append(measures.auc(rows.label, rows.raw))
     return found
 

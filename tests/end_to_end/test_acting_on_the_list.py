@@ -32,7 +32,7 @@ def test_a_back_test_leaves_them_out_of_every_comparison(project, market) -> Non
         },
         features={"windows_days": [90, 365]},
         snapshots={"first": date(2024, 10, 1), "last": date(2026, 1, 1)},
-        model={"trees": 10, "jobs": 1},
+        model={"trees": 10, "threads": 1},
         backtest={"last": 1, "bootstrap_repetitions": 100, "treated": "leave_out_everywhere"},
     )
     done = project.defection("backtest")

@@ -139,7 +139,7 @@ def test_the_effects_add_up_and_know_what_they_are_of(engine, config, selection,
     def side_by_side(worlds: list[World]) -> World:
         return together(named(world, f"{n}|") for n, world in enumerate(worlds))
 
-    @law(share=0.4, per_batch=4)
+    @law(share=0.7, per_batch=4)
     @given(forks(TABLES, size=6))
     @telling
     def holds(batch: Fork) -> None:
