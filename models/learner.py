@@ -160,21 +160,24 @@ def fit_together(
     """Fit what `Learner.text` will be asked for, on all cores, the largest first.
 
     wanted: learners that share their trees, each with the snapshot of a refit, or None for the
-    final fit. progress: `(fitted, to_fit)`, called after each.
+    final fit. progress: `(fitted, to_fit)`, called before the first and after each.
     """
     todo = [pair for pair in dict.fromkeys(wanted) if pair[1] not in pair[0].texts]
     lessons = [(*pair, pair[0].training(pair[1])) for pair in todo]
+    if not lessons:
+        return
+    tell = progress or (lambda fitted, to_fit: None)
+    tell(0, len(lessons))
     lessons.sort(key=lambda lesson: -len(lesson[2]))
     for learner, _, training in lessons:
         learner.trees.bins(training.panel)
-    threads = lessons[0][0].settings.threads if lessons else 1
+    threads = lessons[0][0].settings.threads
     texts = Parallel(n_jobs=threads, prefer="threads", return_as="generator")(
         delayed(learner.trees.fit)(training) for learner, _, training in lessons
     )
     for number, ((learner, day, _), text) in enumerate(zip(lessons, texts, strict=True), start=1):
         learner.texts[day] = text
-        if progress is not None:
-            progress(number, len(lessons))
+        tell(number, len(lessons))
 
 
 def base_rate(training: Dataset) -> float:

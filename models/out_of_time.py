@@ -27,7 +27,7 @@ from models.recipe import Recipe, Scorer
 from models.settings import ModelSettings
 
 Progress = Callable[[int, int], None]
-"""`(fitted, to_fit)`, called after each fit of trees."""
+"""`(fitted, to_fit)`, called before the first fit of trees and after each."""
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,6 @@ def predicted(
     tests = test_snapshots(config, prepared.table.dataset)
 
     learners = learners_of(prepared.table, tests, model_settings(config))
-    progress = fitting_on(steps, f"the models of {who}")
+    progress = fitting_on(steps, f"Fitting the models of {who}")
     out_of_time = rolling(learners.together, tests, rules, prepared.comparable_from, progress)
     return Predicted(config, prepared, tuple(tests), out_of_time)

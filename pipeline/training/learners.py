@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from models.gradient_boosting import Trees
 from models.learner import Learner
+from models.out_of_time import Progress
 from models.settings import ModelSettings
 from pipeline.console import Steps
 from pipeline.tables.training_table import TrainingTable
@@ -41,19 +42,16 @@ class Learners:
         return [*found, *((one, None) for one in (*self.together, *able) if one.both_classes)]
 
 
-def fitting_on(steps: Steps, who: str = "the models") -> Callable[[int, int], None]:
-    """What shows on the terminal how many models have been fitted."""
-    steps.begin(f"Fitting {who}")
-    shown = False
+def fitting_on(steps: Steps, what: str = "Fitting the models") -> Progress:
+    """A step on the terminal with how many models have been fitted."""
 
-    def fitted(_: int, total: int) -> None:
-        nonlocal shown
-        if not shown:
-            steps.begin(f"Fitting {who}", total=total)
-            shown = True
-        steps.advance()
+    def show(fitted: int, to_fit: int) -> None:
+        if fitted == 0:
+            steps.begin(what, total=to_fit)
+        else:
+            steps.advance()
 
-    return fitted
+    return show
 
 
 def learners_of(table: TrainingTable, tests: Collection[date], settings: ModelSettings) -> Learners:

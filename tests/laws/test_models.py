@@ -546,7 +546,7 @@ def test_fits_made_at_once_are_those_made_one_after_the_other() -> None:
     wanted = [pair for one in four for pair in (*one.wanted(one.predictable), (one, None))]
     told: list[tuple[int, int]] = []
     fit_together((*wanted, *wanted), lambda *step: told.append(step))
-    assert told == [(number, len(wanted)) for number in range(1, len(wanted) + 1)]
+    assert told == [(number, len(wanted)) for number in range(len(wanted) + 1)]
     assert len(wanted) == sum(len(one.refits) + 1 for one in four) > 20
     for many, alone in zip(four, learners(dataset, SETTINGS, tests, [short]), strict=True):
         assert many.texts == {day: alone.text(day) for day in (*alone.refits, None)}

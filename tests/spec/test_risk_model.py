@@ -386,7 +386,7 @@ def test_the_calibrator_sees_only_predictions_whose_label_was_complete() -> None
         progress=lambda *step: seen.append(step),
     )
     fits = {split.fitted for split in found.splits}
-    assert seen == [(number, len(fits)) for number in range(1, len(fits) + 1)]
+    assert seen == [(number, len(fits)) for number in range(len(fits) + 1)]
     assert [s.calibrated_on for s in found.splits] == [0, 0, 0, 120, 240, 360]
     last = found.at(date(2020, 10, 1))
     past = found.at(date(2020, 5, 1), date(2020, 6, 1), date(2020, 7, 1))
