@@ -137,7 +137,7 @@ def cohort(random: np.random.Generator, accounts: int) -> Dataset:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seeds)
 def test_a_sample_says_what_all_the_rows_say(seed: int) -> None:
     """Rates, measures and ranks of a third of the rows, weighted, lie near those of all."""
