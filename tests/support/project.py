@@ -109,6 +109,7 @@ def make_project(folder: Path, market: Path) -> Project:
         "label": {"definition": "inactivity", "horizon_days": 90, "reporting_lag_days": 14},
         "backtest": {"last": 2, "bootstrap_repetitions": 100},
         "model": {"trees": 60, "threads": 1},
+        "engine": {"threads": 1},
         "tracking": {"folder": "mlflow", "experiment": "small", "model_name": "small"},
         "output": "out",
     }
