@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -178,25 +178,6 @@ class Dataset:
         if early:
             raise ValueError(f"{early} rows have label_complete on or before their as_of")
 
-    @classmethod
-    def of(
-        cls,
-        features: FloatArray,
-        names: tuple[str, ...],
-        label: NDArray[np.int8],
-        account: NDArray[Any],
-        as_of: DateArray,
-        label_complete: DateArray,
-        treated: BoolArray | None = None,
-        weight: FloatArray | None = None,
-    ) -> Self:
-        """A panel of its own with outcomes; nobody treated, and weights of 1, where not given."""
-        rows = len(features)
-        weight = np.ones(rows) if weight is None else weight
-        panel = Panel(features, names, account, as_of, weight)
-        treated = np.zeros(rows, dtype=np.bool_) if treated is None else treated
-        return cls(panel, np.arange(rows), label, label_complete, treated)
-
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.row)
@@ -243,8 +224,7 @@ class Dataset:
 
     def teaches(self, from_treated: bool) -> BoolArray:
         """Return which rows may be learned from, (n,): those with a weight, treated ones or not."""
-        counts = np.asarray(self.weight > 0, dtype=np.bool_)
-        return counts if from_treated else counts & ~self.treated
+        return teaching(self.weight, self.treated, from_treated)
 
     def order(self) -> IntArray:
         """Return row numbers sorted by as_of, then account: the order that models are fitted in."""
@@ -299,6 +279,12 @@ def _require_days(table: Panel | Dataset, name: str) -> None:
     values = getattr(table, name)
     if values.dtype != np.dtype("datetime64[D]") or np.isnat(values).any():
         raise ValueError(f"{name} must be datetime64[D] without NaT, not {values.dtype}")
+
+
+def teaching(weight: FloatArray, treated: BoolArray, from_treated: bool) -> BoolArray:
+    """Return which rows may be learned from, (n,): those with a weight, treated ones or not."""
+    counts = np.asarray(weight > 0, dtype=np.bool_)
+    return counts if from_treated else counts & ~treated
 
 
 def _column(features: FloatArray, names: tuple[str, ...], name: str) -> FloatArray:

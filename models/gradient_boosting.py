@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.dataset import Cohort, Dataset, FloatArray, Panel, as_stretch
+from models.dataset import Dataset, FloatArray, Panel, as_stretch
 from models.errors import DamagedModel, FeatureMismatch, ModelLibraryMissing, TooLittleHistory
 from models.ranks import Ranks
 from models.recipe import Scorer
@@ -67,10 +67,6 @@ class Trees:
         """Of these settings."""
         self._settings = settings
         self._binned: dict[Panel, lightgbm.Dataset] = {}
-
-    def __call__(self, training: Dataset, _: Cohort) -> Scorer:
-        """Learn, as a recipe does."""
-        return self.scorer(self.fit(training))
 
     def scorer(self, text: str) -> Scorer:
         """Return what scores by fitted trees."""
@@ -129,11 +125,6 @@ class Trees:
                 ordered, np.zeros(len(ordered)), reference=edges, params=parameters
             ).construct()
         return self._binned[panel]
-
-
-def fit(training: Dataset, settings: ModelSettings) -> str:
-    """Return the text of a Booster fitted on all rows of `training`; see `Trees.fit`."""
-    return Trees(settings).fit(training)
 
 
 class Booster:

@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 from models.dataset import BoolArray, Cohort, Dataset, latest_day
 from models.errors import LeakageFound
 from models.gradient_boosting import Trees
-from models.recipe import Recipe, Scorer
+from models.recipe import Scorer
 from models.settings import ModelSettings
 
 GROWTH = 1.5
@@ -49,8 +49,7 @@ class Learner:
 
     dataset: its rows, in the order that models are fitted in. tests: snapshots with fits of their
     own. trees: shared by learners of the same panel, whose rows they put into bins once. texts:
-    fitted so far, by the snapshot of the refit, None for the final fit. recipe: what is learned in
-    place of trees.
+    fitted so far, by the snapshot of the refit, None for the final fit.
     """
 
     def __init__(
@@ -59,14 +58,13 @@ class Learner:
         tests: Collection[date],
         settings: ModelSettings,
         trees: Trees,
-        recipe: Recipe | None = None,
     ) -> None:
         """Fits nothing yet."""
         self.dataset = dataset.rows(dataset.order())
         self.settings = settings
         self.trees = trees
         self.texts: dict[date | None, str] = {}
-        self._tests, self._recipe = tests, recipe
+        self._tests = tests
         self._fits: dict[date, Fit] = {}
 
     @cached_property
@@ -127,17 +125,13 @@ class Learner:
             return None
         if day not in self._fits:
             training, cohort = self.training(day), self.dataset.cohort(day)
-            if self._recipe is None:
-                scorer = self.trees.scorer(self.text(day))
-            else:
-                scorer = self._recipe(training, cohort)
-            self._fits[day] = Fit(day, training, cohort, scorer)
+            self._fits[day] = Fit(day, training, cohort, self.trees.scorer(self.text(day)))
         return self._fits[day]
 
     def wanted(self, snapshots: Iterable[date]) -> list[tuple[Learner, date | None]]:
         """Return what `fit_together` should fit before these are predicted."""
         days = {self.refit_at(day) for day in snapshots} - {None}
-        return [] if self._recipe is not None else [(self, day) for day in days]
+        return [(self, day) for day in days]
 
     def training(self, day: date | None) -> Dataset:
         """Return the rows to learn from at a snapshot; None: all that may be learned from."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration_choice import WAYS, Calibrator, Known, choose, fit_ways
-from models.dataset import BoolArray, Dataset, DateArray, FloatArray
+from models.dataset import BoolArray, Dataset, DateArray, FloatArray, teaching
 from models.ensemble import averaged
 from models.errors import TooLittleHistory
 from models.gradient_boosting import Trees
@@ -89,8 +89,7 @@ class OutOfTime:
 
     def taught(self, from_treated: bool) -> OutOfTime:
         """Return the rows that may be learned from, as `Dataset.teaches`, with all splits."""
-        counts = self.weight > 0
-        return self._rows(counts if from_treated else counts & ~self.treated, self.splits)
+        return self._rows(teaching(self.weight, self.treated, from_treated), self.splits)
 
     def known(self, rates: Mapping[date, float]) -> Known:
         """Return what calibrators learn from; rates: see `Known`."""

@@ -18,14 +18,11 @@ import pandas as pd
 from pipeline.tables.tiers import TIERS, tiers
 from pipeline.tables.trade import worth_by_snapshot
 
-STANDING = ("weight", "followed", "tier", "last_year")
-"""What is known of a row beside its features; see `standing`."""
-
 Floats = npt.NDArray[np.float64]
 
 
 def standing(rows: pd.DataFrame) -> pd.DataFrame:
-    """What is known of each row of whole cohorts: account_id, as_of and `STANDING`.
+    """What is known of each row of whole cohorts: account_id, as_of and what follows.
 
     rows: account_id, as_of and the columns of `past_trade`. weight: how many accounts of its
     snapshot the row stands for in what is learned; 1. followed: whether the account has a row at

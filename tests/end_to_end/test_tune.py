@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from command_line import DEFECTION, environment
 from project import Project
+from taught import drawn_dataset
 
 from models import search
-from models.dataset import Dataset
 from models.settings import ModelSettings
 from pipeline.config import load_config
 
@@ -120,7 +120,7 @@ def test_a_trial_is_known_by_its_number() -> None:
 @pytest.mark.parametrize(("first_test", "rows"), [("2020-06-01", 2), ("2020-05-31", 1)])
 def test_development_rows_had_their_label_by_the_first_test(first_test: str, rows: int) -> None:
     as_of = np.array(["2020-01-01", "2020-03-01", "2020-06-01"], "datetime64[D]")
-    dataset = Dataset.of(
+    dataset = drawn_dataset(
         features=np.zeros((3, 1)),
         names=("a",),
         label=np.array([0, 1, 1], np.int8),

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
-from taught import learners, rolled
+from taught import Watching, drawn_dataset, fitted, learners, rolled
 
 from models import gradient_boosting, measures, risk_model
 from models.baselines import rfm_logistic
@@ -24,6 +24,7 @@ from models.dataset import Cohort, Dataset, FloatArray
 from models.horizons import in_order
 from models.lead_time import first_listed, lead_days
 from models.learner import fit_together
+from models.out_of_time import rolling
 from models.profit import CallTerms, call_profit
 from models.ranks import of_one_snapshot, within_snapshots
 from models.recipe import Scorer
@@ -82,7 +83,7 @@ def market(
     number = np.tile(np.arange(snapshots), accounts)
     as_of = (np.datetime64("2020-01") + number).astype("datetime64[D]")
     features = random.gamma(2.0, 20.0, (rows, 4))
-    return Dataset.of(
+    return drawn_dataset(
         features=features,
         names=("days_silent", "orders", "spend", "noise"),
         label=(random.random(rows) < expit((features[:, 0] - features[:, 1]) / 20)).astype(np.int8),
@@ -327,26 +328,24 @@ def test_risks_fall_as_the_horizon_grows_and_the_main_one_stands(
 @given(st.lists(st.integers(1, 200), min_size=8, max_size=8), st.integers(1, 3))
 def test_no_model_is_handed_a_label_before_it_was_complete(lags: list[int], needed: int) -> None:
     dataset = market(1, accounts=12, lags=lags)
-    handed: list[tuple[Dataset, date]] = []
+    beside: list[tuple[Dataset, date]] = []
 
-    def watching(training: Dataset, now: Cohort) -> Scorer:
-        handed.append((training, now.as_of))
+    def baseline(training: Dataset, now: Cohort) -> Scorer:
+        beside.append((training, now.as_of))
         return lambda cohort: np.full(len(cohort), 0.5)
 
-    few = replace(SETTINGS, minimum_snapshots=needed)
-    found = rolled(dataset, [], few, {"watching": watching}, recipe=watching)
+    few, trees = replace(SETTINGS, minimum_snapshots=needed), Watching()
+    found = rolled(dataset, [], few, {"watching": baseline}, trees=trees)
     fits = {split.fitted: split for split in found.splits}
-    assert len(handed) == 2 * len(fits)  # each model is fitted once, baselines likewise
-    for split, (model, baseline) in zip(
-        fits.values(), zip(handed[::2], handed[1::2], strict=True), strict=True
-    ):
+    by_size = sorted(trees.handed, key=len)  # the order in which fits are made is of no account
+    assert len(by_size) == len(beside) == len(fits)  # each is fitted once
+    for split, training, (rows, as_of) in zip(fits.values(), by_size, beside, strict=True):
         now = np.datetime64(split.fitted)
-        training = model[0]
-        assert model[1] == baseline[1] == split.fitted <= split.snapshot
+        assert as_of == split.fitted <= split.snapshot
         assert (training.label_complete <= now).all()
         # Nothing that could be used is left out, and the baseline gets the very same rows.
         assert len(training) == int((dataset.label_complete <= now).sum()) == split.training_rows
-        assert training.row.tolist() == baseline[0].row.tolist()
+        assert training.row.tolist() == rows.row.tolist()
     predicted = {split.snapshot for split in found.splits}
     for snapshot in dataset.snapshots():
         known = dataset.label_complete <= np.datetime64(snapshot)
@@ -391,7 +390,7 @@ def test_the_order_of_rows_changes_nothing(seed: int) -> None:
 
 def test_trees_see_a_row_alone_as_they_see_it_among_others() -> None:
     dataset = market(5)
-    text = gradient_boosting.fit(dataset, SETTINGS)
+    text = fitted(dataset, SETTINGS)
     booster = gradient_boosting.Booster(text, threads=1)
     ranks = dataset.panel.ranks
     together = booster.predict(ranks)
@@ -439,16 +438,13 @@ def test_labels_of_shorter_horizons_are_used_from_when_they_are_known() -> None:
     short = replace(
         dataset, label=1 - dataset.label, label_complete=dataset.as_of + np.timedelta64(30, "D")
     )
-    handed: list[Dataset] = []
-
-    def watching(training: Dataset, _: Cohort) -> Scorer:
-        handed.append(training)
-        return lambda cohort: np.full(len(cohort), training.label.mean())
-
+    trees = Watching()
     tests = dataset.snapshots()[3:]  # of April on, when the labels of January are known
-    found = rolled(dataset, tests, SETTINGS, {}, [short], recipe=watching)
+    four = learners(dataset, SETTINGS, tests, [short], trees)
+    found = rolling(four, tests, {})
     assert [split.snapshot for split in found.splits] == tests
-    assert len(handed) == 2 * len(tests)
+    assert len(trees.handed) == 2 * len(tests)
+    handed = [one.fit_at(day).training for day in tests for one in four]
     for split, one, main in zip(found.splits, handed[::2], handed[1::2], strict=True):
         now = np.datetime64(split.snapshot)
         assert (one.label_complete <= now).all()
@@ -503,19 +499,13 @@ def test_no_byte_of_an_earlier_model_depends_on_later_rows(seed: int, month: int
     flipped = np.where(later, 1 - dataset.label, dataset.label)
     other = replace(dataset, panel=panel, label=flipped)
     cut = dataset.rows(~later)
-    alone = Dataset.of(
+    alone = drawn_dataset(
         cut.features, cut.names, cut.label, cut.account, cut.as_of, cut.label_complete
     )
 
     def texts(rows: Dataset) -> dict[date, str]:
-        trees, found = gradient_boosting.Trees(SETTINGS), {}
-
-        def noting(training: Dataset, now: Cohort) -> Scorer:
-            found[now.as_of] = trees.fit(training)
-            return trees(training, now)
-
-        rolled(rows, rows.snapshots()[3:], SETTINGS, {}, recipe=noting)
-        return found
+        (learner,) = learners(rows, SETTINGS, rows.snapshots()[3:])
+        return {day: learner.text(day) for day in learner.refits}
 
     whole, changed, short = texts(dataset), texts(other), texts(alone)
     earlier = [day for day in whole if day < first]
@@ -530,7 +520,7 @@ def test_no_byte_of_an_earlier_model_depends_on_later_rows(seed: int, month: int
 def test_bins_have_fixed_edges() -> None:
     """Whatever ranks there are, trees split at k / 255 and nowhere else."""
     dataset = market(11, accounts=300)
-    text = gradient_boosting.fit(dataset, replace(SETTINGS, min_leaf_rows=2, trees=60))
+    text = fitted(dataset, replace(SETTINGS, min_leaf_rows=2, trees=60))
     lines = [line[10:].split() for line in text.splitlines() if line.startswith("threshold=")]
     found = 255 * np.array([float(value) for line in lines for value in line])
     assert len(np.unique(np.rint(found))) > 20
@@ -573,7 +563,7 @@ def test_nonsense_labels_are_not_predicted() -> None:
 def test_rows_that_lie_side_by_side_are_not_copied() -> None:
     dataset = market(3, accounts=60)
     order = dataset.order()
-    dataset = Dataset.of(
+    dataset = drawn_dataset(
         dataset.features[order],
         dataset.names,
         dataset.label[order],

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from taught import drawn_dataset
 
 from models import bg_nbd, measures
 from models.baselines import RfmLogistic
@@ -127,7 +128,7 @@ def cohort(random: np.random.Generator, accounts: int) -> Dataset:
     size = random.lognormal(0, 1.5, accounts)
     warned = random.normal(size=accounts) + 0.3 * np.log(size)
     day = np.full(accounts, np.datetime64("2024-01-01"))
-    return Dataset.of(
+    return drawn_dataset(
         np.column_stack([warned, size]),
         ("warned", "size"),
         (random.random(accounts) < expit(warned - 1.5)).astype(np.int8),

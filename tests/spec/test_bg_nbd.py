@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from taught import drawn_dataset
 
 from models import bg_nbd
 from models.baselines import bg_nbd_silence
@@ -159,7 +160,7 @@ BASELINE = bg_nbd_silence(
 def rows(as_of: str, accounts: str, features: list[list[float]], label: int = 0) -> Dataset:
     """One snapshot's accounts, named by a letter each, with `NAMES` as features."""
     day = np.datetime64(as_of, "D")
-    return Dataset.of(
+    return drawn_dataset(
         features=np.array(features, dtype=np.float64),
         names=NAMES,
         label=np.full(len(accounts), label, dtype=np.int8),
@@ -171,7 +172,7 @@ def rows(as_of: str, accounts: str, features: list[list[float]], label: int = 0)
 
 def together(*parts: Dataset) -> Dataset:
     fields = ("features", "label", "account", "as_of", "label_complete")
-    return Dataset.of(
+    return drawn_dataset(
         names=NAMES,
         **{field: np.concatenate([getattr(p, field) for p in parts]) for field in fields},
     )

@@ -20,10 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from taught import drawn_dataset, fitted
 
-from models import gradient_boosting
 from models.calibration import LogitCalibrator
-from models.dataset import Dataset
 from models.risk_model import RiskModel, load
 from models.season import Season
 from models.settings import ModelSettings
@@ -54,7 +53,7 @@ def small_model() -> RiskModel:
     features = random.normal(size=(400, 3))
     features[random.random((400, 3)) < 0.1] = np.nan
     hidden = np.nan_to_num(features) @ [2.0, -1.0, 0.5] + random.normal(size=400)
-    data = Dataset.of(
+    data = drawn_dataset(
         features=features,
         names=NAMES,
         label=(hidden > 0.5).astype(np.int8),
@@ -75,7 +74,7 @@ def small_model() -> RiskModel:
         minimum_snapshots=1,
         learn_from_treated=True,
     )
-    text = gradient_boosting.fit(data, settings)
+    text = fitted(data, settings)
     calibrator = LogitCalibrator(0.8, -0.3, "slope and intercept", Season({"2011-07-01": 0.6}, 0.5))
     return RiskModel((text,), (0.4,), calibrator, NAMES, 6, date(2011, 10, 1))
 

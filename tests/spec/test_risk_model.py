@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.special import expit, logit
-from taught import learners, rolled
+from taught import drawn_dataset, fitted, learners, rolled
 
 from models import gradient_boosting, measures, risk_model, screening
 from models.baselines import (
@@ -73,7 +73,7 @@ def market(accounts: int = 120, snapshots: int = 7, seed: int = 1) -> Dataset:
     )
     features[random.random((rows, 4)) < 0.05] = np.nan
     month = np.datetime64("2020-01") + np.tile(np.arange(snapshots), accounts)
-    return Dataset.of(
+    return drawn_dataset(
         features=features,
         names=NAMES,
         label=(random.random(rows) < expit(silent / 30 - orders / 4)).astype(np.int8),
@@ -131,9 +131,9 @@ def test_a_table_that_does_not_fit_is_refused(change: dict[str, object], says: s
         "as_of": months("2020-01", "2020-01"),
         "label_complete": months("2020-04", "2020-04"),
     }
-    Dataset.of(**fields)  # type: ignore[arg-type]
+    drawn_dataset(**fields)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=says):
-        Dataset.of(**{**fields, **change})  # type: ignore[arg-type]
+        drawn_dataset(**{**fields, **change})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -154,14 +154,14 @@ def test_settings_out_of_range_are_refused(change: dict[str, float], says: str) 
 
 
 def test_the_same_rows_in_any_order_give_the_same_bytes(dataset: Dataset) -> None:
-    text = gradient_boosting.fit(dataset, SETTINGS)
+    text = fitted(dataset, SETTINGS)
     shuffled = dataset.rows(np.random.default_rng(0).permutation(len(dataset)))
-    assert gradient_boosting.fit(shuffled, SETTINGS) == text
-    assert gradient_boosting.fit(dataset, replace(SETTINGS, seed=8)) != text
+    assert fitted(shuffled, SETTINGS) == text
+    assert fitted(dataset, replace(SETTINGS, seed=8)) != text
 
 
 def test_trees_find_what_the_label_depends_on(dataset: Dataset) -> None:
-    booster = gradient_boosting.Booster(gradient_boosting.fit(dataset, SETTINGS), threads=1)
+    booster = gradient_boosting.Booster(fitted(dataset, SETTINGS), threads=1)
     assert booster.names == NAMES
     gain = booster.importance()
     assert next(iter(gain)) == "days_silent"
@@ -172,14 +172,16 @@ def test_trees_find_what_the_label_depends_on(dataset: Dataset) -> None:
 def test_a_small_history_is_still_learned_from(dataset: Dataset) -> None:
     # With a leaf of 5,000 rows on 840 no tree could split: the score would be one number for all.
     wide = replace(SETTINGS, min_leaf_rows=5000)
-    raw = gradient_boosting.Trees(wide)(dataset, everything(dataset))(everything(dataset))
+    raw = gradient_boosting.Booster(fitted(dataset, wide), threads=1).predict(
+        everything(dataset).ranks
+    )
     assert measures.auc(dataset.label, raw) > 0.75
 
 
 def test_one_class_only_is_explained(dataset: Dataset) -> None:
     stayed = dataset.rows(dataset.label == 0)
     with pytest.raises(TooLittleHistory, match=r"all \d+ training rows have the same label"):
-        gradient_boosting.fit(stayed, SETTINGS)
+        fitted(stayed, SETTINGS)
     with pytest.raises(TooLittleHistory, match="the logistic baseline needs"):
         BASELINES["logistic"](stayed, everything(stayed))
 
@@ -436,7 +438,7 @@ def test_a_feature_that_gives_the_label_away_is_named(dataset: Dataset) -> None:
 
 
 def test_a_missing_value_ranks_below_all_others() -> None:
-    three = Dataset.of(
+    three = drawn_dataset(
         features=np.array([[np.nan], [-3.0], [2.0]]),
         names=("value",),
         label=np.array([1, 0, 1], np.int8),
