@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.engines import Engine
 from pipeline.sources import Sources
-from pipeline.tables.departures import make_departures_table
+from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.identity import make_identity_table
 
 
@@ -12,4 +12,4 @@ def make_derived_tables(engine: Engine, sources: Sources) -> None:
     """Create what `sources` give rise to: merged identities, departures that nobody recorded."""
     make_identity_table(engine)
     if sources.departures_inferred:
-        make_departures_table(engine)
+        make_representatives_table(engine)

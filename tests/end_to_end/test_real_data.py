@@ -25,7 +25,7 @@ from pipeline.config import load_config
 from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources import load_sources, readable_paths
-from pipeline.tables.departures import make_departures_table
+from pipeline.tables.representatives import make_representatives_table
 from pipeline.training.preparation import open_engine, prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -129,7 +129,7 @@ def test_the_incident_log_agrees_with_the_reference(
         for account in table["account_id"]
     }
     # Departures are inferred here; tests/spec/test_departures.py judges how.
-    make_departures_table(incident_engine)
+    make_representatives_table(incident_engine)
     inferred = incident_engine.frame("SELECT * FROM reps").astype(object)
     for absence in inferred.where(inferred.notna(), None).to_dict("records"):
         reps.append(absence)

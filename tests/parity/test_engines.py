@@ -21,7 +21,7 @@ from features.families import FAMILIES
 from features.values import Entropy, RestrictedMean, Value
 from pipeline.engines import Engine
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
-from pipeline.tables.departures import make_departures_table
+from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.label_definitions import inactivity, own_cadence, partial
 from pipeline.tables.labels import make_labels, make_next_year, next_year
 from pipeline.tables.values_table import make_values_table
@@ -144,7 +144,7 @@ def test_inferred_departures(engine: Engine, other: Engine) -> None:
 
     def answers(engine: Engine, world: World) -> list[object]:
         load(engine, world)
-        make_departures_table(engine)
+        make_representatives_table(engine)
         return engine.rows(f"SELECT {columns} FROM reps ORDER BY rep_id, left_on, superseded_at")
 
     @law(share=share_of(other, 0.2))

@@ -22,7 +22,7 @@ from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import LoadedTable
 from pipeline.sources.versions import cut
 from pipeline.tables.cohort import make_active_cohort
-from pipeline.tables.departures import make_departures_table
+from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.training_table import TrainingTable, feature_frame
 from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.leakage import laws as laws_module
@@ -212,7 +212,7 @@ def test_departures_that_are_inferred_are_inferred_again(check: DuckDBEngine) ->
     values = {name: value for name, value in all_values().items() if "departed" in name}
     with DuckDBEngine(threads=1) as engine:
         load(engine, world)
-        make_departures_table(engine)
+        make_representatives_table(engine)
         table = training_table(engine, values)
         assert any(table.frame[name].gt(0).any() for name in values)
         assert hold(engine, check, table, inferred=True).differences == ()

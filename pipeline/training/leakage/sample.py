@@ -13,7 +13,7 @@ from features.contract import ACCOUNT_MERGES, TABLES, Table
 from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.versions import cut
-from pipeline.tables.departures import make_departures_table
+from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.values_table import IDENTITY
 from pipeline.training.leakage.poison import Future, rows_with_future
@@ -140,7 +140,7 @@ def _infer_departures(check: DuckDBEngine, as_of: date) -> None:
     check.make("sampled_touches", "SELECT * FROM touches")
     known = f"known_at < TIMESTAMP {literal(str(as_of))}"
     check.make("touches", f"SELECT * FROM whole_touches WHERE {known}")
-    make_departures_table(check)
+    make_representatives_table(check)
     check.make("touches", "SELECT * FROM sampled_touches")
 
 

@@ -14,7 +14,7 @@ from laws import law
 from worlds import Row, complete, midnight
 
 from pipeline.engines.duckdb import DuckDBEngine
-from pipeline.tables.departures import make_departures_table
+from pipeline.tables.representatives import make_representatives_table
 
 AS_OFS = [DAY_0 + timedelta(days=days) for days in (-200, -100, -60, -59, -1, 0, 1, 30)]
 
@@ -22,7 +22,7 @@ AS_OFS = [DAY_0 + timedelta(days=days) for days in (-200, -100, -60, -59, -1, 0,
 def departed(engine: DuckDBEngine, touches: list[Row], as_of: date) -> set[str]:
     """Who has left, as a feature sees it: by versions known before the snapshot."""
     load(engine, complete({"touches": touches}))
-    make_departures_table(engine)
+    make_representatives_table(engine)
     rows = engine.rows(
         "SELECT rep_id FROM reps WHERE known_at < ? AND left_on < ? "
         "AND (superseded_at IS NULL OR superseded_at >= ?)",

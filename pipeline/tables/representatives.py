@@ -9,7 +9,7 @@ from pipeline.engines import Engine
 SILENT_DAYS = 60  # without a touch with any account, after which a representative has left
 
 
-def make_departures_table(engine: Engine) -> None:
+def make_representatives_table(engine: Engine) -> None:
     """Create `reps` from `touches`, in the form of the canonical table.
 
     A representative is with us at a snapshot if a touch of the last SILENT_DAYS days is known by

@@ -1,0 +1,1 @@
+"""What reads after a snapshot: labels and outcomes, for training and reports on the past only."""
