@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipeline.engines import Engine
 from pipeline.sources import Sources
-from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.identity import make_identity_table
+from pipeline.tables.representatives import make_representatives_table
 
 
 def make_derived_tables(engine: Engine, sources: Sources) -> None:

@@ -8,7 +8,7 @@ asks and whenever. The rules are in GLOSSARY.md under expected gap, patience and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from math import ceil
 from typing import Any

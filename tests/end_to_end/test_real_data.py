@@ -128,7 +128,7 @@ def test_the_incident_log_agrees_with_the_reference(
         account: {"orders": [], "touches": [], "complaints": [], "account_merges": [], "reps": reps}
         for account in table["account_id"]
     }
-    # Departures are inferred here; tests/spec/test_departures.py judges how.
+    # Departures are inferred here; tests/spec/test_representatives.py judges how.
     make_representatives_table(incident_engine)
     inferred = incident_engine.frame("SELECT * FROM reps").astype(object)
     for absence in inferred.where(inferred.notna(), None).to_dict("records"):

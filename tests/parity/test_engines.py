@@ -21,9 +21,9 @@ from features.families import FAMILIES
 from features.values import Entropy, RestrictedMean, Value
 from pipeline.engines import Engine
 from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
-from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.label_definitions import inactivity, own_cadence, partial
 from pipeline.tables.labels import make_labels, make_next_year, next_year
+from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.values_table import make_values_table
 
 MONTHS = tuple(date(2022 + n // 12, n % 12 + 1, 1) for n in range(25))

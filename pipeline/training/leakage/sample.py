@@ -13,8 +13,8 @@ from features.contract import ACCOUNT_MERGES, TABLES, Table
 from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.versions import cut
-from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.identity import make_identity_table
+from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.values_table import IDENTITY
 from pipeline.training.leakage.poison import Future, rows_with_future
 
