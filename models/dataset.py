@@ -158,6 +158,8 @@ class Dataset:
         included; later than as_of, and not depending on the label itself.
     treated: bool (n,), whether something was done about the account before its label was complete,
         which may have changed it.
+    learnable: bool (n,), whether a row belongs to what is learned; all rows by default. The others
+        are only predicted.
 
     Raises ValueError when shapes or types do not fit.
     """
@@ -167,10 +169,13 @@ class Dataset:
     label: NDArray[np.int8]
     label_complete: DateArray
     treated: BoolArray
+    learnable: BoolArray | None = None
 
     def __post_init__(self) -> None:
         """Check what every later step relies on."""
         _require_shapes(self, len(self.row), "label", "label_complete", "treated")
+        if self.learnable is not None:
+            _require_shapes(self, len(self.row), "learnable")
         _require_days(self, "label_complete")
         if self.label.dtype != np.int8 or not np.isin(self.label, (0, 1)).all():
             raise ValueError("label must be int8 and hold only 0 (stayed) and 1 (defected)")
@@ -220,11 +225,12 @@ class Dataset:
             label=self.label[mask],
             label_complete=self.label_complete[mask],
             treated=self.treated[mask],
+            learnable=None if self.learnable is None else self.learnable[mask],
         )
 
     def teaches(self, from_treated: bool) -> BoolArray:
-        """Return which rows may be learned from, (n,): those with a weight, treated ones or not."""
-        return teaching(self.weight, self.treated, from_treated)
+        """Return which rows may be learned from, (n,): learnable ones with a weight."""
+        return teaching(self.weight, self.treated, self.learnable, from_treated)
 
     def order(self) -> IntArray:
         """Return row numbers sorted by as_of, then account: the order that models are fitted in."""
@@ -281,9 +287,16 @@ def _require_days(table: Panel | Dataset, name: str) -> None:
         raise ValueError(f"{name} must be datetime64[D] without NaT, not {values.dtype}")
 
 
-def teaching(weight: FloatArray, treated: BoolArray, from_treated: bool) -> BoolArray:
-    """Return which rows may be learned from, (n,): those with a weight, treated ones or not."""
+def teaching(
+    weight: FloatArray, treated: BoolArray, learnable: BoolArray | None, from_treated: bool
+) -> BoolArray:
+    """Return which rows may be learned from, (n,): learnable ones with a weight.
+
+    from_treated: whether treated rows are among them. learnable: see `Dataset`.
+    """
     counts = np.asarray(weight > 0, dtype=np.bool_)
+    if learnable is not None:
+        counts = counts & learnable
     return counts if from_treated else counts & ~treated
 
 

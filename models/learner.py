@@ -9,7 +9,7 @@ to the square of its snapshots.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -140,6 +140,16 @@ class Learner:
         rows = self.dataset.rows(self.known(day))
         require_known_labels(rows, day)
         return rows
+
+    def every(self, from_treated: bool) -> Dataset:
+        """Return all rows, also those that only others learn from; treated ones as told."""
+        every = replace(self.dataset, learnable=None)
+        return every.rows(every.teaches(from_treated))
+
+    def history(self, day: date) -> Dataset:
+        """Return the rows known at a snapshot, also those that only others learn from."""
+        every = self.every(self.settings.learn_from_treated)
+        return every.rows(every.label_complete <= np.datetime64(day, "D"))
 
     def text(self, day: date | None) -> str:
         """Return the trees fitted on them."""

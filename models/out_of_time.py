@@ -62,7 +62,7 @@ class OutOfTime:
     calibrate, risk being that of the way chosen. learners: what each learner says by itself, the
     main one last, NaN where it had only one class to learn from; see `models.ensemble`. baselines:
     each baseline's score (n,), on the very same rows and learned from the very same rows. splits:
-    one a snapshot, earliest first. treated, weight, stands_for: as in `Dataset`.
+    one a snapshot, earliest first. treated, weight, stands_for, learnable: as in `Dataset`.
     """
 
     account: NDArray[Any]
@@ -78,10 +78,16 @@ class OutOfTime:
     treated: BoolArray
     weight: FloatArray
     stands_for: FloatArray
+    learnable: BoolArray | None = None
 
     def __len__(self) -> int:
         """Return the number of predicted rows."""
         return len(self.label)
+
+    @property
+    def published_risk(self) -> FloatArray:
+        """What would have been published: uncalibrated where nothing had been calibrated yet."""
+        return np.where(np.isnan(self.risk), self.raw, self.risk)
 
     def untreated(self) -> OutOfTime:
         """Return the rows whose outcome nobody acted on, with all splits."""
@@ -89,7 +95,8 @@ class OutOfTime:
 
     def taught(self, from_treated: bool) -> OutOfTime:
         """Return the rows that may be learned from, as `Dataset.teaches`, with all splits."""
-        return self._rows(teaching(self.weight, self.treated, from_treated), self.splits)
+        rows = teaching(self.weight, self.treated, self.learnable, from_treated)
+        return self._rows(rows, self.splits)
 
     def known(self, rates: Mapping[date, float]) -> Known:
         """Return what calibrators learn from; rates: see `Known`."""
@@ -119,6 +126,7 @@ class OutOfTime:
             treated=self.treated[mask],
             weight=self.weight[mask],
             stands_for=self.stands_for[mask],
+            learnable=None if self.learnable is None else self.learnable[mask],
         )
 
 
@@ -157,33 +165,101 @@ def rolling(
     Raises TooLittleHistory when a test snapshot is not in the dataset or has too little history.
     """
     *_, main = learners
-    dataset = main.dataset
-    snapshots = [day for day in main.predictable if only is None or day in only]
     _require_tests(main, tests)
+    predictions = predict(learners, baselines, progress, only)
+    return calibrate(predictions, predictions.raw, tests, comparable_from)
 
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What could have been predicted at each snapshot, not calibrated.
+
+    dataset: of the main learner. raw: of its rows, (n,), NaN at other snapshots than `snapshots`.
+    each, scores: see `OutOfTime.learners` and `baselines`, (n,). fits: the main learner's, one a
+    snapshot. from_treated: whether treated rows may be learned from.
+    """
+
+    dataset: Dataset
+    snapshots: tuple[date, ...]
+    raw: FloatArray
+    each: tuple[FloatArray, ...]
+    scores: Mapping[str, FloatArray]
+    fits: tuple[Fit, ...]
+    from_treated: bool
+
+
+def predict(
+    learners: Sequence[Learner],
+    baselines: Mapping[str, Recipe],
+    progress: Progress | None = None,
+    only: Collection[date] | None = None,
+) -> Predictions:
+    """Predict every snapshot that has enough history by models that could have existed then.
+
+    learners, baselines, progress, only: see `rolling`.
+    """
+    *_, main = learners
+    dataset = main.dataset
+    snapshots = tuple(day for day in main.predictable if only is None or day in only)
     raw = np.full(len(dataset), np.nan)
-    risk = np.full(len(dataset), np.nan)
-    ways = {way: np.full(len(dataset), np.nan) for way in WAYS}
     each = [np.full(len(dataset), np.nan) for _ in learners]
     scores = {name: np.full(len(dataset), np.nan) for name in baselines}
-    rules = _Rules(baselines)
-    splits: list[Split] = []
-    as_of, stands_for, weight = dataset.as_of, dataset.stands_for, dataset.weight
+    rules = _Rules(baselines, main)
+    fitted: list[Fit] = []
     fit_together((pair for one in learners for pair in one.wanted(snapshots)), progress)
     for snapshot in snapshots:
-        now = np.flatnonzero(as_of == np.datetime64(snapshot, "D"))
+        now = np.flatnonzero(_at(dataset, snapshot))
         cohort = dataset.cohort(snapshot)
         fits = [learner.fit_at(snapshot) for learner in learners]
-        fitted = fits[-1]
-        assert fitted is not None  # the snapshot is predictable
+        latest = fits[-1]
+        assert latest is not None  # the snapshot is predictable
+        fitted.append(latest)
         for fit, own in zip(fits, each, strict=True):
             if fit is not None:
                 own[now] = fit.scorer(cohort)
         told = [(own[now], fit.rate) for fit, own in zip(fits, each, strict=True) if fit]
         raw[now] = averaged([own for own, _ in told], [rate for _, rate in told])
-        for name, rule in rules.at(fitted).items():
+        for name, rule in rules.at(latest).items():
             scores[name][now] = rule(cohort)
-        known = main.known(snapshot)
+    return Predictions(
+        dataset,
+        snapshots,
+        raw,
+        tuple(each),
+        scores,
+        tuple(fitted),
+        main.settings.learn_from_treated,
+    )
+
+
+def calibrate(
+    predictions: Predictions,
+    raw: FloatArray,
+    tests: Collection[date] = (),
+    comparable_from: date | None = None,
+    *,
+    dataset: Dataset | None = None,
+    counts: FloatArray | None = None,
+) -> OutOfTime:
+    """Calibrate each snapshot on what was predicted out of time and known by then.
+
+    Parameters
+    ----------
+    raw : probabilities to calibrate, (n,); those predicted, or what was made of them.
+    dataset : the same rows with the outcomes to calibrate to; those learned by default.
+    counts : how many accounts each row stands for where the level of a snapshot is measured, (n,);
+        `stands_for` by default.
+    """
+    dataset = predictions.dataset if dataset is None else dataset
+    teaches = dataset.teaches(predictions.from_treated)
+    as_of, weight = dataset.as_of, dataset.weight
+    counts = dataset.stands_for if counts is None else counts
+    risk = np.full(len(dataset), np.nan)
+    ways = {way: np.full(len(dataset), np.nan) for way in WAYS}
+    splits: list[Split] = []
+    for snapshot, fitted in zip(predictions.snapshots, predictions.fits, strict=True):
+        now = np.flatnonzero(_at(dataset, snapshot))
+        known = teaches & (dataset.label_complete <= np.datetime64(snapshot, "D"))
         past = known & ~np.isnan(raw)
         calibrator, way = None, ""
         if past.any():
@@ -195,7 +271,7 @@ def rolling(
             )
             calibrators = fit_ways(outcomes)
             for name, other in calibrators.items():
-                ways[name][now] = other.apply(raw[now], snapshot, stands_for[now])
+                ways[name][now] = other.apply(raw[now], snapshot, counts[now])
             way = choose(outcomes, {name: risks[past] for name, risks in ways.items()})
             calibrator, risk[now] = calibrators[way], ways[way][now]
         splits.append(
@@ -213,7 +289,7 @@ def rolling(
             )
         )
 
-    predicted = np.isin(as_of, np.array(snapshots, dtype="datetime64[D]"))
+    predicted = np.isin(as_of, np.array(predictions.snapshots, dtype="datetime64[D]"))
     return OutOfTime(
         account=dataset.account[predicted],
         as_of=as_of[predicted],
@@ -222,27 +298,30 @@ def rolling(
         raw=raw[predicted],
         risk=risk[predicted],
         ways={name: risks[predicted] for name, risks in ways.items()},
-        learners=tuple(own[predicted] for own in each),
-        baselines={name: values[predicted] for name, values in scores.items()},
+        learners=tuple(own[predicted] for own in predictions.each),
+        baselines={name: values[predicted] for name, values in predictions.scores.items()},
         splits=tuple(splits),
         treated=dataset.treated[predicted],
         weight=weight[predicted],
-        stands_for=stands_for[predicted],
+        stands_for=dataset.stands_for[predicted],
+        learnable=None if dataset.learnable is None else dataset.learnable[predicted],
     )
 
 
 class _Rules:
-    """The baselines, learned anew whenever the main learner is."""
+    """The baselines, learned anew whenever the main learner is, from all rows known by then."""
 
-    def __init__(self, baselines: Mapping[str, Recipe]) -> None:
+    def __init__(self, baselines: Mapping[str, Recipe], main: Learner) -> None:
         self._baselines = baselines
+        self._main = main
         self._fitted: Fit | None = None
         self._learned: dict[str, Scorer] = {}
 
     def at(self, fitted: Fit) -> Mapping[str, Scorer]:
         if fitted is not self._fitted:
+            history = self._main.history(fitted.snapshot)
             self._learned = {
-                name: rule(fitted.training, fitted.cohort) for name, rule in self._baselines.items()
+                name: rule(history, fitted.cohort) for name, rule in self._baselines.items()
             }
             self._fitted = fitted
         return self._learned

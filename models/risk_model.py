@@ -1,7 +1,8 @@
 """The model that is registered and scores: trees, calibrator and the names they need.
 
 Stored as plain files, `booster_<n>.txt` for each learner, `horizon_<days>.txt` for each further
-horizon (both LightGBM's own text), and `model.json`; nothing in them is executed on loading.
+horizon and `slip.txt` for a model of departures (all LightGBM's own text), and `model.json`;
+nothing in them is executed on loading.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from models.calibration import LogitCalibrator
-from models.calibration_choice import Calibrator, calibrator_from, choose, fit_ways
-from models.dataset import Dataset, FloatArray, latest_day
+from models.calibration_choice import RAW, Calibrator, calibrator_from, choose, fit_ways
+from models.dataset import BoolArray, Dataset, FloatArray, latest_day
+from models.departures import OutOfTimeDepartures
 from models.ensemble import averaged
 from models.errors import DamagedModel, FeatureMismatch
 from models.explanation import Explanation, explanation
@@ -31,12 +33,44 @@ from models.out_of_time import OutOfTime
 from models.ranks import Ranks, of_one_snapshot, of_the_median
 
 MODEL_FILE = "model.json"
-FORMAT = 3
+FORMAT = 4
+SLIP_FILE = "slip.txt"
 
-_TREES = re.compile(r"(booster|horizon)_[0-9]+\.txt")
+_TREES = re.compile(r"(booster|horizon)_[0-9]+\.txt|slip\.txt")
+
+DAYS_PAST_DUE, DAYS_PAST_PATIENCE = "days_past_due", "days_past_patience"
+STATE = (DAYS_PAST_DUE, DAYS_PAST_PATIENCE)
+"""Columns that a model of departures needs beside its features: see `DepartureParts`."""
 
 SMALLEST_COHORT_SHARE = 0.5
 """Of the smallest cohort learned from: among fewer accounts, ranks mean something else."""
+
+
+@dataclass(frozen=True, eq=False)
+class DepartureParts:
+    """What a `RiskModel` of departures has beside its trees, which say the onset.
+
+    slip_text: trees for the chance that an overdue account has slipped; None where nobody had.
+    slip_calibrator, onset_calibrator: of that chance and of the onset; see `models.departures`.
+
+    An account is overdue where DAYS_PAST_DUE is above 0, and has departed where DAYS_PAST_PATIENCE
+    is 0 or more: then it has no risk.
+    """
+
+    slip_text: str | None
+    slip_calibrator: Calibrator
+    onset_calibrator: Calibrator
+
+
+class DepartureRisks(NamedTuple):
+    """Chances of active accounts, (n,) each, NaN for departed ones; see `models.departures`.
+
+    departure and slip add up to at most 1. onset: of becoming due, had the account not slipped.
+    """
+
+    departure: FloatArray
+    slip: FloatArray
+    onset: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +83,8 @@ class RiskModel:
     the date at which the last training label was complete; scoring an earlier snapshot would use a
     model that has seen what came after it. metadata: plain values, kept as given. threads: of
     prediction; not part of the model. horizon_days: of the main risk; None where each account has
-    its own. horizons: further ones.
+    its own. horizons: further ones, of inactivity. departure: where the label is departure; then
+    the trees say the onset, and `calibrator` belongs to the departure risk.
     """
 
     booster_texts: tuple[str, ...]
@@ -62,6 +97,12 @@ class RiskModel:
     threads: int = 1
     horizon_days: int | None = None
     horizons: tuple[HorizonModel, ...] = ()
+    departure: DepartureParts | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it needs to know of an account: its features, and `STATE` for departures."""
+        return self.names if self.departure is None else (*self.names, *STATE)
 
     @cached_property
     def boosters(self) -> tuple[Booster, ...]:
@@ -72,6 +113,11 @@ class RiskModel:
     def horizon_boosters(self) -> tuple[Booster, ...]:
         """The trees of each further horizon, parsed once."""
         return tuple(self._parsed(horizon.booster_text) for horizon in self.horizons)
+
+    @cached_property
+    def _slip_booster(self) -> Booster | None:
+        text = self.departure.slip_text if self.departure else None
+        return None if text is None else self._parsed(text)
 
     def _parsed(self, text: str) -> Booster:
         booster = Booster(text, self.threads)
@@ -100,16 +146,48 @@ class RiskModel:
         FeatureMismatch, with the differences, when a feature of the model is absent, or when there
         are fewer than half as many rows as the model has ever seen.
         """
+        if self.departure is not None:
+            return self.departure_risks(features, names, as_of).departure
         return self._main_risk(predictions(self.boosters, self._ranks(features, names)), as_of)
+
+    def departure_risks(
+        self, features: FloatArray, names: Sequence[str], as_of: date | None = None
+    ) -> DepartureRisks:
+        """Return what a model of departures says of all accounts of a snapshot; see `risk`."""
+        parts = self.departure
+        if parts is None:
+            raise ValueError("this model was not trained for departures")
+        ranks = self._ranks(features, names)
+        departed = self._departed(features, names)
+        overdue = (_state(features, names, DAYS_PAST_DUE) > 0) & ~departed
+        (raw,) = predictions(self.boosters, ranks)
+        raw = np.where(departed, np.nan, raw)
+        raw_slip = np.where(departed, np.nan, 0.0)
+        slip = raw_slip.copy()
+        if self._slip_booster is not None and overdue.any():
+            (said,) = predictions([self._slip_booster], ranks[np.flatnonzero(overdue)])
+            raw_slip[overdue] = said
+            slip[overdue] = parts.slip_calibrator.apply(said, as_of)
+        staying = np.where(departed, 0.0, 1 - slip)
+        onset = parts.onset_calibrator.apply(raw, as_of, staying)
+        departure = self.calibrator.apply(raw * (1 - raw_slip), as_of)
+        return DepartureRisks(np.minimum(departure, 1 - slip), slip, onset)
+
+    def _departed(self, features: FloatArray, names: Sequence[str]) -> BoolArray:
+        if self.departure is None:
+            return np.zeros(len(features), dtype=np.bool_)
+        return _state(features, names, DAYS_PAST_PATIENCE) >= 0
 
     def risk_by_horizon(
         self, features: FloatArray, names: Sequence[str], as_of: date | None = None
     ) -> dict[int, FloatArray]:
         """Return the risks of all horizons, (n,) each, by days, shortest first; see `risk`.
 
-        They fall as the horizon grows, and that of `horizon_days` is what `risk` returns. Empty
-        where that is None.
+        They fall as the horizon grows, and that of `horizon_days` is what `risk` returns. Where
+        that is None, only a model of departures has any: of inactivity, NaN for departed accounts.
         """
+        if self.departure is not None:
+            return self._inactivity(features, names, as_of)
         if self.horizon_days is None:
             return {}
         learners = len(self.boosters)
@@ -118,6 +196,19 @@ class RiskModel:
         for horizon, told in zip(self.horizons, raw[learners:], strict=True):
             risks[horizon.days] = horizon.calibrator.apply(told, as_of)
         return in_order(self.horizon_days, risks)
+
+    def _inactivity(
+        self, features: FloatArray, names: Sequence[str], as_of: date | None
+    ) -> dict[int, FloatArray]:
+        if not self.horizons:
+            return {}
+        departed = self._departed(features, names)
+        raw = predictions(self.horizon_boosters, self._ranks(features, names))
+        risks = {
+            horizon.days: horizon.calibrator.apply(np.where(departed, np.nan, said), as_of)
+            for horizon, said in zip(self.horizons, raw, strict=True)
+        }
+        return in_order(sorted(risks)[len(risks) // 2], risks)
 
     def explain(
         self, features: FloatArray, names: Sequence[str], rows: Sequence[int]
@@ -179,6 +270,10 @@ class RiskModel:
         learners = {name: sha256(data) for name, data in files.items()}
         further = {horizon.days: horizon.booster_text.encode() for horizon in self.horizons}
         files |= {_horizon_file(days): data for days, data in further.items()}
+        parts = self.departure
+        slip = None if parts is None or parts.slip_text is None else parts.slip_text.encode()
+        if slip is not None:
+            files[SLIP_FILE] = slip
         content = {
             "format": FORMAT,
             "names": list(self.names),
@@ -198,6 +293,12 @@ class RiskModel:
                 }
                 for horizon in self.horizons
             ],
+            "departure": parts
+            and {
+                "slip_sha256": slip and sha256(slip),
+                "slip_calibrator": parts.slip_calibrator.to_dict(),
+                "onset_calibrator": parts.onset_calibrator.to_dict(),
+            },
         }
         text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
         files[MODEL_FILE] = text.encode()
@@ -213,21 +314,33 @@ def fit_final(
     metadata: Mapping[str, Any] | None = None,
     horizon_days: int | None = None,
     horizons: Sequence[HorizonModel] = (),
+    departures: OutOfTimeDepartures | None = None,
 ) -> RiskModel:
     """Refit on all rows; the calibrator is chosen and fitted on all out-of-time predictions.
 
     learners, comparable_from: see `models.out_of_time.rolling`. horizon_days, horizons: see
-    `RiskModel`. A shorter horizon whose labels are all the same is left out.
+    `RiskModel`. A shorter horizon whose labels are all the same is left out. departures: for a
+    model of departures, whose onset is then the main learner, and out_of_time its departure risk.
     """
     *_, main = learners
     able = [one for one in learners if one is main or one.both_classes]
-    told = out_of_time.taught(main.settings.learn_from_treated)
-    known = told.known(main.taught.rates(comparable_from))
-    way = choose(known, told.ways)
+    from_treated = main.settings.learn_from_treated
+    way, calibrator = _last_calibrator(
+        out_of_time, main.every(from_treated).rates(comparable_from), from_treated
+    )
+    parts = None
+    if departures is not None:
+        slips = departures.learners.slip
+        of_onset, of_slip = (
+            _last_calibrator(said, learner.taught.rates(comparable_from), from_treated)[1]
+            for said, learner in ((departures.onset, main), (departures.slip, slips))
+        )
+        text = slips.text(None) if slips.both_classes else None
+        parts = DepartureParts(text, of_slip, of_onset)
     return RiskModel(
         booster_texts=tuple(learner.text(None) for learner in able),
         base_rates=tuple(base_rate(learner.taught) for learner in able),
-        calibrator=fit_ways(known)[way],
+        calibrator=calibrator,
         names=main.dataset.names,
         smallest_cohort=_smallest_cohort(main.dataset),
         label_end=max(
@@ -238,7 +351,20 @@ def fit_final(
         threads=main.settings.threads,
         horizon_days=horizon_days,
         horizons=tuple(horizons),
+        departure=parts,
     )
+
+
+def _last_calibrator(
+    out_of_time: OutOfTime, rates: Mapping[date, float], from_treated: bool
+) -> tuple[str, Calibrator]:
+    """Choose a way by its record, and fit it on all predictions; without any the raw ones stay."""
+    told = out_of_time.taught(from_treated)
+    if not len(told):
+        return RAW, LogitCalibrator(1.0, 0.0, "identity")
+    known = told.known(rates)
+    way = choose(known, told.ways)
+    return way, fit_ways(known)[way]
 
 
 def _smallest_cohort(dataset: Dataset) -> int:
@@ -262,6 +388,9 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
             raise ValueError(f"format {content['format']}, but this program reads {FORMAT}")
         horizons = {_horizon_file(entry["days"]): entry for entry in content["horizons"]}
         hashes = content["boosters"] | {n: entry["sha256"] for n, entry in horizons.items()}
+        parts = content["departure"]
+        if parts is not None and parts["slip_sha256"] is not None:
+            hashes[SLIP_FILE] = parts["slip_sha256"]
         if strange := [name for name in hashes if not _TREES.fullmatch(name)]:
             raise ValueError(f"files called {strange}")
         texts = {name: _read(folder / name) for name in hashes}
@@ -285,11 +414,27 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
                 )
                 for name, entry in horizons.items()
             ),
+            departure=parts
+            and DepartureParts(
+                texts[SLIP_FILE].decode() if SLIP_FILE in texts else None,
+                calibrator_from(parts["slip_calibrator"]),
+                calibrator_from(parts["onset_calibrator"]),
+            ),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DamagedModel(
             f"{folder / MODEL_FILE} cannot be read as a model ({error!r}). Retrain the model."
         ) from error
+
+
+def _state(features: FloatArray, names: Sequence[str], name: str) -> FloatArray:
+    """A column of `STATE`; FeatureMismatch where it is absent."""
+    if name not in names:
+        raise FeatureMismatch(
+            f"a model of departures needs the column {name} beside its features. Build the "
+            "features of the snapshot with this program, which adds it."
+        )
+    return features[:, list(names).index(name)]
 
 
 def _horizon_file(days: int) -> str:

@@ -63,6 +63,8 @@ from pipeline.errors import ConfigError, MissingInput, UsageError
 from pipeline.wording import listed, unknown
 
 OWN_CADENCE_DAYS = 180  # the longest that an account is watched by the label own_cadence
+DEPARTURE_DAYS = 90  # from the snapshot, in which a departure falls due
+_WITH_HORIZONS = ("departure", "inactivity")
 
 
 class Section(BaseModel):
@@ -149,18 +151,34 @@ class SnapshotConfig(Section):
 
 
 class CohortConfig(Section):
-    """Who is scored."""
+    """Who is scored; for departure, all who still order and who departed lately."""
 
     days: Count = Field(180, description="an order within so many days before the snapshot")
+
+
+class SilenceConfig(Section):
+    """How long to wait for an overdue order; for departure."""
+
+    gaps: int = Field(4, strict=True, ge=1, description="expected gaps that are waited for")
+    shortest: Count = Field(60, description="days that are waited for in any case")
+    longest: Count = Field(180, description="days that those gaps amount to at most")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.shortest > self.longest:
+            raise ValueError("`shortest` is more than `longest`")
+        return self
 
 
 class LabelConfig(Section):
     """What counts as defection."""
 
-    definition: Literal["inactivity", "own_cadence", "partial"] = Field(
+    definition: Literal["departure", "inactivity", "own_cadence", "partial"] = Field(
         "inactivity",
-        description="no order in the horizon, none in three usual gaps, or fallen net sales",
+        description="an order after which none follows in time, no order in the horizon, none in "
+        "three usual gaps, or fallen net sales",
     )
+    silence: SilenceConfig = _defaults()
     horizon_days: Count = Field(
         default_factory=lambda beside: (
             OWN_CADENCE_DAYS if beside["definition"] == "own_cadence" else 90
@@ -172,9 +190,10 @@ class LabelConfig(Section):
     )
     horizons_days: Horizons = Field(
         default_factory=lambda beside: (
-            (30, 90, 180) if beside["definition"] == "inactivity" else ()
+            (30, 90, 180) if beside["definition"] in _WITH_HORIZONS else ()
         ),
-        description="those whose risks are published beside; for inactivity, of 30, 90 and 180",
+        description="those whose risks of inactivity are published beside, of 30, 90 and 180; for "
+        "departure and inactivity",
     )
     partial_share: Part = Field(
         0.5, description="of the expected net sales; who loses more has defected, for partial"
@@ -187,9 +206,15 @@ class LabelConfig(Section):
                 f"`horizon_days` is {OWN_CADENCE_DAYS} for own_cadence, the longest that it "
                 "watches an account; leave it out"
             )
-        if self.definition != "inactivity" and self.horizons_days:
+        if self.definition == "departure" and self.horizon_days != DEPARTURE_DAYS:
             raise ValueError(
-                f"`horizons_days` belongs to inactivity; {self.definition} has its own horizon only"
+                f"`horizon_days` is {DEPARTURE_DAYS} for departure, in which it falls due; leave "
+                "it out"
+            )
+        if self.definition not in _WITH_HORIZONS and self.horizons_days:
+            raise ValueError(
+                "`horizons_days` belongs to departure and inactivity; "
+                f"{self.definition} has its own horizon only"
             )
         if self.definition == "partial" and self.horizon_days > DAYS_PER_YEAR:
             raise ValueError(
@@ -197,6 +222,12 @@ class LabelConfig(Section):
                 "must be over at the snapshot"
             )
         return self
+
+
+class WinBackConfig(Section):
+    """Which departed accounts are still worth a call; for departure."""
+
+    days: Count = Field(120, description="since the end of patience, at most")
 
 
 class FeatureConfig(Section):
@@ -464,6 +495,7 @@ class Config(Section):
     snapshots: SnapshotConfig
     cohort: CohortConfig = _defaults()
     label: LabelConfig = _defaults()
+    win_back: WinBackConfig = _defaults()
     features: FeatureConfig = _defaults()
     backtest: BacktestConfig = _defaults()
     model: ModelConfig = _defaults()
@@ -550,13 +582,17 @@ class Config(Section):
     def meaning_of_risk(self) -> dict[str, Any]:
         """The choices that a model's risk is a statement about; another config's is another."""
         label = self.label
-        share = {"label.partial_share": label.partial_share}
+        own: dict[str, Any] = {"cohort.days": self.cohort.days}
+        if label.definition == "partial":
+            own["label.partial_share"] = label.partial_share
+        if label.definition == "departure":
+            own = {f"label.silence.{name}": days for name, days in label.silence}
+            own["win_back.days"] = self.win_back.days
         return {
             "label.definition": label.definition,
             "label.horizon_days": label.horizon_days,
             "label.reporting_lag_days": label.reporting_lag_days,
-            **(share if label.definition == "partial" else {}),
-            "cohort.days": self.cohort.days,
+            **own,
             "timezone": self.timezone,
         }
 

@@ -15,7 +15,6 @@ from pipeline.training.evaluation import (
     RIVAL,
     Evaluation,
     evaluate_groups,
-    published_risk,
 )
 from pipeline.training.measuring import evaluated, measure
 
@@ -58,7 +57,7 @@ def compare(challenger: Predicted, champion: OutOfTime | None) -> Comparison:
     facts, evaluation = measured or measure(config, challenger.prepared.table, rows, tests)
     rival = RIVAL
     if champion is not None:
-        rival, risk = CHAMPION, published_risk(champion)
+        rival, risk = CHAMPION, champion.published_risk
         beside = evaluated(config, replace(rows, baselines={CHAMPION: risk}), tests, facts)
         evaluation = evaluation.with_scorers_of(beside)
         rows = replace(rows, baselines={**rows.baselines, CHAMPION: risk})

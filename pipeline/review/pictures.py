@@ -10,7 +10,7 @@ from pipeline.review.page import Picture
 from pipeline.tracking import plots
 from pipeline.tracking.plot_style import png
 from pipeline.training.back_test_plots import compare_scorers, last_test
-from pipeline.training.evaluation import CHAMPION, MODEL, RIVAL, published_risk
+from pipeline.training.evaluation import CHAMPION, MODEL, RIVAL
 
 
 def pictures(
@@ -30,7 +30,7 @@ def pictures(
     if rival == CHAMPION or not drawn:
         drawn |= compare_scorers(config, rows, evaluation, scorers)
     if not of_training:
-        drawn["calibration"] = png(plots.calibration(last.label, published_risk(last), subtitle))
+        drawn["calibration"] = png(plots.calibration(last.label, last.published_risk, subtitle))
     of_rival = plots.calibration(last.label, last.baselines[rival], f"{rival}: {subtitle}")
     own, *_ = scorers
     error = {

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from features.families import FAMILIES
-from models.out_of_time import OutOfTime, rolling
+from models.out_of_time import OutOfTime
 from models.recipe import Recipe
 from pipeline.config import Config
 from pipeline.config.form import ModelConfig
@@ -95,5 +95,5 @@ def predicted(
 
     learners = learners_of(prepared.table, tests, model_settings(config))
     progress = fitting_on(steps, f"Fitting the models of {who}")
-    out_of_time = rolling(learners.together, tests, rules, prepared.comparable_from, progress)
+    out_of_time, _ = learners.predict(tests, rules, prepared.comparable_from, progress)
     return Predicted(config, prepared, tuple(tests), out_of_time)

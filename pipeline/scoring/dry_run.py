@@ -11,7 +11,7 @@ from pipeline.console import Steps
 from pipeline.output_files import short
 from pipeline.scoring.publication import Planned, planned
 from pipeline.scoring.score import FILES, Prepared, prepared, require_accounts
-from pipeline.tables.cohort import make_active_cohort
+from pipeline.tables.cohort import cohort_rule
 from pipeline.training.preparation import open_engine
 from pipeline.wording import counted
 
@@ -37,7 +37,7 @@ def dry_run(
         read = prepared(engine, config, steps, as_of, model, replay=replay)
         plan = planned(read.root, as_of, read.request.version, read.inputs)
         steps.begin("Counting the cohort")
-        make_active_cohort(engine, "cohort", [as_of], config.cohort.days)
+        cohort_rule(engine, config).make(engine, "cohort", [as_of])
         ((accounts,),) = engine.rows("SELECT COUNT(*) FROM cohort")
         steps.know(rows=accounts)
     require_accounts(config, as_of, accounts)

@@ -33,7 +33,7 @@ from pipeline.scoring.earlier import earlier_risk
 from pipeline.scoring.publication import read_manifest
 from pipeline.sources import Sources
 from pipeline.sources.versions import copy_known_before
-from pipeline.tables.cohort import make_active_cohort
+from pipeline.tables.cohort import cohort_rule
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.training_table import feature_frame
 
@@ -111,7 +111,7 @@ def _without_new_rows(
         for name in sources.tables.keys() - inferred:
             copy_known_before(earlier, TABLES[name], known.get(name, datetime.min))
         make_derived_tables(earlier, sources)
-        make_active_cohort(earlier, "would_be", [as_of], config.cohort.days)
+        cohort_rule(earlier, config).make(earlier, "would_be", [as_of])
         earlier.register("accounts_of_both", pa.table({"account_id": accounts.to_numpy()}))
         earlier.make(
             "cohort",

@@ -118,9 +118,12 @@ class ExpectedOrders:
 
     ids: the account ids, sorted. account: (n,), numbers of ids, merges followed. day: since 1970.
     from_s, to_s: the row is visible at moments (seconds since 1970) after from_s, up to to_s. gap,
-    patience: in days. Rows are sorted by account, day and patience.
+    patience: in days. Rows are sorted by account, day and patience. median_gaps: the supplier's, by
+    the first day of each month.
     """
 
+    silence: Silence
+    median_gaps: pd.Series
     ids: npt.NDArray[Any]
     account: Ints
     day: Ints
@@ -158,16 +161,25 @@ def day_number(on: date) -> int:
     return (on - _EPOCH).days
 
 
-def expected_orders(engine: Engine, silence: Silence) -> ExpectedOrders:
-    """Read the order days and work out what each of them leads to expect."""
+def expected_orders(
+    engine: Engine, silence: Silence, median_gaps: pd.Series | None = None
+) -> ExpectedOrders:
+    """Read the order days and work out what each of them leads to expect.
+
+    median_gaps: the supplier's, where the engine does not hold all accounts.
+    """
     ids, placed = _order_days(engine)
     merged = _with_merges(engine, placed, ids)
     months = _months(placed["day"].to_numpy())
-    medians = _median_gaps(merged, np.unique(months))
-    expected = _expected(placed, medians.reindex(months).to_numpy(), silence)
+    if median_gaps is None:
+        median_gaps = _median_gaps(merged, np.unique(months))
+    of_month = median_gaps.reindex(months).fillna(USUAL_GAP_DAYS).to_numpy()
+    expected = _expected(placed, of_month, silence)
     rows = merged.merge(expected, on=["placed_by", "day"], validate="many_to_one")
     rows = rows.sort_values(["account", "day", "patience"], ignore_index=True, kind="stable")
     return ExpectedOrders(
+        silence,
+        median_gaps,
         ids,
         *(
             rows[name].to_numpy(dtype=np.int64)

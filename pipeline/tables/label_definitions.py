@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from features.expressions import DAYS_PER_YEAR, SECONDS_PER_DAY
 from features.order_history import first_order, order_lines, traded_lines, usual_gap
 from features.values import Count, First, Total, Value
+from pipeline.config.form import DEPARTURE_DAYS as HORIZON_DAYS
 from pipeline.config.form import LabelConfig
+from pipeline.tables.expected_orders import Silence
 from pipeline.tables.snapshots import Maturity
 
 GAPS = 3  # silence of so many usual gaps is defection by `own_cadence`
@@ -26,14 +28,30 @@ class Label:
     """One definition of defection.
 
     says: it in words, after "defection is". maturity: the longest that any account is watched, and
-    the lag. later: values asked on the date on which the label is complete. known: values asked at
-    the snapshot. SQL over the columns of `later` and `known` and over wanted.as_of: watched, the
-    days from the snapshot over which an account is watched; defected, whether it has.
+    the lag.
     """
 
     name: str
     says: str
     maturity: Maturity
+
+
+@dataclass(frozen=True)
+class DepartureLabel(Label):
+    """Departures of active accounts; see `pipeline.tables.future.departures`."""
+
+    silence: Silence
+
+
+@dataclass(frozen=True)
+class QueriedLabel(Label):
+    """A label that is a query over what became known by two moments.
+
+    later: values asked on the date on which the label is complete. known: values asked at
+    the snapshot. SQL over the columns of `later` and `known` and over wanted.as_of: watched, the
+    days from the snapshot over which an account is watched; defected, whether it has.
+    """
+
     later: Mapping[str, Value]
     watched: str
     defected: str
@@ -50,15 +68,30 @@ def label_of(chosen: LabelConfig) -> Label:
     return DEFINITIONS[chosen.definition](chosen)
 
 
+def silence_of(chosen: LabelConfig) -> Silence:
+    """The patience that a config chooses."""
+    return Silence(**chosen.silence.model_dump())
+
+
 def fixed_horizon(chosen: LabelConfig) -> int | None:
     """The days over which every account is watched; None where each has its own."""
-    return None if chosen.definition == "own_cadence" else chosen.horizon_days
+    return None if chosen.definition in ("departure", "own_cadence") else chosen.horizon_days
 
 
-def inactivity(horizon_days: int, reporting_lag_days: int) -> Label:
+def departure(silence: Silence, reporting_lag_days: int) -> DepartureLabel:
+    """No order in time after an order whose next one falls due in the horizon."""
+    return DepartureLabel(
+        "departure",
+        f"an order expected within {HORIZON_DAYS} days after which none comes in time",
+        Maturity(HORIZON_DAYS + silence.most_after_due, reporting_lag_days),
+        silence,
+    )
+
+
+def inactivity(horizon_days: int, reporting_lag_days: int) -> QueriedLabel:
     """No order in `[as_of, as_of + horizon)`."""
     since = horizon_days + reporting_lag_days
-    return Label(
+    return QueriedLabel(
         "inactivity",
         f"no order within {horizon_days} days",
         Maturity(horizon_days, reporting_lag_days),
@@ -68,7 +101,7 @@ def inactivity(horizon_days: int, reporting_lag_days: int) -> Label:
     )
 
 
-def own_cadence(longest_days: int, reporting_lag_days: int) -> Label:
+def own_cadence(longest_days: int, reporting_lag_days: int) -> QueriedLabel:
     """No order in `[as_of, as_of + w)`, w being three usual gaps, from 30 to `longest_days` days.
 
     The usual gap is the median of the 365 days before the snapshot, as known at it. Without one
@@ -76,7 +109,7 @@ def own_cadence(longest_days: int, reporting_lag_days: int) -> Label:
     """
     own = f"COALESCE({GAPS} * known.usual_gap, {longest_days})"
     watched = f"LEAST(GREATEST({own}, {SHORTEST_DAYS}), {longest_days})"
-    return Label(
+    return QueriedLabel(
         "own_cadence",
         f"no order within {GAPS} usual gaps, {SHORTEST_DAYS} to {longest_days} days",
         Maturity(longest_days, reporting_lag_days),
@@ -88,7 +121,7 @@ def own_cadence(longest_days: int, reporting_lag_days: int) -> Label:
     )
 
 
-def partial(horizon_days: int, reporting_lag_days: int, share: float) -> Label:
+def partial(horizon_days: int, reporting_lag_days: int, share: float) -> QueriedLabel:
     """Net sales in the horizon below (1 - share) x what was to be expected.
 
     Net sales are orders and returns added up. To be expected is what the same days a year before
@@ -121,7 +154,7 @@ def partial(horizon_days: int, reporting_lag_days: int, share: float) -> Label:
         f"(CASE WHEN {has_year} THEN later.year_before_cents ELSE later.before_cents * {index} END)"
     )
     least = f"FLOOR({1 - share!r} * {expected} * 1000 + 0.5)"
-    return Label(
+    return QueriedLabel(
         "partial",
         f"net sales {share:.0%} below what was to be expected, within {horizon_days} days",
         Maturity(horizon, lag),
@@ -142,6 +175,7 @@ def partial(horizon_days: int, reporting_lag_days: int, share: float) -> Label:
 
 
 DEFINITIONS: dict[str, Callable[[LabelConfig], Label]] = {
+    "departure": lambda c: departure(silence_of(c), c.reporting_lag_days),
     "inactivity": lambda c: inactivity(c.horizon_days, c.reporting_lag_days),
     "own_cadence": lambda c: own_cadence(c.horizon_days, c.reporting_lag_days),
     "partial": lambda c: partial(c.horizon_days, c.reporting_lag_days, c.partial_share),

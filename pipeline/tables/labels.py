@@ -17,12 +17,14 @@ from features.order_history import traded
 from features.values import Count, Value
 from pipeline.engines import Engine, quoted
 from pipeline.tables.actions import ACTIONS
-from pipeline.tables.label_definitions import Label
+from pipeline.tables.label_definitions import QueriedLabel
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.values_table import IDENTITY, make_values_table
 
 
-def make_labels(engine: Engine, into: str, rows: str, as_ofs: Sequence[date], label: Label) -> None:
+def make_labels(
+    engine: Engine, into: str, rows: str, as_ofs: Sequence[date], label: QueriedLabel
+) -> None:
     """Create `into`: account_id, as_of, label_complete, watched_days, defected, treated per `rows`.
 
     rows: a table (account_id, as_of), the cohort. watched_days: days from the snapshot over which

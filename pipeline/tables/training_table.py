@@ -17,13 +17,22 @@ from features.order_history import traded
 from features.values import Value
 from models.dataset import Dataset, Panel, as_stretch
 from models.ensemble import shorter_horizons
+from models.risk_model import DAYS_PAST_DUE, DAYS_PAST_PATIENCE, STATE
 from models.value_at_stake import Years
 from pipeline.config import Config
 from pipeline.engines import Engine, literal
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources import Sources
-from pipeline.tables.cohort import make_active_cohort, make_whole_cohort
-from pipeline.tables.label_definitions import GAPS, Label, inactivity, label_of
+from pipeline.tables.cohort import cohort_rule, make_whole_cohort
+from pipeline.tables.future.departures import SLIP, departure_labels
+from pipeline.tables.label_definitions import (
+    GAPS,
+    DepartureLabel,
+    Label,
+    QueriedLabel,
+    inactivity,
+    label_of,
+)
 from pipeline.tables.labels import make_labels, make_next_year
 from pipeline.tables.sampling import sampled, standing
 from pipeline.tables.snapshots import Maturity
@@ -42,7 +51,9 @@ class TrainingTable:
     """Features and labels over many snapshots, in order of as_of, then account_id.
 
     frame: account_id, as_of, a float64 column per feature, label_complete, defected (0 or 1),
-    treated (0 or 1; see `pipeline.tables.labels`).
+    treated (0 or 1; see `pipeline.tables.labels`). For departure, active accounts only, with the
+    days of `models.risk_model.STATE`, outcome and departed_on beside, and defected is 1 where
+    the outcome is due.
     selection: the features there are, and those that the sources cannot answer. features: `frame`
     without labels, also at snapshots that are mature for a shorter horizon only. labels, by further
     horizons in days: account_id, as_of, label_complete, defected, treated. shorter: those of them
@@ -84,6 +95,21 @@ class TrainingTable:
     def dataset(self) -> Dataset:
         """The rows of `frame` as plain arrays."""
         return self.labelled(self.frame[[*KEYS, *LABELS]])
+
+    @property
+    def of_departures(self) -> bool:
+        """Whether the label is departure."""
+        return "outcome" in self.frame
+
+    @property
+    def slipped(self) -> npt.NDArray[np.bool_]:
+        """Which rows of `frame` had departed before the snapshot, for departure, (n,)."""
+        return (self.frame["outcome"] == SLIP).to_numpy(dtype=np.bool_)
+
+    @property
+    def overdue(self) -> npt.NDArray[np.bool_]:
+        """Which rows of `frame` were expected to order before the snapshot, for departure, (n,)."""
+        return (self.frame[DAYS_PAST_DUE] > 0).to_numpy(dtype=np.bool_)
 
     def horizon_dataset(self, days: int) -> Dataset:
         """The rows with labels of a further horizon."""
@@ -147,8 +173,8 @@ def selected_features(config: Config, sources: Sources) -> Selection:
 def learned_labels(config: Config) -> list[Label]:
     """Each label that is learned, the configured one last.
 
-    Only inactivity is learned over further horizons: whoever is silent for long was silent for
-    short. The other labels say something else over another horizon.
+    Only inactivity has further horizons: whoever is silent for long was silent for short. They are
+    learned beside departure, too.
     """
     further = {*_shorter(config), *_published(config)}
     lag = config.label.reporting_lag_days
@@ -162,7 +188,8 @@ def _shorter(config: Config) -> tuple[int, ...]:
 
 def _published(config: Config) -> tuple[int, ...]:
     main = config.label
-    return tuple(days for days in main.horizons_days if days != main.horizon_days)
+    own = main.horizon_days if main.definition == "inactivity" else None
+    return tuple(days for days in main.horizons_days if days != own)
 
 
 def feature_frame(
@@ -189,16 +216,19 @@ def snapshot_features(
     besides: Mapping[str, Value] | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """The feature table of one snapshot, for the active cohort or for every account seen.
+    """The feature table of one snapshot, for the cohort or for every account seen.
 
-    besides: further values, wanted beside the features under these names.
+    besides: further values, wanted beside the features under these names. What the cohort's rule
+    knows of each row stands beside them; see `pipeline.tables.cohort`.
     """
+    state = None
     if whole_cohort:
         make_whole_cohort(engine, "cohort", [as_of])
     else:
-        make_active_cohort(engine, "cohort", [as_of], config.cohort.days)
+        state = cohort_rule(engine, config).make(engine, "cohort", [as_of])
     values = {feature.name: feature.value for feature in selection.features}
-    return feature_frame(engine, {**values, **(besides or {})}, [as_of], "cohort", progress)
+    frame = feature_frame(engine, {**values, **(besides or {})}, [as_of], "cohort", progress)
+    return frame if state is None else frame.merge(state, on=list(KEYS), validate="one_to_one")
 
 
 def training_table(
@@ -217,16 +247,23 @@ def training_table(
     """
     selection = selected_features(config, sources)
     as_ofs = sorted({as_of for _, mature in labelled for as_of in mature})
-    make_active_cohort(engine, "cohort", as_ofs, config.cohort.days)
+    rule = cohort_rule(engine, config)
+    state = rule.make(engine, "cohort", as_ofs)
     mature_for_all = sorted(set(as_ofs).intersection(*(mature for _, mature in labelled if mature)))
     kept = _sample(engine, config.model.most_rows, as_ofs, mature_for_all, whole)
     values = {feature.name: feature.value for feature in selection.features}
     computed = feature_frame(engine, {**values, **past_trade()}, as_ofs, "cohort", progress)
     past = computed[[*KEYS, *past_trade()]]
     features = computed.drop(columns=list(past_trade()))
+    if state is not None:
+        features = features.merge(state[[*KEYS, *STATE]], on=list(KEYS), validate="one_to_one")
+        active = features.loc[features[DAYS_PAST_PATIENCE] < 0, list(KEYS)]
+        engine.register("labelled_rows", active.assign(as_of=active["as_of"].dt.date))
+    else:
+        engine.make("labelled_rows", "SELECT account_id, as_of FROM cohort")
     frames = []
     for label, mature in labelled:
-        frames.append(label_frame(engine, label, mature))
+        frames.append(label_frame(engine, label, mature, "labelled_rows"))
     *further, main = frames
     horizons = (label.maturity.horizon_days for label, _ in labelled)
     frame = _with_labels(features, main)
@@ -266,11 +303,19 @@ def _sample(
     return kept
 
 
-def label_frame(engine: Engine, label: Label, mature: Sequence[date]) -> pd.DataFrame:
-    """account_id, as_of, label_complete, defected, treated of the cohort at mature snapshots."""
+def label_frame(
+    engine: Engine, label: Label, mature: Sequence[date], rows: str = "cohort"
+) -> pd.DataFrame:
+    """account_id, as_of, label_complete, defected, treated of `rows` at mature snapshots.
+
+    rows: a table (account_id, as_of). For departure also outcome and departed_on.
+    """
     if not mature:
         return pd.DataFrame({name: [] for name in (*KEYS, "label_complete", "defected", "treated")})
-    make_labels(engine, "labels", "cohort", mature, label)
+    if isinstance(label, DepartureLabel):
+        return departure_labels(engine, label, mature, rows)
+    assert isinstance(label, QueriedLabel)
+    make_labels(engine, "labels", rows, mature, label)
     found = engine.frame("SELECT * FROM labels")
     found = found[found["as_of"].isin(pd.to_datetime(list(mature)))]
     _refuse_no_cadence(label, found)

@@ -9,7 +9,7 @@ from models.out_of_time import OutOfTime
 from pipeline.config import Config
 from pipeline.tracking import plots
 from pipeline.tracking.plot_style import png
-from pipeline.training.evaluation import MODEL, Evaluation, published_risk
+from pipeline.training.evaluation import MODEL, Evaluation
 
 
 def last_test(config: Config, rows: OutOfTime, test: date) -> tuple[OutOfTime, str]:
@@ -28,7 +28,7 @@ def compare_scorers(
     """
     tests = evaluation.tests
     last, subtitle = last_test(config, rows, tests[-1])
-    scores = {MODEL: published_risk(last), **last.baselines}
+    scores = {MODEL: last.published_risk, **last.baselines}
     curves = {name: (last.label, scores[scorer]) for name, scorer in scorers.items()}
     auc = {
         name: [evaluation.value("auc", scorer, test) for test in tests]

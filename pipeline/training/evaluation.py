@@ -152,7 +152,7 @@ def evaluate(
     """
     treated = {test: int(out_of_time.at(test).treated.sum()) for test in tests}
     facts, out_of_time = facts.rows(~out_of_time.treated), out_of_time.untreated()
-    risk = published_risk(out_of_time)
+    risk = out_of_time.published_risk
     scorers = {MODEL: risk, **out_of_time.baselines}
     rankings = {**scorers, EXPECTED_LOSS: risk * facts.value}
     cells = list(_cells(out_of_time, facts, rankings, tests, capacity, terms))
@@ -182,7 +182,7 @@ def evaluate_groups(
     the model's calibration_error.
     """
     facts, out_of_time = facts.rows(~out_of_time.treated), out_of_time.untreated()
-    scorers = {MODEL: published_risk(out_of_time), **out_of_time.baselines}
+    scorers = {MODEL: out_of_time.published_risk, **out_of_time.baselines}
     place = _places(out_of_time, tests)
     cells = []
     for test in tests:
@@ -219,11 +219,6 @@ def _intervals(
         if key.measure in _RAISED_BY_NOISE:
             figures[key] = recentred(figures[key])
     return {key: interval(values) for key, values in figures.items()}
-
-
-def published_risk(rows: OutOfTime) -> Floats:
-    """What would have been published: uncalibrated where there was nothing to calibrate on yet."""
-    return np.where(np.isnan(rows.risk), rows.raw, rows.risk)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,6 @@ from models.horizons import HorizonModel, fit_horizon, in_order
 from models.learner import Learner
 from models.out_of_time import OutOfTime, rolling
 from pipeline.tables.training_table import TrainingTable
-from pipeline.training.evaluation import published_risk
 from pipeline.wording import counted
 
 MEASURED_ON = 3  # snapshots, the last that the main horizon is predicted at too
@@ -74,14 +73,15 @@ class Horizons:
 def fit_horizons(
     table: TrainingTable,
     main: OutOfTime,
-    main_days: int,
+    main_days: int | None,
     learners: Mapping[int, Learner],
     comparable_from: date,
     progress: Callable[[int], None],
 ) -> Horizons:
     """Fit every further horizon that has history enough; progress is told its days before.
 
-    main: the predictions of the main horizon, which has `main_days`. learners: by days, of every
+    main: the predictions of the label, and the days of its horizon, None where it has none to which
+    others could be pulled. learners: by days, of every
     horizon that any snapshot is old enough for.
     """
     found: dict[int, OutOfTime] = {}
@@ -109,14 +109,18 @@ def _lack(dataset: Dataset, days: int) -> str:
     return f"{mature} with labels of {days} days are too few to predict one from earlier ones"
 
 
-def _report(days: int, out_of_time: OutOfTime, main_days: int, main: OutOfTime) -> HorizonReport:
+def _report(
+    days: int, out_of_time: OutOfTime, main_days: int | None, main: OutOfTime
+) -> HorizonReport:
     also = {split.snapshot for split in main.splits}
     both = [split.snapshot for split in out_of_time.splits if split.snapshot in also]
     measured = both[-MEASURED_ON:]
     parts = [out_of_time.at(day) for day in measured]
-    own = [published_risk(part) for part in parts]
+    own = [part.published_risk for part in parts]
     pulled = [
-        in_order(main_days, {main_days: published_risk(main.at(day)), days: risk})[days]
+        risk
+        if main_days is None
+        else in_order(main_days, {main_days: main.at(day).published_risk, days: risk})[days]
         for day, risk in zip(measured, own, strict=True)
     ]
     kept = [~part.treated for part in parts]

@@ -16,7 +16,15 @@ from features.order_history import order_lines
 from features.values import First
 from pipeline.config.form import LabelConfig
 from pipeline.engines import Engine
-from pipeline.tables.label_definitions import DEFINITIONS, Label, label_of
+from pipeline.tables.expected_orders import expected_orders
+from pipeline.tables.future.departures import NEITHER, departure_labels, silent_after
+from pipeline.tables.label_definitions import (
+    DEFINITIONS,
+    DepartureLabel,
+    Label,
+    QueriedLabel,
+    label_of,
+)
 from pipeline.tables.labels import make_labels, make_later_values
 from pipeline.tables.snapshots import Maturity
 from pipeline.tables.tiers import TIERS
@@ -134,7 +142,9 @@ def _definitions(chosen: LabelConfig) -> dict[str, Label]:
     """The chosen definition, and the others over the same horizon where they have one."""
     found: dict[str, Label] = {chosen.definition: label_of(chosen)}
     for name in DEFINITIONS:
-        written = chosen.model_dump(include={"reporting_lag_days", "partial_share"})
+        if name == "departure":  # of active accounts only, which other cohorts do not single out
+            continue
+        written = chosen.model_dump(include={"reporting_lag_days", "partial_share", "silence"})
         if "own_cadence" not in (name, chosen.definition):
             written["horizon_days"] = chosen.horizon_days
         if name not in found and not (name == "partial" and chosen.horizon_days > DAYS_PER_YEAR):
@@ -149,6 +159,10 @@ def _labelled(
     mature, _ = label.maturity.split(as_ofs, complete_until)
     if not mature:
         return None
+    if isinstance(label, DepartureLabel):
+        known = departure_labels(engine, label, mature, _ROWS)
+        return known.set_index(["as_of", "account_id"])[["outcome", "defected"]].sort_index()
+    assert isinstance(label, QueriedLabel)
     make_labels(engine, "audited_labels", _ROWS, mature, label)
     found = _keyed(engine, "audited_labels", "watched_days, defected", mature)
     engine.drop("audited_labels")
@@ -186,6 +200,10 @@ def _returns(
         if not known:
             yield Return(days, 0, None)
             continue
+        if isinstance(label, DepartureLabel):
+            yield _return_after_patience(engine, label, labels, known, days)
+            continue
+        assert isinstance(label, QueriedLabel)
         # Orders from the day on which the first account is watched no longer.
         after = First(order_lines, until.horizon_days - label.shortest_days + lag)
         length = until.horizon_days + lag
@@ -199,6 +217,18 @@ def _returns(
         counted = defectors["stands_for"]
         again = defectors["first_order_s"] < ends
         yield Return(days, round(counted.sum()), _share(again, counted))
+
+
+def _return_after_patience(
+    engine: Engine, label: DepartureLabel, labels: pd.DataFrame, known: Sequence[date], days: int
+) -> Return:
+    """Of those that slipped or became due, who ordered so many days after their patience."""
+    departed = labels[labels["outcome"] != NEITHER].reset_index()
+    departed = departed[departed["as_of"].isin(pd.to_datetime(list(known)))]
+    expected = expected_orders(engine, label.silence)
+    silent = silent_after(engine, expected, departed, known, label.maturity, days)
+    counted = departed["stands_for"]
+    return Return(days, round(counted.sum()), _share(pd.Series(~silent), counted))
 
 
 def _agreement(answers: Mapping[str, pd.DataFrame], one: str, other: str) -> Agreement:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from models.departures import (
+    DepartureLearners,
+    OutOfTimeDepartures,
+    departure_learners,
+    rolling_departures,
+)
 from models.gradient_boosting import Trees
 from models.learner import Learner
-from models.out_of_time import Progress
+from models.out_of_time import OutOfTime, Progress, rolling
+from models.recipe import Recipe
 from models.settings import ModelSettings
 from pipeline.console import Steps
 from pipeline.tables.training_table import TrainingTable
@@ -19,13 +26,15 @@ class Learners:
     """Of the configured label and of other horizons, by days.
 
     shorter: those horizons that the model learns beside the main one. published: those whose risks
-    are published beside its own.
+    are published beside its own. departures: where the label is departure; the main learner is
+    then their onset.
     """
 
     main: Learner
     further: Mapping[int, Learner]
     shorter: tuple[int, ...]
     published: tuple[int, ...]
+    departures: DepartureLearners | None = None
 
     @property
     def together(self) -> list[Learner]:
@@ -39,7 +48,26 @@ class Learners:
         found = [pair for one in self.together for pair in one.wanted(self.main.predictable)]
         found += [pair for one in alone for pair in one.wanted(one.predictable)]
         able = [one for one in alone if one.predictable]
+        if self.departures is not None:
+            able.append(self.departures.slip)
+            found += self.departures.slip.wanted(self.main.predictable)
         return [*found, *((one, None) for one in (*self.together, *able) if one.both_classes)]
+
+    def predict(
+        self,
+        tests: Sequence[date],
+        baselines: Mapping[str, Recipe],
+        comparable_from: date,
+        progress: Progress | None = None,
+    ) -> tuple[OutOfTime, OutOfTimeDepartures | None]:
+        """Predict every snapshot out of time; see `rolling` and `rolling_departures`.
+
+        Returns the predictions of the label, and beside them, for departure, its parts.
+        """
+        if self.departures is None:
+            return rolling(self.together, tests, baselines, comparable_from, progress), None
+        parts = rolling_departures(self.departures, tests, baselines, comparable_from, progress)
+        return parts.departure, parts
 
 
 def fitting_on(steps: Steps, what: str = "Fitting the models") -> Progress:
@@ -62,6 +90,11 @@ def learners_of(table: TrainingTable, tests: Collection[date], settings: ModelSe
         for days, labels in table.labels.items()
         if len(labels)
     }
-    main = Learner(table.dataset, tests, settings, trees)
     shorter = tuple(days for days in table.shorter if days in further)
+    if table.of_departures:
+        parts = departure_learners(
+            table.dataset, table.slipped, table.overdue, tests, settings, trees
+        )
+        return Learners(parts.onset, further, shorter, table.published, parts)
+    main = Learner(table.dataset, tests, settings, trees)
     return Learners(main, further, shorter, table.published)

@@ -31,7 +31,6 @@ from pipeline.training.evaluation import (
     RIVAL,
     Evaluation,
     gain_over,
-    published_risk,
 )
 from pipeline.training.inputs import input_tags, log_inputs
 from pipeline.training.leakage import LeakageReport, markdown
@@ -94,7 +93,7 @@ def _recorded(tracking: Tracking, config: Config, trained: Trained) -> Registere
         run.text("model_card.md", card)
         with ScratchFolder() as scratch:
             _save_model(scratch.path, trained)
-            version = run.register(scratch.path, trained.model.names, description=card, tags=tags)
+            version = run.register(scratch.path, trained.model.columns, description=card, tags=tags)
     return Registered(version, run.id, trained, drawn)
 
 
@@ -197,7 +196,7 @@ def _log_splits(run: Run, trained: Trained) -> None:
     out_of_time = trained.out_of_time.untreated()
     for split in out_of_time.splits:
         rows = out_of_time.at(split.snapshot)
-        risk = published_risk(rows)
+        risk = rows.published_risk
         measured = {
             "auc": measures.auc(rows.label, risk),
             "average_precision": measures.average_precision(rows.label, risk),
@@ -231,7 +230,7 @@ def _plots(config: Config, trained: Trained) -> dict[str, bytes]:
     """The last test snapshot's curves, what the registered model uses, and AUC over time."""
     out_of_time, evaluation, test = trained.out_of_time, trained.evaluation, trained.tests[-1]
     last, subtitle = last_test(config, out_of_time, test)
-    risk, tier = published_risk(last), trained.facts.group[~out_of_time.treated]
+    risk, tier = last.published_risk, trained.facts.group[~out_of_time.treated]
     registered = f"{config.name}, the registered model"
     gains = trained.model.importance()
     families = {

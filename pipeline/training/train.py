@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from models.learner import fit_together
-from models.out_of_time import rolling
 from models.risk_model import fit_final
 from models.value_at_stake import fit as fit_value_at_stake
 from pipeline.config import Config
@@ -56,13 +55,13 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     fit_together(learners.wanted, fitting_on(steps))
     steps.begin("Predicting every snapshot as it could have been")
     rules = baselines(config, config.label.horizon_days)
-    out_of_time = rolling(learners.together, tests, rules, comparable)
+    out_of_time, departures = learners.predict(tests, rules, comparable)
     steps.begin("Measuring")
     measured = measure(config, prepared.table, out_of_time, tests)
     horizons = fit_horizons(
         prepared.table,
         out_of_time,
-        config.label.horizon_days,
+        fixed_horizon(config.label),
         learners.further,
         comparable,
         lambda days: steps.begin(f"Calibrating the horizon of {days} days"),
@@ -80,6 +79,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         metadata,
         fixed_horizon(config.label),
         horizons.models,
+        departures,
     )
     value = fit_value_at_stake(prepared.table.years(), settings.seed)
     steps.begin("Logging to MLflow")
@@ -93,5 +93,6 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         horizons,
         model,
         value,
+        departures,
     )
     return record(tracking, config, trained)

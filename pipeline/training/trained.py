@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from models.departures import OutOfTimeDepartures
 from models.out_of_time import OutOfTime
 from models.risk_model import RiskModel
 from models.value_at_stake import ValueAtStake
@@ -17,7 +18,10 @@ from pipeline.training.preparation import Prepared
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted model and what was measured on the way to it. facts: of the out-of-time rows."""
+    """A fitted model and what was measured on the way to it.
+
+    facts: of the out-of-time rows. departures: for the label departure, what is predicted beside.
+    """
 
     prepared: Prepared
     leakage: LeakageReport
@@ -29,3 +33,4 @@ class Trained:
     horizons: Horizons
     model: RiskModel
     value: ValueAtStake
+    departures: OutOfTimeDepartures | None = None

@@ -35,7 +35,7 @@ from pipeline.market import simulate
 from pipeline.tables.training_table import TrainingTable
 from pipeline.training.backtest.ablation import Ablation, ablation
 from pipeline.training.choices import baselines, model_settings
-from pipeline.training.evaluation import PROBABILITIES, RIVAL, published_risk
+from pipeline.training.evaluation import PROBABILITIES, RIVAL
 from pipeline.training.preparation import open_engine, prepare
 
 FOLDER = Path("var/bench/markets")
@@ -135,7 +135,7 @@ def against_truth(table: Table, found: OutOfTime) -> dict[str, Any]:
     auc_of_trading: among the accounts that have not left yet, which nobody can see but the truth.
     """
     best = truth(table.market, found)
-    scores = {"model": published_risk(found), **found.baselines}
+    scores = {"model": found.published_risk, **found.baselines}
     trading = np.ones(len(found), dtype=np.bool_)
     if best is not None:
         scores["truth"] = best["chance"].to_numpy(dtype=np.float64)
@@ -290,7 +290,7 @@ def _one_year(years: Years, found: OutOfTime, snapshot: date) -> dict[str, Any]:
     told = np.where(left, leaves, stays)
     last = past.last_year.worth(model.margin_share)
     stake = model.at_stake(past).value
-    rows = pd.Series(published_risk(found.at(snapshot)), index=found.at(snapshot).account)
+    rows = pd.Series(found.at(snapshot).published_risk, index=found.at(snapshot).account)
     risk = rows.reindex(years.account[now]).to_numpy()
     rate = past.rate(model.margin_share)
     would_bring = np.array([_alike(rate, outcome, ~left, value) for value in rate])

@@ -21,7 +21,7 @@ from features.values import Count, Total, Value
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import LoadedTable
 from pipeline.sources.versions import cut
-from pipeline.tables.cohort import make_active_cohort
+from pipeline.tables.cohort import OrderedLately, make_active_cohort
 from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.training_table import TrainingTable, feature_frame
 from pipeline.training.leakage import LeakageReport, markdown
@@ -124,7 +124,7 @@ def training_table(engine: DuckDBEngine, values: Mapping[str, Value]) -> Trainin
 def hold(
     engine: DuckDBEngine, check: DuckDBEngine, table: TrainingTable, inferred: bool = False
 ) -> PointInTime:
-    return Laws(engine, check, table, COHORT_DAYS, inferred).hold()
+    return Laws(engine, check, table, OrderedLately(COHORT_DAYS), inferred).hold()
 
 
 def all_values() -> dict[str, Value]:

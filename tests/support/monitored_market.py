@@ -13,7 +13,7 @@ from pipeline.config import load_config
 from pipeline.market import simulate
 from pipeline.monitoring.reference import reference_of
 from pipeline.sources import load_sources
-from pipeline.tables.cohort import make_active_cohort
+from pipeline.tables.cohort import cohort_rule
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.snapshots import snapshot_dates
 from pipeline.tables.training_table import TrainingTable, feature_frame, selected_features
@@ -40,7 +40,7 @@ def judgements(
         sources = load_sources(config, engine)
         make_derived_tables(engine, sources)
         selection = selected_features(config, sources)
-        make_active_cohort(engine, "cohort", days, config.cohort.days)
+        cohort_rule(engine, config).make(engine, "cohort", days)
         values = {feature.name: feature.value for feature in selection.features}
         frame = feature_frame(engine, values, days, "cohort")
     of_day = {day.date(): rows for day, rows in frame.groupby("as_of")}

@@ -16,28 +16,24 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.values import Count
+from pipeline.config.form import DEPARTURE_DAYS as HORIZON_DAYS
 from pipeline.engines import Engine
 from pipeline.tables.actions import ACTIONS
 from pipeline.tables.expected_orders import (
     FOREVER,
     ExpectedOrders,
     OrderDays,
-    Silence,
     day_number,
+    expected_orders,
 )
 from pipeline.tables.identity import merged_by
+from pipeline.tables.label_definitions import DepartureLabel
 from pipeline.tables.labels import make_later_values
 from pipeline.tables.snapshots import Maturity
 
-HORIZON_DAYS = 90  # from the snapshot, in which a departure is due
 LASTING_DAYS = 180  # from the end of patience without an order, after which a departure is lasting
 TREATED_DAYS = 30  # from the snapshot; an account is treated if an action of ours falls into them
 NEITHER, DUE, SLIP = "neither", "due", "slip"
-
-
-def maturity_of(silence: Silence, reporting_lag_days: int) -> Maturity:
-    """When an outcome is known: the same for all accounts, so that it says nothing of them."""
-    return Maturity(HORIZON_DAYS + silence.most_after_due, reporting_lag_days)
 
 
 def departures(
@@ -52,7 +48,7 @@ def departures(
     Parameters
     ----------
     rows : account_id, as_of; those at other snapshots than `as_ofs` are left out.
-    maturity : see `maturity_of`.
+    maturity : of the label departure.
 
     Returns
     -------
@@ -75,23 +71,25 @@ def departures(
     return pd.concat(found, ignore_index=True) if found else _NOTHING
 
 
-def lasting(
+def silent_after(
     engine: Engine,
     expected: ExpectedOrders,
     rows: pd.DataFrame,
     as_ofs: Sequence[date],
     maturity: Maturity,
+    days: int,
 ) -> npt.NDArray[np.bool_]:
-    """Return which departures of `departures` are lasting, in the same order.
+    """Return which accounts departed without an order until so many days after their patience.
 
-    as_ofs, maturity: as there; the outcome is asked LASTING_DAYS after maturity.
+    Rows in the order of `departures`, whose parameters these are. Asked so many days after
+    maturity. With LASTING_DAYS: who departed lastingly.
     """
     found = [np.empty(0, dtype=np.bool_)]
     for as_of in as_ofs:
         here = rows.loc[rows["as_of"] == pd.Timestamp(as_of), "account_id"]
-        asked = maturity.label_complete(as_of) + timedelta(days=LASTING_DAYS)
+        asked = maturity.label_complete(as_of) + timedelta(days=days)
         slipped, due = _departures_on(
-            _departures(expected.seen_on(asked), LASTING_DAYS),
+            _departures(expected.seen_on(asked), days),
             _numbers(engine, expected, here, asked),
             day_number(as_of),
         )
@@ -99,18 +97,30 @@ def lasting(
     return np.concatenate(found)
 
 
-def make_treated(engine: Engine, into: str, rows: str, as_ofs: Sequence[date], days: int) -> None:
-    """Create `into`: account_id, as_of, treated (BOOLEAN) per `rows`, as known `days` later."""
-    if not engine.has_table(ACTIONS.table):
-        engine.make(into, f"SELECT account_id, as_of, FALSE AS treated FROM {rows}")
-        return
-    within = {"action_count": Count(ACTIONS, days, days - TREATED_DAYS)}
-    later = f"{into}_later"
-    make_later_values(engine, later, rows, as_ofs, days, within)
-    engine.make(
-        into, f"SELECT account_id, as_of, COALESCE(action_count, 0) > 0 AS treated FROM {later}"
+def departure_labels(
+    engine: Engine, label: DepartureLabel, mature: Sequence[date], rows: str
+) -> pd.DataFrame:
+    """Return account_id, as_of, label_complete, defected, treated, outcome, departed_on.
+
+    rows: a table (account_id, as_of) of active accounts. defected: 1 where the outcome is due.
+    treated: 1 where an action of ours falls into the first TREATED_DAYS days, whatever came of it.
+    """
+    expected = expected_orders(engine, label.silence)
+    asked = engine.frame(f"SELECT account_id, as_of FROM {rows} ORDER BY as_of, account_id")
+    found = departures(engine, expected, asked, mature, label.maturity)
+    days = label.maturity.horizon_days + label.maturity.reporting_lag_days
+    treated = np.zeros(len(found), dtype=np.bool_)
+    if engine.has_table(ACTIONS.table):
+        acted = {"action_count": Count(ACTIONS, days, days - TREATED_DAYS)}
+        make_later_values(engine, "acted_on", rows, mature, days, acted)
+        actions = found.merge(engine.frame("SELECT * FROM acted_on"), on=["account_id", "as_of"])
+        treated = (actions["action_count"].fillna(0) > 0).to_numpy(dtype=np.bool_)
+        engine.drop("acted_on")
+    return found.assign(
+        label_complete=found["as_of"] + pd.Timedelta(days=days),
+        defected=(found["outcome"] == DUE).astype(np.int8),
+        treated=treated.astype(np.int8),
     )
-    engine.drop(later)
 
 
 _NOTHING = pd.DataFrame({name: [] for name in ("account_id", "as_of", "outcome", "departed_on")})

@@ -37,7 +37,7 @@ class RiskService(mlflow.pyfunc.PythonModel):  # type: ignore[misc] # mlflow shi
         known; a column that is absent is an error, because the caller then has other features
         than the model was trained on.
         """
-        names = [name for name in self._model.names if name in model_input.columns]
+        names = [name for name in self._model.columns if name in model_input.columns]
         features = model_input[names].to_numpy(dtype=np.float64, na_value=np.nan)
         snapshots = pd.to_datetime(model_input.get("as_of", pd.Series([]))).dt.date.unique()
         if len(snapshots) > 1:

@@ -32,7 +32,7 @@ from pipeline.tables.label_definitions import (
 )
 from pipeline.tables.training_table import TrainingTable, label_frame
 from pipeline.training.choices import baselines
-from pipeline.training.evaluation import RIVAL, published_risk
+from pipeline.training.evaluation import RIVAL
 
 HORIZONS = (30, 90, 180)
 USUAL_DAYS = 90  # of fallen sales, where the config's label has no horizon of its own
@@ -143,7 +143,7 @@ def _record(
     label: Label, predictions: OutOfTime, tests: Sequence[date], repetitions: int
 ) -> LabelRecord:
     tested = predictions.at(*tests)
-    risk = published_risk(tested)
+    risk = tested.published_risk
     found = []
     for day in tests:
         here = tested.as_of == np.datetime64(day, "D")

@@ -9,6 +9,7 @@ from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.engines.memory import limit_bytes
 from pipeline.sources import Sources
+from pipeline.tables.cohort import cohort_rule
 from pipeline.tables.training_table import TrainingTable
 from pipeline.training.leakage.lateness import lateness
 from pipeline.training.leakage.laws import Laws
@@ -42,7 +43,7 @@ def examine(
             engine,
             check,
             table,
-            config.cohort.days,
+            cohort_rule(engine, config),
             sources.departures_inferred,
             steps.detail("Checking for leakage: truncation and poison"),
         )

@@ -20,7 +20,7 @@ import pyarrow as pa
 from features.definition import Feature
 from features.values import columns_of, compares_accounts
 from pipeline.engines.duckdb import DuckDBEngine
-from pipeline.tables.cohort import make_active_cohort
+from pipeline.tables.cohort import CohortRule
 from pipeline.tables.training_table import Progress, TrainingTable, feature_frame
 from pipeline.training.leakage.findings import COHORT, Difference, PointInTime
 from pipeline.training.leakage.sample import Copy, draw_sample, make_copies, with_kin
@@ -45,7 +45,7 @@ class Laws:
     engine: DuckDBEngine
     check: DuckDBEngine
     table: TrainingTable
-    cohort_days: int
+    cohort: CohortRule
     departures_inferred: bool
     progress: Progress | None = None
 
@@ -57,7 +57,7 @@ class Laws:
         cheap = all(self._small(table) for f in others for table, _ in columns_of(f.value))
         whole, unchecked = (others, []) if cheap else ([], others)
 
-        frame = self.table.frame
+        frame = self._rows
         snapshots = spread([day.date() for day in pd.to_datetime(frame["as_of"]).unique()])
         later = snapshots[-1] + timedelta(days=LATER_DAYS)
         candidates = frame.loc[frame["as_of"].isin(pd.to_datetime(snapshots)), "account_id"]
@@ -90,6 +90,11 @@ class Laws:
             differences=tuple(differences),
         )
 
+    @property
+    def _rows(self) -> pd.DataFrame:
+        """The rows of the cohort; those that departed have features, but no label."""
+        return self.table.features if self.table.of_departures else self.table.frame
+
     @cached_property
     def _followed(self) -> frozenset[str] | None:
         """The accounts with a row at every snapshot that they belong to; None means all."""
@@ -103,7 +108,7 @@ class Laws:
 
     def _trained(self, as_of: date, accounts: Sequence[str] | None) -> pd.DataFrame:
         """The training table's rows of one snapshot, by account."""
-        frame = self.table.frame
+        frame = self._rows
         places = np.flatnonzero(frame["as_of"] == pd.Timestamp(as_of))
         if accounts is not None:
             places = places[frame["account_id"].iloc[places].isin(accounts)]
@@ -127,7 +132,7 @@ class Laws:
         )
         asked = [(c, as_of) for c in copies for as_of in (c.as_of, later) if as_of]
         as_ofs = sorted({as_of for _, as_of in asked})
-        make_active_cohort(self.check, "in_any_cohort", as_ofs, self.cohort_days)
+        self.cohort.on(self.check).make(self.check, "in_any_cohort", as_ofs)
         prefixes, moments = zip(*((copy.prefix, as_of) for copy, as_of in asked), strict=True)
         self.check.register("asked", pa.table({"prefix": prefixes, "as_of": moments}))
         self.check.make(
