@@ -343,21 +343,29 @@ def _place(config: Config, table: str, only: Sequence[str]) -> Path:
 
 
 def _say_list(folder: Path) -> None:
-    from pipeline.scoring.listing import listed_rows
+    from pipeline.scoring.listing import KEEP, WIN_BACK, listed_rows
 
-    columns = ["rank", "account_id", "name", "risk", "value_at_stake", "expected_loss"]
-    columns += ["tier", "days_silent", "list_status"]
-    top = listed_rows(pq.read_table(folder / "scores.parquet", columns=columns))
+    scores = pq.read_table(folder / "scores.parquet")
+    keep, win_back = listed_rows(scores, KEEP), listed_rows(scores, WIN_BACK)
     console.say(
-        f"{'rank':>4}  {'account':<12}{'risk':>6}{'at stake':>12}{'loss':>12}  {'tier':<6}"
+        f"{'rank':>4}  {'account':<12}{'risk':>6}{'value':>12}{'score':>12}  {'tier':<6}"
         f"{'silent':>9}  name"
     )
-    for row in top.slice(0, _SHOWN).to_pylist():
+    for row in keep.slice(0, _SHOWN).to_pylist():
+        risk = "" if row["risk"] is None else f"{row['risk']:.1%}"
         console.say(
-            f"{row['rank']:>4}  {row['account_id']:<12}{row['risk']:>6.1%}"
-            f"{row['value_at_stake']:>z12,.0f}{row['expected_loss']:>z12,.0f}  {row['tier']:<6}"
+            f"{row['rank']:>4}  {row['account_id']:<12}{risk:>6}"
+            f"{row['call_value']:>z12,.0f}{row['call_score']:>z12,.0f}  {row['tier']:<6}"
             f"{row['days_silent']:>4.0f} days  {row['name'] or ''}"
         )
+    if win_back.num_rows:
+        console.say(f"To win back, {counted(win_back.num_rows, 'account')}:")
+        for row in win_back.slice(0, _SHOWN // 2).to_pylist():
+            console.say(
+                f"{row['rank_in_list']:>4}  {row['account_id']:<12}{'':>6}"
+                f"{row['call_value']:>z12,.0f}{'':>12}  {row['tier']:<6}"
+                f"{row['days_silent']:>4.0f} days  {row['name'] or ''}"
+            )
 
 
 def _say_database(config: Config, publication: Publication) -> None:

@@ -138,7 +138,7 @@ def _report(engine: DuckDBEngine, asked: _Asked, steps: Steps) -> dict[str, Any]
     request, config = ready.request, ready.request.config
     frame, scores = scored(engine, ready.sources, ready.selection, request, steps)
     steps.know(rows=len(frame))
-    risk = scores["risk"].to_numpy()
+    risk = scores["risk"].drop_null().to_numpy()
     steps.begin("Comparing the features with training")
     rate = config.monitor.false_alarm_rate
     drift = input_drift(asked.reference, frame, ready.selection, request.as_of, rate)

@@ -31,7 +31,8 @@ def realised(
     """
     if not ripe:
         return [], pd.DataFrame(columns=["account_id", "as_of", "defected", "treated"])
-    scores = {past.as_of: past.scores("account_id", "risk") for past in ripe}
+    # Departed accounts are scored for win-back only and have no risk.
+    scores = {past.as_of: past.scores("account_id", "risk").dropna() for past in ripe}
     labels = labels_of(
         engine, label_of(config.label), [(day, rows["account_id"]) for day, rows in scores.items()]
     )

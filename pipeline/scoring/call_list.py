@@ -10,11 +10,12 @@ import pyarrow as pa
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
 _DECIMALS = {
-    **dict.fromkeys(("risk", "risk_30", "risk_90", "risk_180", "previous_risk", "change"), 3),
+    **dict.fromkeys(("risk", "departure_risk", "slip_chance", "previous_risk", "change"), 3),
+    **dict.fromkeys(("risk_30", "risk_90", "risk_180"), 3),
     **dict.fromkeys(("change_by_model", "change_by_time", "change_by_data"), 3),
-    **dict.fromkeys(("days_silent", "usual_gap"), 0),
+    **dict.fromkeys(("days_silent", "usual_gap", "days_past_due"), 0),
     **dict.fromkeys(("value_at_stake", "value_at_stake_low", "value_at_stake_high"), 0),
-    "expected_loss": 0,
+    **dict.fromkeys(("expected_loss", "call_value", "call_score"), 0),
 }
 
 

@@ -1,4 +1,4 @@
-"""The list beside the one before: who is new, up, down, the same, left or lost, and why."""
+"""The list beside the one before: who is new, up, down, the same, unlisted or left, and why."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.scoring.listing import LISTED
+from pipeline.scoring.listing import LISTED, NO_LIST
 
 NEW = "new"  # on the list and not on the one before, or not scored then
 UP, DOWN, SAME = "up", "down", "same"  # the risk
-LEFT = "left"  # on the list before, and no more
-LOST = "lost"  # scored before, and no longer in the cohort: it has not ordered for `cohort.days`
+UNLISTED = "unlisted"  # on the list before, and no more
+LEFT = "left"  # scored before, and no longer in the cohort
 
 _NOT_RECORDED = "not recorded"  # the list status of a publication that did not know of any
 
@@ -45,7 +45,7 @@ def with_changes(
     change = frame["change"].to_numpy(dtype=np.float64)
     kind = np.select(
         [then.isna() | (listed & ~listed_then & (then != _NOT_RECORDED)), listed_then & ~listed],
-        [NEW, LEFT],
+        [NEW, UNLISTED],
         np.select(
             [(change >= least_change) & (change > 0), (change <= -least_change) & (change < 0)],
             [UP, DOWN],
@@ -62,32 +62,33 @@ def with_changes(
     return scores
 
 
-def lost_accounts(
+def accounts_that_left(
     scores: pa.Table, previous: Path | None, merged: Mapping[str, str], model_version: int
 ) -> pa.Table:
     """Rows like those of `scores` for the accounts that were scored before, and are not now.
 
-    They have no rank and no risk now; what else is said of them is what was said then. Highest
-    expected loss of then first. merged: accounts that have become part of another, and of which;
-    they are not lost if that is scored now, or was scored then, and so is lost itself.
+    They have no rank and no risk now; what else is said of them is what was said then. The best
+    rank of then first. merged: accounts that have become part of another, and of which;
+    they have not left if that is scored now, or was scored then, and so has left itself.
     """
     if previous is None:
         return scores.slice(0, 0)
     then = pq.read_table(previous / "scores.parquet")
-    then = then.filter(pc.is_valid(then["risk"]))
+    then = then.filter(pc.is_valid(then["rank"]))
     now = {*scores["account_id"].to_pylist()}
     told = now | {*then["account_id"].to_pylist()}
     gone_on = now | {account for account, into in merged.items() if into in told}
     here = pa.array(sorted(gone_on), pa.string())
     then = then.filter(pc.invert(pc.is_in(then["account_id"], here)))
-    then = then.sort_by([("expected_loss", "descending"), ("account_id", "ascending")])
+    then = then.sort_by([("rank", "ascending")])
     rows = then.num_rows
     given = {
         **{name: then[name] for name in _KEPT},
         "as_of": pa.repeat(scores["as_of"][0], rows),
         "previous_risk": then["risk"],
-        "list_status": pa.repeat(LOST, rows),
-        "change_kind": pa.repeat(LOST, rows),
+        "list": pa.repeat(NO_LIST, rows),
+        "list_status": pa.repeat(LEFT, rows),
+        "change_kind": pa.repeat(LEFT, rows),
         "model_version": pa.repeat(model_version, rows),
     }
     return pa.table(
@@ -105,6 +106,6 @@ def _status_in(folder: Path) -> pd.Series:
     table = pq.read_table(folder / "scores.parquet")
     if "list_status" not in table.column_names:  # by a program that did not know of it
         table = table.append_column("list_status", pa.repeat(_NOT_RECORDED, table.num_rows))
-    frame = table.select(["account_id", "risk", "list_status"]).to_pandas()
-    status: pd.Series = frame[frame["risk"].notna()].set_index("account_id")["list_status"]
+    frame = table.select(["account_id", "rank", "list_status"]).to_pandas()
+    status: pd.Series = frame[frame["rank"].notna()].set_index("account_id")["list_status"]
     return status

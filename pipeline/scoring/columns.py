@@ -12,7 +12,7 @@ import pyarrow as pa
 
 SHARE, MONEY, DAYS = "share, 0-1", "currency", "days"
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of scores.parquet, in the manifest; raised when a column is removed, renamed or means another
 thing, not when one is added."""
 
@@ -33,7 +33,9 @@ class Column:
     width: int = 11
 
 
-_LOST = "the account is lost"  # a row without a risk; see list_status
+_LEFT = "the account has left"  # a row without a rank; see list_status
+_DEPARTED = "the account has departed or left"
+_OTHER_LABEL = "the label is not departure, or the account has left"
 
 
 def _risk(days: int) -> Column:
@@ -42,7 +44,8 @@ def _risk(days: int) -> Column:
         f"Risk, {days} days",
         f"probability of no order within {days} days of the snapshot",
         SHARE,
-        "no model of this horizon: not asked for, or too little history; the manifest says which",
+        "the account has departed or left, or there is no model of this horizon: not asked for, or "
+        "too little history; the manifest says which",
     )
 
 
@@ -67,12 +70,33 @@ COLUMNS = {
     column.name: column
     for column in (
         Column(
-            "rank", "Rank", "place by expected loss, then risk, then account_id", "", _LOST, width=6
+            "rank",
+            "Rank",
+            "place among all accounts: active ones by call score, then departed ones by days since "
+            "their patience ended (0-30, 31-60, more) and by value",
+            "",
+            _LEFT,
+            width=6,
+        ),
+        Column(
+            "list",
+            "List",
+            "the list that the account is on: keep (it still orders), win_back (it has departed) "
+            "or none",
+            width=10,
+        ),
+        Column(
+            "rank_in_list",
+            "Place",
+            "place on its list",
+            "",
+            "on no list",
+            width=6,
         ),
         Column(
             "list_status",
             "On the list",
-            "listed, or why not: beyond_capacity, without_profit, resting, held_out; or lost: "
+            "listed, or why not: beyond_capacity, without_profit, resting, held_out; or left: "
             "scored in the publication before, and no longer in the cohort",
             width=16,
         ),
@@ -92,13 +116,34 @@ COLUMNS = {
             "how long defection is watched for from the snapshot",
             DAYS,
         ),
-        Column("risk", "Risk", "probability of defection within the horizon", SHARE, _LOST),
+        Column(
+            "risk",
+            "Risk",
+            "probability of defection by the label of the config; for departure, departure_risk",
+            SHARE,
+            _DEPARTED,
+        ),
+        Column(
+            "departure_risk",
+            "Departure risk",
+            "probability that the next order is expected within 90 days and never comes in time",
+            SHARE,
+            "the label is not departure or cannot be trained yet, or the account has departed",
+        ),
+        Column(
+            "slip_chance",
+            "Already gone",
+            "probability that the account has stopped ordering already; 0 until an order is "
+            "overdue",
+            SHARE,
+            "as for departure_risk",
+        ),
         *map(_risk, (30, 90, 180)),
         Column(
             "risk_band",
             "Risk band",
             "the risk in a word, by `scoring.bands` of the config",
-            null_means=_LOST,
+            null_means=_DEPARTED,
         ),
         Column(
             "previous_risk",
@@ -117,7 +162,7 @@ COLUMNS = {
         Column(
             "change_kind",
             "What changed",
-            "new, up, down, same, left (the list) or lost (out of the cohort), since then",
+            "new, up, down, same, unlisted (listed before) or left (out of the cohort), since then",
             null_means="there was no publication before",
         ),
         *(
@@ -139,7 +184,7 @@ COLUMNS = {
             "Value at stake",
             "next year's margin expected if the account stays, less the same if it defects",
             MONEY,
-            _LOST,
+            _LEFT,
             width=13,
         ),
         Column(
@@ -157,7 +202,7 @@ COLUMNS = {
             "no year was over yet to learn from",
         ),
         Column(
-            "value_basis", "Value is", "what the value at stake is made of", "", _LOST, width=18
+            "value_basis", "Value is", "what the value at stake is made of", "", _LEFT, width=18
         ),
         Column(
             "currency",
@@ -166,7 +211,24 @@ COLUMNS = {
             null_means="neither config nor orders say",
             width=9,
         ),
-        Column("expected_loss", "Expected loss", "risk x value at stake", MONEY, _LOST, 13),
+        Column("expected_loss", "Expected loss", "risk x value at stake", MONEY, _DEPARTED, 13),
+        Column(
+            "call_value",
+            "Value of a call",
+            "the value by which accounts are ranked; the manifest says which (`call_value`)",
+            MONEY,
+            _LEFT,
+            13,
+        ),
+        Column(
+            "call_score",
+            "Call score",
+            "what ranks active accounts: the value of a call times the chance that an account that "
+            "has not stopped yet departs; for other labels times the risk",
+            MONEY,
+            _DEPARTED,
+            13,
+        ),
         Column(
             "tier",
             "Tier",
@@ -190,7 +252,7 @@ COLUMNS = {
             "Days silent",
             "from the last order to the snapshot",
             DAYS,
-            _LOST,
+            _LEFT,
             width=8,
         ),
         Column(
@@ -198,8 +260,30 @@ COLUMNS = {
             "Usual gap, days",
             "median of the days between neighbouring order days in the last 365 days",
             DAYS,
-            "fewer than two order days in that time, or the account is lost",
+            "fewer than two order days in that time, or the account has left",
             width=8,
+        ),
+        Column(
+            "due_on",
+            "Order expected on",
+            "the day on which the next order is expected",
+            null_means=_OTHER_LABEL,
+            width=12,
+        ),
+        Column(
+            "days_past_due",
+            "Days overdue",
+            "from that day to the snapshot; below 0 before it",
+            DAYS,
+            _OTHER_LABEL,
+            width=8,
+        ),
+        Column(
+            "crossed_on",
+            "Departed on",
+            "the day on which patience ran out; from it on the account has departed",
+            null_means="the account is active, or as for due_on",
+            width=12,
         ),
         Column("last_order_at", "Last order", "when the last order was placed", "wall time"),
         Column(
@@ -235,14 +319,14 @@ COLUMNS = {
             "effort",
             "Effort",
             "what winning it back is worth, in the config's words",
-            null_means=_LOST,
+            null_means=_LEFT,
             width=16,
         ),
         Column(
             "thin_history",
             "Thin history",
             "whether fewer than three order days are known, too few for a rhythm",
-            null_means=_LOST,
+            null_means=_LEFT,
         ),
         Column("model_version", "Model version", "the registered version that scored it", width=9),
     )

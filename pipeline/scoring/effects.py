@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from features.contract import REPS, TABLES
 from features.definition import Selection
 from models.errors import FeatureMismatch
-from models.risk_model import RiskModel
+from models.risk_model import STATE, RiskModel
 from pipeline.config import Config
 from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine
@@ -35,7 +35,7 @@ from pipeline.sources import Sources
 from pipeline.sources.versions import copy_known_before
 from pipeline.tables.cohort import cohort_rule
 from pipeline.tables.derived import make_derived_tables
-from pipeline.tables.training_table import feature_frame
+from pipeline.tables.training_table import feature_frame, model_columns
 
 EFFECTS = ("change_by_model", "change_by_time", "change_by_data")
 
@@ -58,10 +58,10 @@ def effects(
     manifest = read_manifest(previous)
     if manifest["inputs"].get("features_sha256") != selection.digest():
         return "the publication before had other features"
-    names = [feature.name for feature in selection.features]
     then = date.fromisoformat(manifest["as_of"])
     before = pq.read_table(previous / "features.parquet").to_pandas().set_index("account_id")
-    both = now.index.intersection(before.index)
+    names = model_columns(before, selection)
+    both = now.index[now.notna()].intersection(before.index)
     known = _known_until(manifest)
     later = _without_new_rows(config, engine, sources, selection, known, as_of, both)
     try:
@@ -111,7 +111,7 @@ def _without_new_rows(
         for name in sources.tables.keys() - inferred:
             copy_known_before(earlier, TABLES[name], known.get(name, datetime.min))
         make_derived_tables(earlier, sources)
-        cohort_rule(earlier, config).make(earlier, "would_be", [as_of])
+        state = cohort_rule(earlier, config).make(earlier, "would_be", [as_of])
         earlier.register("accounts_of_both", pa.table({"account_id": accounts.to_numpy()}))
         earlier.make(
             "cohort",
@@ -119,4 +119,5 @@ def _without_new_rows(
             f"SELECT account_id, DATE {literal(str(as_of))} FROM accounts_of_both",
         )
         values = {feature.name: feature.value for feature in selection.features}
-        return feature_frame(earlier, values, [as_of], "cohort").set_index("account_id")
+        frame = feature_frame(earlier, values, [as_of], "cohort").set_index("account_id")
+    return frame if state is None else frame.join(state.set_index("account_id")[[*STATE]])

@@ -23,6 +23,7 @@ from pipeline.scoring.main_contacts import main_contact_roles
 from pipeline.scoring.publication import newest_before
 from pipeline.scoring.reasons import Reason, explained
 from pipeline.scoring.score import Request, requested, scored, sources_for
+from pipeline.tables.cohort import cohort_rule
 from pipeline.tables.label_definitions import label_of
 from pipeline.tables.latest_events import Event, known_as, last_order_at, latest_events
 from pipeline.training.preparation import open_engine
@@ -91,7 +92,7 @@ def explain(
     return Account(
         row=found[0],
         scored=scores.num_rows,
-        mean_risk=float(np.mean(scores["risk"].to_numpy())),
+        mean_risk=float(np.nanmean(scores["risk"].to_numpy())),
         defection=label_of(config.label).says,
         learned_until=request.learned_until,
         reasons=reasons[account],
@@ -114,9 +115,9 @@ def _not_scored(engine: Engine, config: Config, account: str, as_of: date) -> De
         days = (as_of - last.date()).days
         return DataError(
             f"Account {account} is not in the cohort as of {as_of}: its last order known by then "
-            f"was on {last:%Y-%m-%d}, {days} days before, and only accounts with an order in the "
-            f"{config.cohort.days} days before are scored (`cohort.days`). It has been lost, or "
-            "waits to be won back; an earlier --as-of shows how it went."
+            f"was on {last:%Y-%m-%d}, {days} days before, and only accounts "
+            f"{cohort_rule(engine, config).says} are scored. Choose an earlier --as-of to see how "
+            "it went."
         )
     if latest_events(engine, account, as_of, 1, None):
         return DataError(

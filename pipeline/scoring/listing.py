@@ -1,7 +1,8 @@
-"""Who is listed: the accounts that can be called, by expected loss, and why others are not.
+"""Who is listed: the accounts that can be called, on which list, and why others are not.
 
-Going down the ranking, an account is left out where it is not worth a call, where it rests after an
-action of ours, where a coin holds it out, and where those who would call it can call no more.
+Active accounts can be kept, departed ones won back. Going down the ranking of each list, an account
+is left out where it is not worth a call, where it rests after an action of ours, where a coin holds
+it out, and where those who would call it can call no more.
 """
 
 from __future__ import annotations
@@ -24,41 +25,86 @@ RESTING = "resting"  # acted on lately, and the risk is in no higher band since
 WITHOUT_PROFIT = "without_profit"  # a call costs more than there is to save
 BEYOND_CAPACITY = "beyond_capacity"
 
+KEEP, WIN_BACK, NO_LIST = "keep", "win_back", "none"
+KEEP_SHARE = 0.9  # of the capacity; what one list cannot fill goes to the other
+LEAST_FOR_BOTH = 5  # capacity from which on at least one departed account is called
+
 _COIN_BITS = 64
 
 
 def with_list_status(
     scores: pa.Table, scoring: ScoringConfig, as_of: date, resting: Collection[str]
 ) -> pa.Table:
-    """The ranked scores with `list_status`; resting: ids of the accounts that rest.
+    """The ranked scores with list, rank_in_list and list_status.
 
-    Held-out accounts take no capacity. The same accounts, date and choices give the same list.
+    resting: ids of the accounts that rest. Held-out accounts take no capacity. The same accounts,
+    date and choices give the same lists.
     """
-    names = ["account_id", "owner_id", "tier", "key_account", "value_at_stake"]
+    names = ["account_id", "owner_id", "tier", "key_account", "call_value", "crossed_on"]
     rows = scores.select(names).to_pylist()
-    capacity = _capacity({row["owner_id"] for row in rows}, scoring)
+    of_list = {
+        KEEP: [place for place, row in enumerate(rows) if row["crossed_on"] is None],
+        WIN_BACK: [place for place, row in enumerate(rows) if row["crossed_on"] is not None],
+    }
+    of_owner = _capacity({row["owner_id"] for row in rows}, scoring)
     called: Counter[str | None] = Counter()
-    status = []
-    for row in rows:
-        owner = row["owner_id"]
-        if row["value_at_stake"] <= scoring.profit.contact_cost:
-            found = WITHOUT_PROFIT
-        elif row["account_id"] in resting:
-            found = RESTING
-        elif called[owner] == capacity or called.total() == scoring.call_capacity:
-            found = BEYOND_CAPACITY
-        elif _held_out(row, scoring.hold_out, as_of):
-            found = HELD_OUT
-        else:
-            found = LISTED
-            called[owner] += 1
-        status.append(found)
-    place = scores.column_names.index("list_status")
-    return scores.set_column(place, "list_status", pa.array(status, pa.string()))
+    status = [BEYOND_CAPACITY] * len(rows)
+
+    def go_down(name: str, most: int) -> int:
+        """List accounts until so many of the list are called; return how many there are."""
+        listed = 0
+        for place in of_list[name]:
+            row, owner = rows[place], rows[place]["owner_id"]
+            if status[place] == LISTED:
+                listed += 1
+            elif row["call_value"] <= scoring.profit.contact_cost:
+                status[place] = WITHOUT_PROFIT
+            elif row["account_id"] in resting:
+                status[place] = RESTING
+            elif called[owner] < of_owner and listed < most:
+                if _held_out(row, scoring.hold_out, as_of):
+                    status[place] = HELD_OUT
+                else:
+                    status[place] = LISTED
+                    called[owner] += 1
+                    listed += 1
+        return listed
+
+    to_win_back = win_back_capacity(scoring.call_capacity)
+    kept = go_down(KEEP, scoring.call_capacity - to_win_back)
+    won_back = go_down(WIN_BACK, scoring.call_capacity - kept)
+    go_down(KEEP, scoring.call_capacity - won_back)
+
+    lists = [NO_LIST] * len(rows)
+    ranks: list[int | None] = [None] * len(rows)
+    for name, places in of_list.items():
+        listed = [place for place in places if status[place] == LISTED]
+        for number, place in enumerate(listed, start=1):
+            lists[place], ranks[place] = name, number
+    columns = {
+        "list": pa.array(lists, pa.string()),
+        "rank_in_list": pa.array(ranks, pa.int32()),
+        "list_status": pa.array(status, pa.string()),
+    }
+    for name, values in columns.items():
+        scores = scores.set_column(scores.column_names.index(name), name, values)
+    return scores
 
 
-def listed_rows(scores: pa.Table) -> pa.Table:
-    """The rows that are listed, in their order."""
+def win_back_capacity(capacity: int) -> int:
+    """The calls that departed accounts get at least, if there are so many of them.
+
+    >>> [win_back_capacity(calls) for calls in (4, 5, 200)]
+    [0, 1, 20]
+    """
+    share = capacity - round(KEEP_SHARE * capacity)
+    return max(share, 1) if capacity >= LEAST_FOR_BOTH else 0
+
+
+def listed_rows(scores: pa.Table, of_list: str | None = None) -> pa.Table:
+    """The rows that are listed, on one list or on any, in their order."""
+    if of_list is not None:
+        return scores.filter(pc.equal(scores["list"], of_list))
     return scores.filter(pc.equal(scores["list_status"], LISTED))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.contact_breadth import touches
@@ -19,7 +20,7 @@ from features.definition import Selection
 from features.values import Last
 from models import drift, risk_model, value_at_stake
 from models.drift import Reference
-from models.risk_model import RiskModel
+from models.risk_model import DAYS_PAST_PATIENCE, RiskModel
 from models.value_at_stake import ValueAtStake
 from pipeline.config import Config
 from pipeline.config.form import PostgresqlConfig
@@ -28,14 +29,14 @@ from pipeline.console import Steps
 from pipeline.engines import Engine, quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
-from pipeline.scoring.change import lost_accounts, with_changes
+from pipeline.scoring.change import accounts_that_left, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
 from pipeline.scoring.database import require_database, write_to_database
 from pipeline.scoring.earlier import earlier_risk
 from pipeline.scoring.effects import effects
 from pipeline.scoring.known_features import require_known
-from pipeline.scoring.listing import listed_rows, with_list_status
+from pipeline.scoring.listing import KEEP, WIN_BACK, listed_rows, with_list_status
 from pipeline.scoring.lists import LISTS, write_lists
 from pipeline.scoring.main_contacts import main_contact_roles
 from pipeline.scoring.publication import (
@@ -49,13 +50,14 @@ from pipeline.scoring.publication import (
 )
 from pipeline.scoring.reason_columns import with_reasons
 from pipeline.scoring.reasons import explained
-from pipeline.scoring.score_table import score_table, shown_values
+from pipeline.scoring.score_table import THIN_HISTORY_DAYS, Predicted, score_table, shown_values
+from pipeline.scoring.win_back import BEFORE_LAST_ORDER, margin_before_last_order
 from pipeline.scratch import ScratchFolder
 from pipeline.sources import Sources, load_sources
 from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.identity import merged_by
-from pipeline.tables.training_table import selected_features, snapshot_features
+from pipeline.tables.training_table import model_columns, selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
 from pipeline.version import code_version, released_version
@@ -222,8 +224,8 @@ def require_accounts(config: Config, as_of: date, accounts: int) -> None:
     """DataError where the cohort has no accounts."""
     if not accounts:
         raise DataError(
-            f"No account has an order in the {config.cohort.days} days before {as_of}: there is "
-            "nobody to score. Check the date and `cohort.days`."
+            f"No account is in the cohort as of {as_of}: there is nobody to score. Check the date "
+            "and the orders."
         )
 
 
@@ -279,17 +281,16 @@ def scored(
     frame = snapshot_features(engine, config, selection, as_of, besides=shown)
     require_accounts(config, as_of, len(frame))
     steps.begin("Scoring the cohort")
-    names = [feature.name for feature in selection.features]
-    features = frame[names].to_numpy(dtype=np.float64)
-    main = request.model.horizon_days
-    by_horizon = request.model.risk_by_horizon(features, names, as_of)
+    if config.label.definition == "departure":
+        frame[BEFORE_LAST_ORDER] = margin_before_last_order(
+            engine, frame[["account_id", "last_order_on"]], as_of, request.value.margin_share
+        )
     scores = score_table(
         frame,
-        request.model.risk(features, names, as_of) if main is None else by_horizon[main],
-        by_horizon,
+        predicted(request.model, frame, selection, as_of),
         request.value,
         as_of=as_of,
-        horizon_days=config.label.horizon_days,
+        label=config.label,
         scoring=config.scoring,
         model_version=request.version,
         previous=earlier_risk(request.previous),
@@ -299,6 +300,27 @@ def scored(
     return frame, scores
 
 
+def predicted(
+    model: RiskModel, frame: pd.DataFrame, selection: Selection, as_of: date
+) -> Predicted:
+    """What the model says of a snapshot's accounts; NaN for those that have departed."""
+    names = model_columns(frame, selection)
+    features = frame[names].to_numpy(dtype=np.float64)
+    by_horizon = model.risk_by_horizon(features, names, as_of)
+    if model.departure is not None:
+        departures = model.departure_risks(features, names, as_of)
+        return Predicted(departures.departure, by_horizon, departures)
+    main = model.horizon_days
+    risk = model.risk(features, names, as_of) if main is None else by_horizon[main]
+    active = np.ones(len(frame), dtype=np.bool_)
+    if DAYS_PAST_PATIENCE in frame:
+        active = (frame[DAYS_PAST_PATIENCE] < 0).to_numpy()
+    return Predicted(
+        np.where(active, risk, np.nan),
+        {days: np.where(active, risks, np.nan) for days, risks in by_horizon.items()},
+    )
+
+
 def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) -> Mapping[str, Any]:
     """Write all files of a publication but the manifest, and return the manifest's entries."""
     request, sources, selection = ready.request, ready.sources, ready.selection
@@ -306,26 +328,27 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     frame, scores = scored(engine, sources, selection, request, steps)
     if request.reference is not None and as_of >= request.learned_until:
         require_known(frame, request.reference, config.scoring.least_known)
-    names = [feature.name for feature in selection.features]
+    names = model_columns(frame, selection)
     risk = scores.select(["account_id", "risk"]).to_pandas().set_index("account_id")["risk"]
     rests = resting(frame, risk, request.acted_on, config.scoring)
     scores = with_list_status(scores, config.scoring, as_of, rests)
     listed = listed_rows(scores)["account_id"].to_pylist()
     steps.begin("Explaining the accounts to call")
     roles = main_contact_roles(engine, listed, as_of)
-    reasons = explained(config, request.model, frame, listed, sources.currency, roles)
+    to_keep = listed_rows(scores, KEEP)["account_id"].to_pylist()
+    reasons = explained(config, request.model, frame, to_keep, sources.currency, roles)
     scores = with_reasons(scores, reasons, request.playbook)
     steps.begin("Comparing with the list before")
     moved = _effects(engine, sources, request, selection, risk)
     told = moved if isinstance(moved, pd.DataFrame) else None
     scores = with_changes(scores, request.previous, told, config.scoring.least_change)
-    lost = lost_accounts(scores, request.previous, merged_by(engine, as_of), request.version)
+    left = accounts_that_left(scores, request.previous, merged_by(engine, as_of), request.version)
     steps.begin("Writing the publication")
-    pq.write_table(pa.concat_tables([scores, lost]), folder / "scores.parquet")
+    pq.write_table(pa.concat_tables([scores, left]), folder / "scores.parquet")
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
     to_call = listed_rows(scores)
-    write_lists(folder, to_call, lost, engine, sources, config, as_of, scores.num_rows)
+    write_lists(folder, to_call, left, engine, sources, config, as_of, scores.num_rows)
     return {
         "config": config.name,
         MEANING: config.meaning_of_risk(),
@@ -335,7 +358,9 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "rows": {
             "scores": scores.num_rows,
             "call_list": to_call.num_rows,
-            "lost": lost.num_rows,
+            "keep": _listed_on(to_call, KEEP),
+            "win_back": _listed_on(to_call, WIN_BACK),
+            "left": left.num_rows,
         },
         "list_status": dict(Counter(scores["list_status"].to_pylist())),
         "change_not_explained": moved if isinstance(moved, str) else None,
@@ -345,6 +370,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "previous_as_of": request.previous.parent.parent.name if request.previous else None,
         "label_end": str(request.model.label_end),
         "replay": as_of < request.learned_until,
+        "call_value": _call_value(request),
         "value_at_stake": {
             "basis": request.value.basis,
             "learned_from": list(request.value.snapshots),
@@ -359,6 +385,21 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "horizons_left_out": request.model.metadata.get("horizons_left_out", {}),
         "code_version": code_version(),
     }
+
+
+def _call_value(request: Request) -> str:
+    """What the value of a call is, in words."""
+    if request.config.label.definition != "departure":
+        return "value at stake"
+    basis = request.value.basis
+    return (
+        f"last year's {basis}; value at stake with fewer than {THIN_HISTORY_DAYS} order days; for "
+        f"win-back the {basis} of the year before the last order"
+    )
+
+
+def _listed_on(listed: pa.Table, name: str) -> int:
+    return int(pc.sum(pc.equal(listed["list"], name)).as_py() or 0)
 
 
 def _rows_known_since(engine: DuckDBEngine, table: str, as_of: date) -> int:

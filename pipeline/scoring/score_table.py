@@ -1,8 +1,13 @@
-"""The published table of scores: one row per account of the cohort, by expected loss."""
+"""The published table of scores: one row per account of the cohort, in the order of the lists.
+
+Active accounts come first, by call score. Departed accounts follow, by how lately their patience
+ended and by the margin of the year before their last order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -12,25 +17,34 @@ import pyarrow as pa
 
 from features.order_history import days_silent, order_days, order_lines, usual_gap
 from features.values import Last, Value
+from models.risk_model import DAYS_PAST_DUE, DAYS_PAST_PATIENCE, DepartureRisks
 from models.value_at_stake import ValueAtStake
-from pipeline.config.form import ScoringConfig
+from pipeline.config.form import LabelConfig, ScoringConfig
 from pipeline.scoring.effects import EFFECTS
 from pipeline.scoring.key_accounts import key_account_values, key_accounts
 from pipeline.scoring.reason_columns import REASON_COLUMNS
+from pipeline.scoring.win_back import BEFORE_LAST_ORDER
 from pipeline.tables.tiers import tiers
 from pipeline.tables.trade import past_of, past_trade
 
 THIN_HISTORY_DAYS = 3  # order days below which a history is too short to know its rhythm
+WIN_BACK_BANDS = (30, 60)  # days since patience ended, up to which the first bands reach
+
+Floats = npt.NDArray[np.float64]
 
 SCHEMA = pa.schema(
     [
         ("rank", pa.int32()),
+        ("list", pa.string()),
+        ("rank_in_list", pa.int32()),
         ("account_id", pa.string()),
         ("name", pa.string()),
         ("owner_id", pa.string()),
         ("as_of", pa.date32()),
         ("horizon_days", pa.int32()),
         ("risk", pa.float64()),
+        ("departure_risk", pa.float64()),
+        ("slip_chance", pa.float64()),
         ("risk_30", pa.float64()),
         ("risk_90", pa.float64()),
         ("risk_180", pa.float64()),
@@ -45,12 +59,17 @@ SCHEMA = pa.schema(
         ("value_basis", pa.string()),
         ("currency", pa.string()),
         ("expected_loss", pa.float64()),
+        ("call_value", pa.float64()),
+        ("call_score", pa.float64()),
         ("tier", pa.string()),
         ("key_account", pa.bool_()),
         ("key_account_note", pa.string()),
         ("effort", pa.string()),
         ("days_silent", pa.float64()),
         ("usual_gap", pa.float64()),
+        ("due_on", pa.date32()),
+        ("days_past_due", pa.float64()),
+        ("crossed_on", pa.date32()),
         ("last_order_at", pa.timestamp("s")),
         ("last_touch_at", pa.timestamp("s")),
         *((name, pa.string()) for name in REASON_COLUMNS),
@@ -76,46 +95,69 @@ def shown_values(last_touch: Last | None) -> dict[str, Value]:
     return values
 
 
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What a model says of the accounts of a snapshot, (n,) each, NaN for departed accounts.
+
+    risk: by the config's label. by_horizon: of inactivity, by days. departures: what a model of
+    departures says besides; None for another label, and where departure cannot be trained yet.
+    """
+
+    risk: Floats
+    by_horizon: Mapping[int, Floats]
+    departures: DepartureRisks | None = None
+
+
 def score_table(
     frame: pd.DataFrame,
-    risk: npt.NDArray[np.float64],
-    by_horizon: Mapping[int, npt.NDArray[np.float64]],
+    predicted: Predicted,
     value: ValueAtStake,
     *,
     as_of: date,
-    horizon_days: int,
+    label: LabelConfig,
     scoring: ScoringConfig,
     model_version: int,
     previous: pd.Series,
     currency: str | None,
     people: pd.DataFrame,
 ) -> pa.Table:
-    """Put together the published columns and rank them by expected loss, then risk, then account.
+    """Put together the published columns and rank the accounts.
 
-    frame: account_id and `shown_values`, a row per account. risk: (n,), 0-1. value: what tells how
-    much is at stake. scoring: bands, key accounts and words of effort. previous: the risk last
-    published, by account_id. people: name and owner_id by account_id.
+    Parameters
+    ----------
+    frame : account_id and `shown_values`, a row per account; for the label departure also what the
+        cohort's rule knows of its next order, and BEFORE_LAST_ORDER.
+    value : what tells how much is at stake.
+    scoring : bands, key accounts and words of effort.
+    previous : the risk last published, by account_id.
+    people : name and owner_id by account_id.
     """
     touched = frame.get("shown_last_touch_s", pd.Series(np.nan, index=frame.index))
-    accounts = frame["account_id"]
+    accounts, risk = frame["account_id"], predicted.risk
     before = accounts.map(previous).astype("float64")
     past = past_of(frame)
     stake = value.at_stake(past)
-    tier = tiers(past.last_year.worth(value.margin_share))
+    last_year = past.last_year.worth(value.margin_share)
+    thin = (frame["shown_order_days"] < THIN_HISTORY_DAYS).to_numpy()
+    tier = tiers(last_year)
     key, note = key_accounts(frame, value.margin_share, scoring.key_accounts)
-    ordered = sorted(scoring.bands.items(), key=lambda band: -band[1])
+    departed = _departed(frame)
+    call_value = stake.value
+    if label.definition == "departure":
+        call_value = np.where(thin, stake.value, np.maximum(last_year, 0))
+        call_value = np.where(departed, frame[BEFORE_LAST_ORDER], call_value)
     columns: dict[str, object] = {
+        **dict.fromkeys(("list", "rank_in_list")),  # as list_status
         "account_id": accounts,
         "name": accounts.map(people["name"]),
         "owner_id": accounts.map(people["owner_id"]),
         "as_of": as_of,
-        "horizon_days": horizon_days,
+        "horizon_days": label.horizon_days,
         "risk": risk,
+        **_of_departures(predicted, frame),
         # A horizon that the model does not have is unknown, not zero.
-        **{f"risk_{days}": by_horizon.get(days, np.nan) for days in (30, 90, 180)},
-        "risk_band": np.select(
-            [risk >= least for _, least in ordered], [name for name, _ in ordered], ordered[-1][0]
-        ),
+        **{f"risk_{days}": predicted.by_horizon.get(days, np.nan) for days in (30, 90, 180)},
+        "risk_band": _bands(risk, scoring.bands).to_numpy(),
         "previous_risk": before,
         "change": risk - before,
         **dict.fromkeys(("change_kind", *EFFECTS)),  # `pipeline.scoring.change`
@@ -125,6 +167,8 @@ def score_table(
         "value_basis": value.basis,
         "currency": currency,
         "expected_loss": risk * stake.value,
+        "call_value": call_value,
+        "call_score": np.where(departed, np.nan, _chance(predicted, label) * call_value),
         "tier": tier,
         "key_account": key,
         "key_account_note": note,
@@ -139,14 +183,61 @@ def score_table(
         "last_touch_at": pd.to_datetime(touched, unit="s"),
         **dict.fromkeys(REASON_COLUMNS),  # of the listed accounts only: `with_reasons`
         "list_status": None,  # follows from the whole ranking: `pipeline.scoring.listing`
-        "thin_history": frame["shown_order_days"] < THIN_HISTORY_DAYS,
+        "thin_history": thin,
         "model_version": model_version,
     }
     table = pd.DataFrame(columns, index=frame.index)
+    band = np.zeros(len(frame), dtype=np.int64)
+    if departed.any():
+        band[departed] = 1 + np.searchsorted(WIN_BACK_BANDS, frame[DAYS_PAST_PATIENCE][departed])
+    table = table.assign(band=band, value=np.where(departed, call_value, table["call_score"]))
     table = table.sort_values(
-        ["expected_loss", "risk", "account_id"], ascending=[False, False, True], ignore_index=True
+        ["band", "value", "risk", "account_id"],
+        ascending=[True, False, False, True],
+        ignore_index=True,
     )
     table.insert(0, "rank", np.arange(1, len(table) + 1))
     return pa.Table.from_pandas(
         table, schema=SCHEMA, preserve_index=False
     ).replace_schema_metadata()
+
+
+def _chance(predicted: Predicted, label: LabelConfig) -> Floats | float:
+    """What the value of a call is multiplied by: the onset of a departure, or the risk.
+
+    1 where departure cannot be trained yet: then accounts are sorted by size.
+    """
+    if predicted.departures is not None:
+        return predicted.departures.onset
+    return 1.0 if label.definition == "departure" else predicted.risk
+
+
+def _departed(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    if DAYS_PAST_PATIENCE not in frame:
+        return np.zeros(len(frame), dtype=np.bool_)
+    return (frame[DAYS_PAST_PATIENCE] >= 0).to_numpy(dtype=np.bool_)
+
+
+def _of_departures(predicted: Predicted, frame: pd.DataFrame) -> dict[str, object]:
+    """The columns that only the label departure has."""
+    said = predicted.departures
+    found: dict[str, object] = {
+        "departure_risk": np.nan if said is None else said.departure,
+        "slip_chance": np.nan if said is None else said.slip,
+        **dict.fromkeys(("due_on", "days_past_due", "crossed_on")),
+    }
+    if DAYS_PAST_PATIENCE in frame:
+        crossed = frame["crossing_on"].where(_departed(frame))
+        found |= {
+            "due_on": frame["due_on"].dt.date,
+            "days_past_due": frame[DAYS_PAST_DUE],
+            "crossed_on": crossed.dt.date.where(crossed.notna(), None),
+        }
+    return found
+
+
+def _bands(risk: Floats, bands: Mapping[str, float]) -> pd.Series:
+    """The name of each risk's band; null without a risk."""
+    ordered = sorted(bands.items(), key=lambda band: -band[1])
+    names = np.select([risk >= least for _, least in ordered], [name for name, _ in ordered], "")
+    return pd.Series(names, dtype=object).where(~np.isnan(risk), None)

@@ -231,6 +231,12 @@ def snapshot_features(
     return frame if state is None else frame.merge(state, on=list(KEYS), validate="one_to_one")
 
 
+def model_columns(frame: pd.DataFrame, selection: Selection) -> list[str]:
+    """The features, and what the cohort's rule knows of each account's next order."""
+    features = [feature.name for feature in selection.features]
+    return features + [name for name in STATE if name in frame]
+
+
 def training_table(
     engine: Engine,
     config: Config,
