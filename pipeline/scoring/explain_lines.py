@@ -46,8 +46,13 @@ def _title(row: Mapping[str, Any]) -> str:
 
 def _figures(account: Account) -> Iterator[str]:
     row = account.row
-    risk = f"{row['risk']:.1%} ({row['risk_band']}) of {account.defection}"
-    yield _line("risk", f"{risk}; {account.mean_risk:.1%} on average of all accounts")
+    if row["risk"] is None:
+        yield _line("risk", f"none: it stopped ordering; its patience ended on {row['crossed_on']}")
+    else:
+        risk = f"{row['risk']:.1%} ({row['risk_band']}) of {account.defection}"
+        yield _line("risk", f"{risk}; {account.mean_risk:.1%} on average of all accounts")
+    if row["slip_chance"]:
+        yield _line("already gone", f"{row['slip_chance']:.1%}")
     horizons = {days: row[f"risk_{days}"] for days in (30, 90, 180)}
     told = ", ".join(f"{d} days {risk:.1%}" for d, risk in horizons.items() if risk is not None)
     if told:
@@ -57,12 +62,19 @@ def _figures(account: Account) -> Iterator[str]:
     if row["value_at_stake_low"] is not None:
         stake += f" ({row['value_at_stake_low']:z,.0f} to {row['value_at_stake_high']:z,.0f})"
     yield _line("value at stake", f"{stake}, counted in {row['value_basis']}; tier {row['tier']}")
-    loss = f"{row['expected_loss']:z,.0f}{money}"
-    yield _line("expected loss", f"{loss}; rank {row['rank']:,} of {account.scored:,} accounts")
+    if row["expected_loss"] is not None:
+        yield _line("expected loss", f"{row['expected_loss']:z,.0f}{money}")
+    score = "" if row["call_score"] is None else f"call score {row['call_score']:z,.0f}; "
+    value = f"value of a call {row['call_value']:z,.0f}{money}"
+    yield _line("rank", f"{row['rank']:,} of {account.scored:,} accounts; {score}{value}")
     gap = row["usual_gap"]
     usual = f"; usually {gap:.0f} days between orders" if gap is not None else ""
     last = f"{row['last_order_at']:%Y-%m-%d}, {row['days_silent']:.0f} days ago{usual}"
     yield _line("last order", last)
+    if row["due_on"] is not None and row["crossed_on"] is None:
+        overdue = row["days_past_due"]
+        late = f", {overdue:.0f} days overdue" if overdue > 0 else ""
+        yield _line("next order", f"expected on {row['due_on']}{late}")
     if row["last_touch_at"] is not None:
         yield _line("last touch", f"{row['last_touch_at']:%Y-%m-%d}")
     if row["thin_history"]:
@@ -122,6 +134,9 @@ def _since(account: Account) -> Iterator[str]:
         return
     if before.risk is None:
         yield f"Since {before.as_of}: it was not scored then"
+        return
+    if account.row["risk"] is None:
+        yield f"Since {before.as_of}: risk {before.risk:.1%}, now it has stopped ordering"
         return
     change = account.row["risk"] - before.risk
     points = f"{100 * change:+z.1f} points"

@@ -36,7 +36,10 @@ class About:
     """What a reader needs to know of the list as a whole.
 
     name: of the config. defection: what it is, in words. bands: the least risk of each, 0-1.
-    absent: canonical tables that no source provides. scored: accounts of the cohort.
+    absent: canonical tables that no source provides. scored: accounts of the cohort. call_value,
+    ranked_by: what the value of a call and the call score are, in words. order_again: how many of
+    those who stopped ordering come back, in a sentence. note: what to keep in mind about the whole
+    list, in a sentence; empty where there is nothing.
     """
 
     name: str
@@ -45,6 +48,10 @@ class About:
     bands: Mapping[str, float]
     absent: Collection[str]
     scored: int
+    call_value: str = ""
+    ranked_by: str = ""
+    order_again: str = ""
+    note: str = ""
 
 
 def write_page(path: Path, listed: pa.Table, past: PastMonths, about: About) -> None:
@@ -68,6 +75,10 @@ def _data(listed: pa.Table, past: PastMonths, about: About) -> dict[str, Any]:
         "as_of": str(about.as_of),
         "defection": about.defection,
         "scored": about.scored,
+        "call_value": about.call_value,
+        "ranked_by": about.ranked_by,
+        "order_again": about.order_again,
+        "note": about.note,
         "bands": [
             {"name": name, "least": least}
             for name, least in sorted(about.bands.items(), key=lambda band: -band[1])

@@ -29,6 +29,7 @@ from pipeline.console import Steps
 from pipeline.engines import Engine, quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
+from pipeline.scoring.about_list import about_list
 from pipeline.scoring.change import accounts_that_left, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
@@ -50,7 +51,7 @@ from pipeline.scoring.publication import (
 )
 from pipeline.scoring.reason_columns import with_reasons
 from pipeline.scoring.reasons import explained
-from pipeline.scoring.score_table import THIN_HISTORY_DAYS, Predicted, score_table, shown_values
+from pipeline.scoring.score_table import Predicted, score_table, shown_values
 from pipeline.scoring.win_back import BEFORE_LAST_ORDER, margin_before_last_order
 from pipeline.scratch import ScratchFolder
 from pipeline.sources import Sources, load_sources
@@ -348,7 +349,8 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
     to_call = listed_rows(scores)
-    write_lists(folder, to_call, left, engine, sources, config, as_of, scores.num_rows)
+    about = about_list(config, request.model, request.value.basis, sources, as_of, scores.num_rows)
+    write_lists(folder, to_call, left, engine, sources, about)
     return {
         "config": config.name,
         MEANING: config.meaning_of_risk(),
@@ -370,7 +372,8 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "previous_as_of": request.previous.parent.parent.name if request.previous else None,
         "label_end": str(request.model.label_end),
         "replay": as_of < request.learned_until,
-        "call_value": _call_value(request),
+        "call_value": about.call_value,
+        "note": about.note,
         "value_at_stake": {
             "basis": request.value.basis,
             "learned_from": list(request.value.snapshots),
@@ -385,17 +388,6 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "horizons_left_out": request.model.metadata.get("horizons_left_out", {}),
         "code_version": code_version(),
     }
-
-
-def _call_value(request: Request) -> str:
-    """What the value of a call is, in words."""
-    if request.config.label.definition != "departure":
-        return "value at stake"
-    basis = request.value.basis
-    return (
-        f"last year's {basis}; value at stake with fewer than {THIN_HISTORY_DAYS} order days; for "
-        f"win-back the {basis} of the year before the last order"
-    )
 
 
 def _listed_on(listed: pa.Table, name: str) -> int:

@@ -35,11 +35,11 @@ Floats = npt.NDArray[np.float64]
 SCHEMA = pa.schema(
     [
         ("rank", pa.int32()),
-        ("list", pa.string()),
-        ("rank_in_list", pa.int32()),
         ("account_id", pa.string()),
         ("name", pa.string()),
         ("owner_id", pa.string()),
+        ("list", pa.string()),
+        ("rank_in_list", pa.int32()),
         ("as_of", pa.date32()),
         ("horizon_days", pa.int32()),
         ("risk", pa.float64()),

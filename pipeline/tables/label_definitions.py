@@ -82,7 +82,7 @@ def departure(silence: Silence, reporting_lag_days: int) -> DepartureLabel:
     """No order in time after an order whose next one falls due in the horizon."""
     return DepartureLabel(
         "departure",
-        f"an order expected within {HORIZON_DAYS} days after which none comes in time",
+        f"no order in time when the next one falls due within {HORIZON_DAYS} days",
         Maturity(HORIZON_DAYS + silence.most_after_due, reporting_lag_days),
         silence,
     )

@@ -9,6 +9,7 @@ from models.risk_model import fit_final
 from models.value_at_stake import fit as fit_value_at_stake
 from pipeline.config import Config
 from pipeline.console import Steps
+from pipeline.scoring.about_list import ORDER_AGAIN
 from pipeline.tables.label_definitions import fixed_horizon
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.choices import (
@@ -72,6 +73,9 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         "definitions": prepared.table.selection.definitions(),
         "horizons_left_out": {str(days): why for days, why in horizons.left_out.items()},
     }
+    if departures is not None:
+        again = {str(found.days): found.share for found in audit.returns if found.defectors}
+        metadata[ORDER_AGAIN] = again
     model = fit_final(
         learners.together,
         out_of_time,

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.scoring.change import lost_accounts, with_changes
+from pipeline.scoring.change import accounts_that_left, with_changes
 from pipeline.scoring.effects import EFFECTS
 from pipeline.scoring.score_table import SCHEMA
 
@@ -24,6 +24,10 @@ def scores(as_of: date, rows: dict[str, tuple[str, float | None]], **columns: li
         "as_of": [as_of] * len(rows),
         "list_status": [status for status, _ in rows.values()],
         "risk": [risk for _, risk in rows.values()],
+        "rank": [
+            None if status == "left" else place
+            for place, (status, _) in enumerate(rows.values(), start=1)
+        ],
     } | columns
     empty = {name: [None] * len(rows) for name in SCHEMA.names}
     return pa.table(empty | given, schema=SCHEMA)
@@ -50,15 +54,14 @@ def then(tmp_path: Path) -> Path:
                 "enters": ("beyond_capacity", 0.20),
                 "below": ("beyond_capacity", 0.20),
                 "rests": ("resting", 0.50),
-                "silent": ("listed", 0.90),
                 "silent too": ("beyond_capacity", 0.80),
+                "silent": ("listed", 0.90),
                 "merged": ("listed", 0.70),
-                "long gone": ("lost", None),
+                "long gone": ("left", None),
             },
-            expected_loss=[1.0] * 7 + [90.0, 800.0, 7.0, None],
-            tier=["B"] * 7 + ["A", "C", "B", "B"],
-            name=[None] * 7 + ["Silent Ltd", None, None, None],
-            last_order_at=[None] * 7 + [datetime(2024, 8, 10)] + [None] * 3,
+            tier=["B"] * 7 + ["C", "A", "B", "B"],
+            name=[None] * 8 + ["Silent Ltd", None, None],
+            last_order_at=[None] * 8 + [datetime(2024, 8, 10)] + [None] * 2,
         ),
     )
 
@@ -85,12 +88,12 @@ def kinds(table: pa.Table) -> dict[str, str]:
     return dict(pairs)
 
 
-def test_each_account_is_new_up_down_the_same_or_left(then) -> None:
+def test_each_account_is_new_up_down_the_same_or_unlisted(then) -> None:
     assert kinds(with_changes(now(), then, None, 0.05)) == {
         "stays": "same",
         "rises": "up",
         "falls": "down",
-        "called": "left",  # though its risk is up: it is on the list no more
+        "called": "unlisted",  # though its risk is up: it is on the list no more
         "enters": "new",
         "below": "up",
         "rests": "new",  # it was scored, and not on the list
@@ -100,16 +103,16 @@ def test_each_account_is_new_up_down_the_same_or_left(then) -> None:
     assert kinds(with_changes(now(), then, None, 0.01))["stays"] == "up"
 
 
-def test_where_nobody_has_left_nobody_is_lost(tmp_path) -> None:
+def test_where_nobody_has_left_nobody_is_told(tmp_path) -> None:
     both = {"stays": ("listed", 0.5)}
     before = published(tmp_path / "before", scores(THEN, both))
-    lost = lost_accounts(scores(NOW, both), before, {}, 1)
-    assert lost.num_rows == 0 and lost.schema == SCHEMA
+    left = accounts_that_left(scores(NOW, both), before, {}, 1)
+    assert left.num_rows == 0 and left.schema == SCHEMA
 
 
 def test_without_a_list_before_nothing_is_said() -> None:
     assert set(kinds(with_changes(now(), None, None, 0.05)).values()) == {None}
-    assert lost_accounts(now(), None, {}, 1).num_rows == 0
+    assert accounts_that_left(now(), None, {}, 1).num_rows == 0
 
 
 def test_a_list_by_a_program_that_did_not_know_of_its_status(then, tmp_path) -> None:
@@ -128,37 +131,38 @@ def test_the_effects_stand_beside_the_change_where_they_are_known(then) -> None:
     assert made[2] == {"account_id": "falls"} | dict.fromkeys(EFFECTS, 0.01)
 
 
-def test_who_is_in_the_cohort_no_more_is_lost_once_the_costliest_first(then, tmp_path) -> None:
-    lost = lost_accounts(now(), then, {"merged": "stays"}, model_version=4)
-    assert lost.schema == SCHEMA
+def test_who_left_the_cohort_is_told_once_by_rank(then, tmp_path) -> None:
+    left = accounts_that_left(now(), then, {"merged": "stays"}, model_version=4)
+    assert left.schema == SCHEMA
     first, second = (
         {name: value for name, value in row.items() if value is not None}
-        for row in lost.to_pylist()
+        for row in left.to_pylist()
     )
     assert second["account_id"] == "silent" and second["name"] == "Silent Ltd"
     assert second["last_order_at"] == datetime(2024, 8, 10)
     assert first == {
         "account_id": "silent too",
         "as_of": NOW,
-        "list_status": "lost",
-        "change_kind": "lost",
+        "list": "none",
+        "list_status": "left",
+        "change_kind": "left",
         "previous_risk": 0.80,
         "tier": "C",
         "model_version": 4,
     }
     # On the next list they are not said again.
-    both = published(tmp_path / "now", pa.concat_tables([now(), lost]))
+    both = published(tmp_path / "now", pa.concat_tables([now(), left]))
     later = scores(date(2025, 4, 1), {"stays": ("listed", 0.5)})
-    gone = lost_accounts(later, both, {}, 4)["account_id"].to_pylist()
+    gone = accounts_that_left(later, both, {}, 4)["account_id"].to_pylist()
     assert "silent" not in gone and "rises" in gone
 
 
-def test_a_merged_account_is_lost_unless_the_one_that_it_became_part_of_tells_of_it(
+def test_a_merged_account_has_left_unless_the_one_that_it_became_part_of_tells_of_it(
     tmp_path,
 ) -> None:
     before = dict.fromkeys(("into scored", "into lost", "into none", "lost"), ("listed", 0.5))
     then = published(tmp_path / "before", scores(THEN, before))
     now = scores(NOW, {"stays": ("listed", 0.5)})
     merged = {"into scored": "stays", "into lost": "lost", "into none": "outside the cohort"}
-    lost = lost_accounts(now, then, merged, 1)["account_id"].to_pylist()
-    assert lost == ["into none", "lost"]
+    left = accounts_that_left(now, then, merged, 1)["account_id"].to_pylist()
+    assert left == ["into none", "lost"]

@@ -31,6 +31,12 @@ ROW: dict[str, Any] = {
     "value_basis": "margin",
     "currency": "EUR",
     "expected_loss": 34055.0,
+    "slip_chance": None,
+    "call_value": 48650.0,
+    "call_score": 34055.0,
+    "due_on": None,
+    "days_past_due": None,
+    "crossed_on": None,
     "tier": "A",
     "days_silent": 71.3,
     "usual_gap": 20.0,
@@ -76,7 +82,8 @@ def test_an_account_whole() -> None:
         "all accounts",
         "  no order in     30 days 80.0%, 90 days 70.0%",
         "  value at stake  48,650 EUR (35,000 to 61,000), counted in margin; tier A",
-        "  expected loss   34,055 EUR; rank 4 of 1,352 accounts",
+        "  expected loss   34,055 EUR",
+        "  rank            4 of 1,352 accounts; call score 34,055; value of a call 48,650 EUR",
         "  last order      2025-10-22, 71 days ago; usually 20 days between orders",
         "  last touch      2025-11-20",
         "",
@@ -109,8 +116,25 @@ def test_what_rounds_to_nothing_has_no_sign() -> None:
     row = ROW | {"risk": 0.5, "value_at_stake": -0.3, "expected_loss": -0.01}
     found = list(lines(replace(ACCOUNT, row=row, before=replace(ACCOUNT.before, risk=0.5001))))
     assert found[3].startswith("  value at stake  0 EUR (")
-    assert found[4].startswith("  expected loss   0 EUR;")
+    assert found[4].startswith("  expected loss   0 EUR")
     assert "Since 2025-12-01: risk 50.0%, now 50.0% (+0.0 points)" in found
+
+
+def test_a_departed_account_has_no_risk_and_an_overdue_one_says_so() -> None:
+    assert ACCOUNT.before is not None
+    gone = dict.fromkeys(("risk", "risk_band", "risk_30", "risk_90", "expected_loss", "call_score"))
+    gone |= {"due_on": date(2025, 11, 1), "crossed_on": date(2025, 12, 31), "days_past_due": 61.0}
+    found = list(lines(replace(ACCOUNT, row=ROW | gone, reasons=())))
+    assert found[1:4] == [
+        "  risk            none: it stopped ordering; its patience ended on 2025-12-31",
+        "  value at stake  48,650 EUR (35,000 to 61,000), counted in margin; tier A",
+        "  rank            4 of 1,352 accounts; value of a call 48,650 EUR",
+    ]
+    assert "Since 2025-12-01: risk 50.0%, now it has stopped ordering" in found
+    late = {"due_on": date(2025, 11, 1), "days_past_due": 61.0, "slip_chance": 0.4}
+    found = list(lines(replace(ACCOUNT, row=ROW | late)))
+    assert "  already gone    40.0%" in found
+    assert "  next order      expected on 2025-11-01, 61 days overdue" in found
 
 
 def test_what_is_not_known_is_left_out_or_said() -> None:
@@ -118,12 +142,13 @@ def test_what_is_not_known_is_left_out_or_said() -> None:
     unknown |= dict.fromkeys(("value_at_stake_low", "value_at_stake_high", "last_touch_at"))
     row = {**ROW, **unknown, "thin_history": True}
     found = list(lines(replace(ACCOUNT, row=row, reasons=ACCOUNT.reasons[3:], before=None)))
-    assert found[:6] == [
+    assert found[:7] == [
         "Account A1, as of 2026-01-01, model version 3",
         "  risk            70.0% (high) of no order within 90 days; 15.2% on average of "
         "all accounts",
         "  value at stake  48,650, counted in margin; tier A",
-        "  expected loss   34,055; rank 4 of 1,352 accounts",
+        "  expected loss   34,055",
+        "  rank            4 of 1,352 accounts; call score 34,055; value of a call 48,650",
         "  last order      2025-10-22, 71 days ago",
         "  thin history    fewer than three order days; its rhythm is not known yet",
     ]

@@ -31,7 +31,7 @@ def ranked(owners: list[str | None], **columns: list) -> pa.Table:
         "owner_id": owners,
         "tier": ["B"] * len(owners),
         "key_account": [False] * len(owners),
-        "value_at_stake": [1000.0] * len(owners),
+        "call_value": [1000.0] * len(owners),
     } | columns
     empty = {name: [None] * len(owners) for name in SCHEMA.names}
     return pa.table(empty | rows, schema=SCHEMA)
@@ -39,7 +39,8 @@ def ranked(owners: list[str | None], **columns: list) -> pa.Table:
 
 def status(scores: pa.Table, resting: set[str] | None = None, **choices) -> list[str]:
     made = with_list_status(scores, ScoringConfig(**choices), D, resting or set())
-    assert made.drop_columns("list_status") == scores.drop_columns("list_status")
+    decided = ["list", "rank_in_list", "list_status"]
+    assert made.drop_columns(decided) == scores.drop_columns(decided)
     pairs = zip(made["account_id"].to_pylist(), made["list_status"].to_pylist(), strict=True)
     on_list = [account for account, found in pairs if found == "listed"]
     assert listed_rows(made)["account_id"].to_pylist() == on_list
@@ -70,7 +71,7 @@ def test_accounts_without_an_owner_are_one_more_owners() -> None:
 
 
 def test_who_rests_or_is_not_worth_a_call_makes_room() -> None:
-    scores = ranked([None] * 5, value_at_stake=[20.0, 15.0, *[1000.0] * 3])
+    scores = ranked([None] * 5, call_value=[20.0, 15.0, *[1000.0] * 3])
     assert status(scores, {"A0"}, call_capacity=2) == [
         "resting",
         "without_profit",
@@ -78,6 +79,41 @@ def test_who_rests_or_is_not_worth_a_call_makes_room() -> None:
         "listed",
         "beyond",
     ]
+
+
+# A list: k for an active account, w for a departed one; `k+` and `w+` are called.
+TWO_LISTS = """
+capacity | accounts      | called
+10       | kkkkkkkkkkkkw | k+ k+ k+ k+ k+ k+ k+ k+ k+ k k k w+
+10       | kkkkkkkkkkkk  | k+ k+ k+ k+ k+ k+ k+ k+ k+ k+ k k
+10       | kkkwwwww      | k+ k+ k+ w+ w+ w+ w+ w+
+5        | kkkkkwww      | k+ k+ k+ k+ k w+ w w
+4        | kkkkkwww      | k+ k+ k+ k+ k w w w
+4        | kww           | k+ w+ w+
+"""
+
+
+def test_active_accounts_have_nine_tenths_and_what_a_list_cannot_fill_goes_to_the_other() -> None:
+    for capacity, accounts, called in table_of(TWO_LISTS):
+        departed = [D if account == "w" else None for account in accounts]
+        scores = ranked([None] * len(accounts), crossed_on=departed)
+        made = with_list_status(scores, ScoringConfig(call_capacity=int(capacity)), D, set())
+        found = [
+            account + ("+" if status == "listed" else "")
+            for account, status in zip(accounts, made["list_status"].to_pylist(), strict=True)
+        ]
+        assert " ".join(found) == called
+        for letter, name in (("k", "keep"), ("w", "win_back")):
+            places = made.filter(pa.array([a == letter for a in accounts]))
+            listed = listed_rows(places)
+            assert set(listed["list"].to_pylist()) <= {name}
+            assert listed["rank_in_list"].to_pylist() == list(range(1, listed.num_rows + 1))
+
+
+def table_of(drawn: str) -> list[list[str]]:
+    """The rows of a drawn table, without its heading."""
+    rows = [line.split("|") for line in drawn.strip().splitlines()[1:]]
+    return [[cell.strip() for cell in row] for row in rows]
 
 
 MANY = 4000

@@ -18,13 +18,13 @@ import pandas as pd
 import pytest
 
 from models.value_at_stake import ValueAtStake
-from pipeline.config.form import ScoringConfig
+from pipeline.config.form import LabelConfig, ScoringConfig
 from pipeline.errors import CannotWrite, TryAgain
 from pipeline.locks import exclusive
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.key_accounts import key_account_values
 from pipeline.scoring.publication import newest_before, publish, while_newest
-from pipeline.scoring.score_table import score_table
+from pipeline.scoring.score_table import Predicted, score_table
 from pipeline.tables.trade import past_trade
 
 D = date(2025, 1, 1)
@@ -163,11 +163,10 @@ def scores(
     people = pd.DataFrame({"name": names, "owner_id": None}, index=frame["account_id"])
     return score_table(
         frame,
-        np.array(risk),
-        {90: np.array(risk)},
+        Predicted(np.array(risk), {90: np.array(risk)}),
         rule,
         as_of=D,
-        horizon_days=90,
+        label=LabelConfig(definition="inactivity"),
         scoring=ScoringConfig(),
         model_version=1,
         previous=pd.Series({"A1": 0.2}),

@@ -51,10 +51,13 @@ const el = (name, attributes = {}, ...children) =>
 const svg = (name, attributes = {}, ...children) =>
   made(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 
-const lost = (account) => account.list_status === "lost";
+const left = (account) => account.list_status === "left";
+const toWinBack = (account) => account.list === "win_back";
 
 function band(account) {
-  if (!account.risk_band) return lost(account) ? el("span", { class: "band band-mid" }, "lost") : null;
+  if (left(account)) return el("span", { class: "band band-mid" }, "left");
+  if (toWinBack(account)) return el("span", { class: "band band-mid" }, "stopped");
+  if (!account.risk_band) return null;
   const place = bands.findIndex((one) => one.name === account.risk_band);
   const level = place === 0 ? "top" : place === bands.length - 1 ? "low" : "mid";
   return el("span", { class: `band band-${level}` }, account.risk_band);
@@ -96,15 +99,22 @@ const COLUMNS = [
     value: (a) => a.tier, cell: (a) => [a.tier || NOTHING] },
   { key: "risk", head: "Risk", order: first.number, number: true,
     value: (a) => a.risk,
-    cell: (a) => [lost(a) ? "" : percent(a.risk), band(a), known(a.risk) ? meter(a.risk) : null] },
+    cell: (a) => [
+      known(a.risk) ? percent(a.risk) : "",
+      band(a),
+      known(a.risk) ? meter(a.risk) : null,
+      toWinBack(a) ? el("span", { class: "small" }, `on ${a.crossed_on}`) : null,
+    ] },
   { key: "change", head: "Change", order: first.number, number: true,
     when: has("change") || has("change_kind"), value: (a) => a.change,
     cell: (a) => [
       changed(a),
       a.change_kind === "new" ? el("span", { class: "small" }, "new on the list") : null,
     ] },
-  { key: "stake", head: "At stake", order: first.number, number: true,
-    value: (a) => a.value_at_stake, cell: (a) => [whole(a.value_at_stake)] },
+  { key: "value", head: "Value", order: first.number, number: true, says: "value",
+    value: (a) => a.call_value, cell: (a) => [whole(a.call_value)] },
+  { key: "score", head: "Call score", order: first.number, number: true, says: "score",
+    value: (a) => a.call_score, cell: (a) => [whole(a.call_score)] },
   { key: "loss", head: "Expected loss", order: first.number, number: true, says: "loss",
     value: (a) => a.expected_loss, cell: (a) => [whole(a.expected_loss)] },
   { key: "silent", head: "Silent", order: first.number, number: true, says: "silent",
@@ -149,12 +159,15 @@ function row(account) {
   return el("tr", { role: "row" }, cells);
 }
 
+const LISTS = { keep: "to keep", win_back: "to win back", none: "left" };
 const FILTERS = [
+  { key: "list", label: "List", all: "All lists", of: (a) => [a.list], among: Object.keys(LISTS),
+    says: (name) => LISTS[name], when: accounts.some(toWinBack) },
   { key: "owner", label: "Owner", all: "All owners", of: (a) => [a.owner_id || "no owner"],
     when: has("owner_id") },
   { key: "tier", label: "Tier", all: "All tiers", of: (a) => [a.tier], when: has("tier") },
-  { key: "band", label: "Risk", all: "All risks", of: (a) => [lost(a) ? "lost" : a.risk_band],
-    among: [...bands.map(({ name }) => name), "lost"], when: true },
+  { key: "band", label: "Risk", all: "All risks", of: (a) => [left(a) ? "left" : a.risk_band].filter(known),
+    among: [...bands.map(({ name }) => name), "left"], when: true },
   { key: "change", label: "Change", all: "All changes", of: (a) => [a.change_kind].filter(known),
     when: has("change_kind") },
   { key: "family", label: "Reason from", all: "All reasons",
@@ -216,13 +229,20 @@ function sortBy(key) {
 }
 
 function drawFrame() {
+  const toCall = accounts.filter((a) => !left(a));
+  const winBack = toCall.filter(toWinBack).length;
+  const split = winBack
+    ? ` (${whole(toCall.length - winBack)} to keep, ${whole(winBack)} to win back)`
+    : "";
+  byId("note").textContent = data.note;
+  byId("note").hidden = !data.note;
   byId("subtitle").textContent =
-    `${data.name}, as of ${data.as_of}; ` +
-    `${counted(accounts.filter((a) => !lost(a)).length, "account")} to call of ` +
-    `${whole(data.scored)} scored; defection is ${data.defection}`;
+    `${data.name}, as of ${data.as_of}; ${counted(toCall.length, "account")} to call${split} of ` +
+    `${whole(data.scored)} scored; risk of ${data.defection}`;
   const number = (test) => whole(accounts.filter(test).length);
   const inBand = bands.map(({ name }) => [`risk ${name}`, number((a) => a.risk_band === name)]);
-  if (accounts.some(lost)) inBand.push(["lost", number(lost)]);
+  if (winBack) inBand.push(["to win back", number(toWinBack)]);
+  if (accounts.some(left)) inBand.push(["left", number(left)]);
   const loss = accounts.reduce((sum, account) => sum + (account.expected_loss || 0), 0);
   byId("totals").append(
     ...[["expected loss", money(loss)], ...inBand].map(([term, said]) =>
@@ -263,18 +283,25 @@ function drawFrame() {
 function drawHelp() {
   const least = bands.map(({ name, least }) => `${name} from ${Math.round(100 * least)}%`);
   const basis = about.value_basis || "margin";
+  const uses = { Change: has("change"), Left: accounts.some(left), "To win back": accounts.some(toWinBack),
+    "Already gone": has("slip_chance") };
+  const unused = new Set(Object.keys(uses).filter((term) => !uses[term]));
   const told = [
     ["Risk", `The probability of ${data.defection}, counted from ${data.as_of}. In words: ${least.join(", ")}.`],
+    ["Already gone", "The chance that the account has stopped ordering already; 0 until an order is overdue."],
+    ["Value", `What accounts are ranked by: ${data.call_value}.`],
+    ["Call score", data.ranked_by],
     ["At stake", `Next year's ${basis} expected if the account stays, less the same if it defects` +
       `${about.currency ? `, in ${about.currency}` : ""}.`],
-    ["Expected loss", "Risk times value at stake; the list is ranked by it."],
+    ["Expected loss", "Risk times value at stake."],
+    ["To win back", `Accounts that have stopped ordering. They are sorted by the days since then (0 to 30, 31 to 60, more) and by value. ${data.order_again}`],
     ["Tier", "A: the accounts that together bring the first 80% of the value of the last 365 days; B: to 95%; C: the rest."],
     ["Silent", "Days since the last order, and beneath them the account's usual gap between order days."],
     ["Change", "How the risk has moved since the list before, in percentage points."],
-    ["Lost", "Scored before, and now without an order for so long that it is scored no more."],
+    ["Left", "Scored in the list before, and without an order for so long that it is not scored any more."],
     ["Bars", "What happened in each of the last 24 months, as far as it was known at the snapshot; the dashed line is the snapshot."],
     ["Keys", "Enter opens an account, Escape closes it, arrow keys go to the next and the one before, / goes to the search."],
-  ].filter(([term]) => (term !== "Change" || has("change")) && (term !== "Lost" || accounts.some(lost)));
+  ].filter(([term]) => !unused.has(term));
   byId("help").append(...told.flatMap(([term, text]) => [el("dt", {}, term), el("dd", {}, text)]));
 }
 
@@ -375,17 +402,29 @@ const moved = (account) =>
     .filter(([by]) => Math.abs(account[`change_by_${by}`] || 0) >= 0.0005)
     .map(([by, says]) => `${points(account[`change_by_${by}`])} by ${says}`);
 
+function aboutRisk(account, days) {
+  if (left(account)) return ["no order for so long that it is not scored any more"];
+  if (toWinBack(account)) return [`stopped ordering; patience ended on ${account.crossed_on}`, data.order_again];
+  const silent = days.map((each) => `no order in ${each} days: ${percent(account[`risk_${each}`])}`);
+  return [`of ${data.defection}`, ...silent];
+}
+
 function figures(account) {
-  const horizon = about.horizon_days;
-  const other = [30, 90, 180].filter((days) => known(account[`risk_${days}`]) && days !== horizon);
+  const main = known(account.departure_risk) ? null : about.horizon_days;
+  const other = [30, 90, 180].filter((days) => known(account[`risk_${days}`]) && days !== main);
   const interval = known(account.value_at_stake_low)
     ? `95% interval ${whole(account.value_at_stake_low)} to ${money(account.value_at_stake_high)}`
     : about.value_basis || "";
   const told = [
-    ["Risk", [lost(account) ? "" : percent(account.risk), band(account)],
-      lost(account) ? ["no order for so long that it is scored no more"] : [`of ${data.defection}`, ...other.map((days) => `${days} days: ${percent(account[`risk_${days}`])}`)]],
+    ["Risk", [known(account.risk) ? percent(account.risk) : "", band(account)], aboutRisk(account, other)],
+    ["Already gone", account.slip_chance >= 0.0005 && [percent(account.slip_chance)],
+      [`the order expected on ${account.due_on} is overdue`]],
+    ["Value", known(account.call_value) && [money(account.call_value)], [toWinBack(account) ? "in the year before its last order" : ""]],
+    ["Call score", known(account.call_score) && [whole(account.call_score)], []],
     ["Expected loss", known(account.expected_loss) && [money(account.expected_loss)],
-      [`rank ${account.rank}`]],
+      []],
+    ["Next order expected", !toWinBack(account) && [account.due_on],
+      [account.days_past_due > 0 ? `${counted(account.days_past_due, "day")} overdue` : ""]],
     ["Value at stake", known(account.value_at_stake) && [money(account.value_at_stake)], [interval]],
     ["Silent", known(account.days_silent) && [counted(account.days_silent, "day")],
       [known(account.usual_gap) ? `usual gap ${counted(account.usual_gap, "day")}` : "no usual gap known"]],

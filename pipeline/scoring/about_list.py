@@ -1,0 +1,63 @@
+"""What a reader is told of a list as a whole."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from models.risk_model import RiskModel
+from pipeline.config import Config
+from pipeline.scoring.page import About
+from pipeline.scoring.score_table import THIN_HISTORY_DAYS
+from pipeline.sources import Sources
+from pipeline.tables.label_definitions import label_of
+
+RETURN_DAYS = 180  # within which the share that orders again is told
+ORDER_AGAIN, NOTE = "order_again", "list_note"
+"""In a model's metadata: the share of departed accounts that order again, by days as text; and what
+to keep in mind about its lists, in a sentence."""
+
+
+def about_list(
+    config: Config, model: RiskModel, basis: str, sources: Sources, as_of: date, scored: int
+) -> About:
+    """Return what a reader is told; basis: margin or revenue. scored: accounts of the cohort."""
+    return About(
+        name=config.name,
+        as_of=as_of,
+        defection=label_of(config.label).says,
+        bands=config.scoring.bands,
+        absent=sources.absent,
+        scored=scored,
+        call_value=call_value(config, basis),
+        ranked_by=_ranked_by(config, model),
+        order_again=_order_again(model),
+        note=model.metadata.get(NOTE, ""),
+    )
+
+
+def call_value(config: Config, basis: str) -> str:
+    """Return what the value of a call is, in words."""
+    if config.label.definition != "departure":
+        return "the value at stake"
+    return (
+        f"last year's {basis}; the value at stake with fewer than {THIN_HISTORY_DAYS} order days; "
+        f"to win back, the {basis} of the year before the last order"
+    )
+
+
+def _ranked_by(config: Config, model: RiskModel) -> str:
+    if config.label.definition != "departure":
+        return "Risk times value at stake; the list is ranked by it."
+    if model.departure is None:
+        return "The value alone; the list is ranked by it."
+    return (
+        "The value times the chance that an account that has not stopped yet stops ordering; the "
+        "list to keep is ranked by it."
+    )
+
+
+def _order_again(model: RiskModel) -> str:
+    share = model.metadata.get(ORDER_AGAIN, {}).get(str(RETURN_DAYS))
+    if share is None:
+        return ""
+    return f"Of accounts that stopped, {share:.0%} ordered again within {RETURN_DAYS} days."
