@@ -15,6 +15,7 @@ from pipeline.market.calendar import Calendar
 from pipeline.market.catalogue import CATEGORIES, PRODUCTS_PER_CATEGORY
 from pipeline.market.chance import Streams
 from pipeline.market.supplier import REGIONS
+from pipeline.market.worlds import World
 
 SEGMENTS = ("machinery", "construction", "food", "energy", "workshop")
 SEGMENT_SHARES = (0.30, 0.20, 0.18, 0.12, 0.20)
@@ -24,6 +25,8 @@ SEASON_SWING = (0.12, 0.45, 0.30, 0.35, 0.15)  # by segment; 0.3: from 70 % to 1
 SLOTS = 6  # positions at an account through which it can deal with us
 ASSORTMENT = 32  # products that an account buys at most
 QUIET_A_WEEK = 0.16 / 52  # the chance that a quiet spell begins
+PAUSES = 6  # the dates of the yearly pause differ for so many years
+PAUSE_MOVES = 24  # days between the earliest and the latest of these dates
 LEAVING_PER_YEAR = 0.19  # accounts that must be replaced to keep the market's size
 
 # Draws an account; more than are used, so that a new trait leaves the others as they are.
@@ -54,6 +57,8 @@ class Customers:
     touches_a_week: Floats  # in a healthy relationship
     rep_reliance: Floats  # 0-1, of the relationship that rests on our representative
     home: Floats  # the bond to which the relationship heals; 1 is usual
+    pause_days: Floats  # without orders in each year; 0 for most
+    pause_from: Floats  # (accounts, PAUSES) day of the year on which it begins, by year in turn
 
     def __len__(self) -> int:
         return len(self.size)
@@ -69,13 +74,16 @@ class Customers:
         return [_name(number) for number in range(self.first, self.first + len(self))]
 
     @classmethod
-    def of(cls, first: int, streams: Streams, calendar: Calendar) -> Customers:
+    def of(cls, first: int, streams: Streams, calendar: Calendar, world: World) -> Customers:
         """Draws the accounts from `first` on, one for each stream."""
         u = streams.uniform(_UNIFORM).T
         z = streams.normal(_NORMAL).T
         size = z[0]
         segment = choose(u[0], SEGMENT_SHARES)
-        gap = np.clip(np.exp(np.log(22) - 0.22 * size + 0.60 * z[1]), 4, 80)
+        gap = np.exp(np.log(world.gap_days) - 0.22 * size + 0.60 * z[1])
+        season_peak = np.asarray(SEASON_PEAK_DAY)[segment] + 20 * z[2]
+        shortest, longest = world.pause_days
+        pause = np.where(u[8] < world.seasonal, shortest + (longest - shortest) * u[9], 0)
         slots = np.minimum(1 + streams.poisson(np.exp(0.1 + 0.35 * size)[:, None])[:, 0], SLOTS)
         return cls(
             first=first,
@@ -83,11 +91,11 @@ class Customers:
             yearly_revenue=np.exp(np.log(18_000) + 1.75 * size),
             segment=segment,
             region=(u[1] * len(REGIONS)).astype(np.int64),
-            opened=_opened(u[2], u[3], calendar),
-            gap_days=gap,
+            opened=_opened(u[2], u[3], calendar, world),
+            gap_days=np.clip(gap, *world.gap_limits),
             regularity=1.2 + 5 * u[4] ** 2,
             season_swing=np.asarray(SEASON_SWING)[segment] * (0.5 + u[5]),
-            season_peak=np.asarray(SEASON_PEAK_DAY)[segment] + 20 * z[2],
+            season_peak=season_peak,
             lines=np.clip(np.exp(np.log(1.2) + 0.25 * size + 0.5 * z[3]), 0.2, 9),
             discount=np.clip(0.06 + 0.04 * size + 0.03 * z[4], 0, 0.3),
             lead_days=2 + np.floor(9 * u[6]),
@@ -100,15 +108,23 @@ class Customers:
             touches_a_week=np.clip(np.exp(np.log(0.55) + 0.4 * size + 0.4 * z[6]), 0.1, 3),
             rep_reliance=u[7] ** 1.5,
             home=1.0 + 0.2 * z[7],
+            pause_days=pause,
+            pause_from=(season_peak + 182 - pause / 2 + PAUSE_MOVES * (u[10:16] - 0.5)).T,
         )
 
 
-def _opened(known: Floats, when: Floats, calendar: Calendar) -> Ints:
-    """Most accounts are there from the beginning; others arrive as fast as accounts leave."""
-    span = calendar.day(calendar.end) - calendar.start_day
-    old_share = 1 / (1 + LEAVING_PER_YEAR * span / 365)
+def _opened(known: Floats, when: Floats, calendar: Calendar, world: World) -> Ints:
+    """Many accounts are there from the beginning; others replace those who leave, and more.
+
+    With the growth g, arrivals rise by g as the number of accounts does; without it they are even.
+    """
+    span = world.growing * (calendar.day(calendar.end) - calendar.start_day)
+    a_day = world.growth / 365
+    gained = np.expm1(a_day * span) / a_day if a_day else span  # account days per account
+    old_share = 1 / (1 + LEAVING_PER_YEAR * gained / 365 + a_day * gained)
     old = -np.floor(20 * 365 * when**1.6)
-    new = calendar.start_day + np.floor(when * span)
+    arrives = np.log1p(a_day * when * gained) / a_day if a_day else when * gained
+    new = calendar.start_day + np.floor(arrives)
     return np.where(known < old_share, old, new).astype(np.int64)
 
 

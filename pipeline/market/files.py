@@ -65,10 +65,18 @@ TRUTH = pa.schema(
         "left_on": pa.date32(), "left_because": TEXT,
     }
 )  # fmt: skip
+LEAVES = pa.schema({"account_id": TEXT, "month": pa.date32(), "leaves_90": pa.float64()})
+EVENTS = pa.schema(
+    {
+        "account_id": TEXT, "cause": TEXT, "happened_at": STAMP, "recorded_at": STAMP,
+        "wear": pa.float64(),
+    }
+)  # fmt: skip
 
 TABLES: Mapping[str, pa.Schema] = {
     "orders": ORDERS, "touches": TOUCHES, "complaints": COMPLAINTS,
     "accounts": ACCOUNTS, "reps": REPS, "truth": TRUTH,
+    "leaves_90": LEAVES, "truth_events": EVENTS,
 }  # fmt: skip
 FILES = (*(f"{name}.parquet" for name in TABLES), "README.md")
 

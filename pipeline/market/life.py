@@ -16,10 +16,11 @@ from pipeline.market.arrays import Flags, Floats, Ints
 from pipeline.market.calendar import NEVER, Calendar
 from pipeline.market.chance import Streams, side_by_side
 from pipeline.market.contacts import Contacts
-from pipeline.market.customers import QUIET_A_WEEK, Customers, quiet_until
+from pipeline.market.customers import PAUSES, QUIET_A_WEEK, Customers, quiet_until
 from pipeline.market.outlook import HORIZONS_DAYS, WEEKS_AHEAD, Moment, Now, Outlook
 from pipeline.market.service import Service
 from pipeline.market.supplier import Seats
+from pipeline.market.worlds import World
 
 HIGHEST_RATE = 1.7  # orders a week over the usual rate, at the height of a strong season
 
@@ -32,7 +33,9 @@ class Lives:
     account, the number of weeks where it stays. because: a `Cause`, -1 where it stays.
     placed: when, in weeks since the origin, `NEVER` where no order. commitment_then: when placed.
     silent: the chance of no order within each of `HORIZONS_DAYS` from the beginning of each month,
-    (accounts, months, horizons); 1 for who has left, NaN before the first order.
+    (accounts, months, horizons); 1 for who has left, NaN before the first order. leaves: the chance
+    to leave within `LEAVES_DAYS` from then, (accounts, months); NaN when not trading.
+    felt: share of a blow that is felt. offers: how strong competitors' offers are to the account.
     """
 
     bond: Floats
@@ -42,6 +45,9 @@ class Lives:
     placed: Floats
     commitment_then: Floats
     silent: Floats
+    leaves: Floats
+    felt: Floats
+    offers: Floats
     service: Service
 
     def trading(self, customers: Customers) -> Flags:
@@ -61,6 +67,7 @@ def live(
     outlook: Outlook,
     streams: Streams,
     calendar: Calendar,
+    world: World,
 ) -> Lives:
     """Runs all weeks. late_share and slowness are (accounts, weeks)."""
     accounts, weeks = len(customers), calendar.weeks
@@ -68,12 +75,12 @@ def live(
     no_orders_until = quiet_until(streams.uniform(weeks) < QUIET_A_WEEK, streams.uniform(weeks))
     rate = np.where(np.arange(weeks) < no_orders_until, 0, content_rate[:, :weeks])
     most = 8 + np.ceil(HIGHEST_RATE * weeks * 7 / customers.gap_days).astype(np.int64)
-    service = Service(customers, most, streams, weeks)
+    service = Service(customers, most, streams, weeks, world)
     clock_strikes = _clock_strikes(customers, most, streams)
     waver = wear.ORDINARY_NOISE * streams.normal(weeks)
-    offers = wear.offers(streams, weeks)
-    leaves = streams.uniform(weeks)
-    outside = streams.uniform(weeks) < wear.OUTSIDE_PER_YEAR / 52
+    offers = wear.offers(streams, world.offers_per_year, weeks)
+    tires = streams.uniform(weeks)
+    outside = streams.uniform(weeks) < world.outside_per_year / 52
     which_outside = wear.Cause.CLOSURE + np.floor(3 * streams.uniform(1)[:, 0]).astype(np.int64)
     week_days = np.arange(weeks) * 7
     years = np.maximum(week_days - customers.opened[:, None], 0) / 365
@@ -95,12 +102,13 @@ def live(
     placed = np.full((accounts, int(most.max()) + 1), NEVER)
     commitment_then = np.zeros_like(placed)
     moments = Moment.of_months(calendar)
-    silent = np.full((accounts, len(moments), len(HORIZONS_DAYS)), np.nan)
+    silent = np.full((accounts, len(calendar.months), len(HORIZONS_DAYS)), np.nan)
+    leaves = np.full((accounts, len(calendar.months)), np.nan)
 
     for week in range(weeks):
         bonds[:, week], commitments[:, week] = bond, commitment
         here = (customers.opened <= week * 7) & (left == weeks)
-        leaving = (leaves[:, week] < wear.leaving_hazard(commitment)) | outside[:, week]
+        leaving = (tires[:, week] < world.breaks(commitment)) | outside[:, week]
         leaving &= here & (week * 7 >= calendar.start_day)
         left[leaving] = week
         worn_out = np.where(blame.max(axis=1) < 0.15, wear.Cause.DRIFTED_APART, blame.argmax(1))
@@ -108,7 +116,8 @@ def live(
         because[leaving] = why[leaving]
         here &= ~leaving
 
-        reached = clock + np.where(here, rate[:, week] * wear.willing(commitment), 0)
+        willing = wear.willing(world.in_orders(commitment))
+        reached = clock + np.where(here, rate[:, week] * willing, 0)
         for moment in (*(moment for moment in moments if moment.week == week), None):
             now = clock + (moment.at - week) * (reached - clock) if moment else reached
             due = np.flatnonzero(clock_strikes[np.arange(accounts), next_order] <= now)
@@ -122,43 +131,48 @@ def live(
                 due = due[clock_strikes[due, next_order[due]] <= now[due]]
             if moment is None:
                 continue
-            rows = np.flatnonzero(here & (next_order > 0))
+            rows = np.flatnonzero(here & ((next_order > 0) | moment.of_leaving))
+            last = clock_strikes[rows, next_order[rows] - 1]
             state = Now(
                 bond[rows],
                 commitment[rows],
-                now[rows] - clock_strikes[rows, next_order[rows] - 1],
+                now[rows] - np.where(next_order[rows] > 0, last, 0),
                 no_orders_until[rows, week],
                 service.wear_ahead(week, WEEKS_AHEAD)[rows],
                 content_rate[rows, week : week + WEEKS_AHEAD],
+                late_share[rows, week],
+                slowness[rows, week],
             )
-            silent[left <= week, moment.month] = 1
-            silent[rows, moment.month] = outlook.silent(moment, rows, state)
+            if moment.of_leaving:
+                leaves[rows, moment.month] = outlook.leaves(moment, rows, state)
+            else:
+                silent[left <= week, moment.month] = 1
+                silent[rows, moment.month] = outlook.silent(moment, rows, state)
         clock = reached
 
         blows = np.stack(
             [
-                service.from_complaints.take(week),
-                service.from_unspoken.take(week),
-                service.from_deliveries.take(week),
+                *service.take(week),
                 contact_blow[:, week],
                 rep_blow[:, week],
                 offers[:, week] * wear.offer_appeal(bond),
             ],
             axis=1,
         )
-        blows *= np.where(here, felt[:, week], 0)[:, None]
+        blows *= np.where(here, felt[:, week], 0)[:, None] * world.weights
         blame = (1 - wear.HEALING_A_WEEK) * blame + blows
         heal = wear.HEALING_A_WEEK * (customers.home - bond)
         bond = np.where(here, bond + heal - blows.sum(axis=1) + waver[:, week], bond)
         commitment = commitment + wear.FOLLOWS_A_WEEK * (bond - commitment)
 
     return Lives(
-        bonds, commitments, left, because, placed[:, :-1], commitment_then[:, :-1], silent, service
-    )
+        bonds, commitments, left, because, placed[:, :-1], commitment_then[:, :-1], silent, leaves,
+        felt, offers * wear.offer_appeal(bonds), service,
+    )  # fmt: skip
 
 
 def _content_rate(customers: Customers, calendar: Calendar) -> Floats:
-    """Orders a week of an account that is content: its rhythm in its season.
+    """Orders a week of an account that is content: its rhythm in its season, 0 in its yearly pause.
 
     (accounts, weeks + WEEKS_AHEAD): the outlook reaches beyond the end.
     """
@@ -166,8 +180,13 @@ def _content_rate(customers: Customers, calendar: Calendar) -> Floats:
     day_of_year = (middle + calendar.origin.timetuple().tm_yday) % 365.25
     turn = 2 * np.pi * (day_of_year - customers.season_peak[:, None]) / 365.25
     season = 1 + customers.season_swing[:, None] * np.cos(turn)
-    rate: Floats = 7 / customers.gap_days[:, None] * season
-    return rate
+    rate = 7 / customers.gap_days[:, None] * season
+    years, since = np.divmod(middle + calendar.origin.timetuple().tm_yday, 365.25)
+    paused = np.zeros(rate.shape, dtype=np.bool_)
+    for back in (-1, 0, 1):  # a pause may reach into the next year
+        begin = customers.pause_from[:, (years + back).astype(np.int64) % PAUSES] + 365.25 * back
+        paused |= (since >= begin) & (since < begin + customers.pause_days[:, None])
+    return np.where(paused, 0, rate)
 
 
 def _clock_strikes(customers: Customers, most: Ints, streams: Streams) -> Floats:

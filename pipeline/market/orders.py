@@ -20,6 +20,7 @@ from pipeline.market.customers import ASSORTMENT, Customers
 from pipeline.market.files import ORDERS, labels, money, stamps, table
 from pipeline.market.late import known
 from pipeline.market.life import Lives
+from pipeline.market.worlds import World
 
 RETURNED = 0.03  # of the lines
 LINE_IDS = [str(line) for line in range(1, 100)]
@@ -35,11 +36,17 @@ class OrderLines:
 
 
 def order_lines(
-    customers: Customers, lives: Lives, catalogue: Catalogue, streams: Streams, calendar: Calendar
+    customers: Customers,
+    lives: Lives,
+    catalogue: Catalogue,
+    streams: Streams,
+    calendar: Calendar,
+    world: World,
 ) -> OrderLines:
     """Fills the orders of these accounts with lines, in the order of account and time."""
     account, order = np.nonzero(lives.placed != NEVER)
-    given = 0.35 + 0.65 * wear.willing(lives.commitment_then[account, order])
+    commitment = world.in_orders(lives.commitment_then[account, order])
+    given = 0.35 + 0.65 * wear.willing(commitment)
     orders_of = np.bincount(account, minlength=len(customers))
     how_many = 1 + streams.poisson_rows(orders_of, customers.lines[account] * given)
     how_many = at_most(how_many, len(LINE_IDS))

@@ -17,6 +17,7 @@ from pipeline.market.chance import Streams, Whose
 from pipeline.market.complaints import complaint_rows
 from pipeline.market.contacts import Contacts
 from pipeline.market.customers import Customers
+from pipeline.market.events import event_rows
 from pipeline.market.files import Files
 from pipeline.market.life import live
 from pipeline.market.orders import order_lines
@@ -25,7 +26,8 @@ from pipeline.market.people import account_rows, rep_rows
 from pipeline.market.readme import readme
 from pipeline.market.supplier import ACCOUNTS_PER_SEAT, SEATS_PER_TEAM, Seats
 from pipeline.market.touches import touch_rows
-from pipeline.market.truth import truth_rows
+from pipeline.market.truth import leaves_rows, truth_rows
+from pipeline.market.worlds import World, world_of
 
 MOST_ACCOUNTS, MOST_MONTHS = 900_000, 240
 ACCOUNTS_PER_TEAM = ACCOUNTS_PER_SEAT * SEATS_PER_TEAM
@@ -39,6 +41,8 @@ def simulate(
     months: int,
     seed: int,
     end: date = date(2026, 1, 1),
+    world: str = "standard",
+    effect: str = "usual",
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, int]:
     """Writes a simulated market into `folder`; returns the number of rows of each table.
@@ -56,6 +60,7 @@ def simulate(
     _check("accounts", accounts, 1, MOST_ACCOUNTS)
     _check("months", months, 1, MOST_MONTHS)
     _check("seed", seed, 0, 2**63 - 1)
+    chosen = world_of(world, effect)
     if end.year < 1990:
         raise UsageError(f"end is {end}; choose a date from 1990-01-01 on")
     calendar = Calendar.of(months, end)
@@ -64,7 +69,9 @@ def simulate(
     with Files(folder) as files:
         for first in range(0, accounts, BLOCK):
             numbers = range(first, min(first + BLOCK, accounts))
-            for name, rows in _block(numbers, seed, calendar, catalogue, late_share).items():
+            for name, rows in _block(
+                numbers, seed, calendar, catalogue, late_share, chosen
+            ).items():
                 files.write(name, rows)
             if progress:
                 progress(numbers.stop / accounts)
@@ -73,7 +80,12 @@ def simulate(
 
 
 def _block(
-    numbers: range, seed: int, calendar: Calendar, catalogue: Catalogue, late_share: np.ndarray
+    numbers: range,
+    seed: int,
+    calendar: Calendar,
+    catalogue: Catalogue,
+    late_share: np.ndarray,
+    world: World,
 ) -> dict[str, pa.Table]:
     """All tables of the accounts with these numbers and of the people who serve them."""
     weeks = calendar.weeks
@@ -86,7 +98,7 @@ def _block(
     team_of = number // ACCOUNTS_PER_TEAM - teams.start
 
     streams = Streams(seed, Whose.ACCOUNT, numbers)
-    customers = Customers.of(numbers.start, streams, calendar)
+    customers = Customers.of(numbers.start, streams, calendar, world)
     contacts = Contacts.of(customers, streams, weeks)
     lives = live(
         customers,
@@ -95,23 +107,29 @@ def _block(
         seat_of,
         late_share[customers.region],
         supplier.desk_slowness(seed, teams, weeks)[team_of],
-        Outlook(numbers, seed, customers, contacts, field, seat_of),
+        Outlook(numbers, seed, customers, contacts, field, seat_of, world),
         streams,
         calendar,
+        world,
     )
-    lines = order_lines(customers, lives, catalogue, streams, calendar)
+    lines = order_lines(customers, lives, catalogue, streams, calendar, world)
     served = (field, seat_of), (inside, team_of)
     reps = [rep_rows(seats, calendar) for seats in (field, inside)]
-    return {
+    tables = {
         "orders": lines.rows,
-        "touches": touch_rows(customers, contacts, lives, *served, streams, calendar),
+        "touches": touch_rows(customers, contacts, lives, *served, streams, calendar, world),
         "complaints": complaint_rows(
             customers, lives, lines.first_product, catalogue, streams, calendar
         ),
         "accounts": account_rows(customers, field, seat_of, calendar),
         "reps": pa.concat_tables(reps),
         "truth": truth_rows(customers, lives, calendar),
+        "leaves_90": leaves_rows(customers, lives, calendar),
     }
+    tables["truth_events"] = event_rows(
+        customers, contacts, field, seat_of, lives, tables, calendar, world
+    )
+    return tables
 
 
 def _check(name: str, value: int, least: int, most: int) -> None:

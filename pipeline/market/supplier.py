@@ -74,19 +74,44 @@ class Seats:
         return cls(stays, serving, closeness, departures)
 
 
+@dataclass(frozen=True)
+class Level:
+    """A level that swings around its usual, by the exponential of a slow wave.
+
+    usual, swing: of the logarithm; memory: weeks over which the past is forgotten; most: its limit.
+    """
+
+    usual: float
+    swing: float
+    memory: float
+    most: float = np.inf
+
+    def over(self, whose: Whose, numbers: range, seed: int, weeks: int) -> Floats:
+        """The level of these members of the market, (members, weeks)."""
+        wave = np.stack([_wave(stream(seed, whose, n), weeks, self.memory) for n in numbers])
+        level: Floats = np.minimum(self.most, self.usual * np.exp(self.swing * wave))
+        return level
+
+    def later(self, now: Floats, ahead: int, z: Floats) -> Floats:
+        """The level so many weeks ahead, given its value now; z: standard normal draws."""
+        keep = np.exp(-ahead / self.memory)
+        log = keep * np.log(now / self.usual) + self.swing * np.sqrt(1 - keep**2) * z
+        level: Floats = np.minimum(self.most, self.usual * np.exp(log))
+        return level
+
+
+SLOWNESS = Level(usual=1.0, swing=0.65, memory=12)  # of a service desk; 3: it drowns
+LATE_SHARE = Level(usual=0.07, swing=0.9, memory=10, most=0.6)  # of a region's orders
+
+
 def desk_slowness(seed: int, teams: range, weeks: int) -> Floats:
     """How slow each team's service desk is, (teams, weeks); 1 is usual, 3 a desk that drowns."""
-    wave = np.stack([_wave(stream(seed, Whose.DESK, t), weeks, 12) for t in teams])
-    slowness: Floats = np.exp(0.65 * wave)
-    return slowness
+    return SLOWNESS.over(Whose.DESK, teams, seed, weeks)
 
 
 def late_share(seed: int, weeks: int) -> Floats:
     """The share of orders that is delivered late, (regions, weeks); depots have bad spells."""
-    regions = range(len(REGIONS))
-    wave = np.stack([_wave(stream(seed, Whose.REGION, r), weeks, 10) for r in regions])
-    share: Floats = np.minimum(0.6, 0.07 * np.exp(0.9 * wave))
-    return share
+    return LATE_SHARE.over(Whose.REGION, range(len(REGIONS)), seed, weeks)
 
 
 def _wave(rng: np.random.Generator, weeks: int, memory: float) -> Floats:

@@ -19,6 +19,7 @@ from pipeline.market.files import TOUCHES, labels, stamps, table
 from pipeline.market.late import known
 from pipeline.market.life import Lives
 from pipeline.market.supplier import Seats
+from pipeline.market.worlds import World
 
 CHANNELS = ("visit", "call", "email", "video call")
 CHANNEL_SHARES = (0.22, 0.38, 0.30, 0.10)
@@ -38,10 +39,11 @@ def touch_rows(
     inside: tuple[Seats, Ints],
     streams: Streams,
     calendar: Calendar,
+    world: World,
 ) -> pa.Table:
     """The `touches` of these accounts; `field` and `inside` are seats with each account's seat."""
     (field_seats, field_of), (inside_seats, inside_of) = field, inside
-    health = wear.in_touch(lives.bond)
+    health = wear.in_touch(world.in_contacts(lives.bond))
     trading = lives.trading(customers)
     from_field = (1 - INSIDE) * field_seats.closeness[field_of]
     from_inside = INSIDE * inside_seats.closeness[inside_of]

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipeline.market.arrays import Ints
 from pipeline.market.calendar import NO_STAMP, Calendar
 from pipeline.market.customers import Customers
-from pipeline.market.files import TRUTH, days, floats, labels, table
+from pipeline.market.files import LEAVES, TRUTH, days, floats, labels, table
 from pipeline.market.life import Lives
 from pipeline.market.outlook import HORIZONS_DAYS
 from pipeline.market.wear import Cause
@@ -38,4 +38,16 @@ def truth_rows(customers: Customers, lives: Lives, calendar: Calendar) -> pa.Tab
         },
         left_on=days(np.where(stays, NO_STAMP, calendar.epoch_day(left * 7))),
         left_because=labels(CAUSES, lives.because[account]),
+    )
+
+
+def leaves_rows(customers: Customers, lives: Lives, calendar: Calendar) -> pa.Table:
+    """A row for each account and month on whose first day it trades: its chance to leave soon."""
+    account, month = np.nonzero(~np.isnan(lives.leaves))
+    begins = np.array([calendar.day(month) for month in calendar.months])
+    return table(
+        LEAVES,
+        account_id=labels(customers.ids, account),
+        month=days(calendar.epoch_day(begins[month])),
+        leaves_90=floats(lives.leaves[account, month]),
     )

@@ -7,14 +7,13 @@ with one contact).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
-from pipeline.market.arrays import Floats, Ints, rises
+from pipeline.market.arrays import Flags, Floats, Ints, rises
 from pipeline.market.chance import Streams
-
-WEEKS_AFTER_THE_END = 60  # wear that is scheduled beyond the last week goes nowhere
 
 
 class Cause(IntEnum):
@@ -34,6 +33,32 @@ class Cause(IntEnum):
 
 WORN = 6  # the causes that wear the bond, Cause 0..5
 
+
+class Kind(IntEnum):
+    """What pushes an account towards leaving, one by one: finer than `Cause`."""
+
+    COMPLAINT = 0
+    UNANSWERED_COMPLAINT = 1
+    OVERDUE_COMPLAINT = 2
+    REOPENED_COMPLAINT = 3
+    UNSPOKEN_PROBLEM = 4
+    LATE_DELIVERY = 5
+    CONTACT_LEFT = 6
+    REPRESENTATIVE_LEFT = 7
+    COMPETING_OFFER = 8
+    CLOSURE = 9
+    TAKEOVER = 10
+    OWN_PRODUCTION = 11
+
+    @property
+    def cause(self) -> Cause:
+        """The cause to which it counts."""
+        if self <= Kind.REOPENED_COMPLAINT:
+            return Cause.COMPLAINTS
+        after = 3 if self < Kind.CLOSURE else 2  # `DRIFTED_APART` is no event
+        return Cause(self - after)
+
+
 # A problem that is voiced: at once, for each week without an answer, for each week past the day
 # that was promised, all times the severity; a solution in time gives part of the first back.
 PROBLEM = 0.07
@@ -49,7 +74,6 @@ UNSPOKEN_PROBLEM = 0.18  # one that nobody was told of, so nobody solved it
 LATE_DELIVERY, LATE_DELIVERY_A_DAY = 0.035, 0.010
 CONTACT_LEFT = 0.80  # times the share of the relationship that rested on the person
 REPRESENTATIVE_LEFT = 0.75  # times the share that rested on our representative
-OFFERS_PER_YEAR = 0.9
 OFFER = 0.13
 
 HEALING_A_WEEK = 0.023
@@ -93,44 +117,60 @@ def leaving_hazard(commitment: Floats) -> Floats:
     return chance
 
 
-OUTSIDE_PER_YEAR = 0.056  # accounts that leave for reasons of their own, however good the bond
-
-
-def leaves_for_good(commitment: Floats) -> Floats:
-    """The chance to leave within a week, for whatever reason."""
-    stays = (1 - leaving_hazard(commitment)) * (1 - OUTSIDE_PER_YEAR / 52)
-    chance: Floats = 1 - stays
-    return chance
-
-
-def offers(streams: Streams, *shape: int) -> Floats:
+def offers(streams: Streams, per_year: float, *shape: int) -> Floats:
     """The strength of competitors' offers, 0 where there is none; the last axis is the week."""
-    comes = streams.uniform(*shape) < OFFERS_PER_YEAR / 52
+    comes = streams.uniform(*shape) < per_year / 52
     strength = -OFFER * np.log1p(-streams.uniform(*shape))
     return np.where(comes, strength, 0)
+
+
+@dataclass(frozen=True)
+class Push:
+    """Wear that events bring; arrays over the events, moments in weeks, amount 0 where none.
+
+    end: None if the wear comes at once; else `amount` comes each week from `begin` to before `end`.
+    """
+
+    kind: Kind
+    begin: Floats
+    end: Floats | None
+    amount: Floats
+
+    def only(self, which: Flags) -> Push:
+        """Some of the events."""
+        end = None if self.end is None else self.end[which]
+        return Push(self.kind, self.begin[which], end, self.amount[which])
+
+    def weeks(self, last: int) -> tuple[Ints, Ints]:
+        """The weeks of the wear, first and one after the last; none after the week `last`."""
+        first = np.ceil(np.minimum(self.begin, last)).astype(np.int64)
+        if self.end is None:
+            return first, first + 1
+        end = np.maximum(self.begin, self.end)
+        return first, np.ceil(np.minimum(end, last)).astype(np.int64)
 
 
 class Schedule:
     """Wear that is to come: (accounts, weeks), either at once or lasting for some weeks."""
 
     def __init__(self, accounts: int, weeks: int) -> None:
-        self._last = weeks + WEEKS_AFTER_THE_END
+        self._last = weeks
         self._once = np.zeros((accounts, self._last + 1))
         self._change = np.zeros((accounts, self._last + 1))
         self._running = np.zeros(accounts)
 
-    def once(self, rows: Ints, moment: Floats, amount: Floats) -> None:
-        """Takes `amount` from the bond in the week that begins at or after `moment` (in weeks).
+    def add(self, rows: Ints, push: Push, weight: float = 1.0) -> None:
+        """Takes what a push brings, times `weight`; `rows` must not name an account twice.
 
-        `rows` must not name an account twice.
+        Wear counts for the week that begins at or after its moment.
         """
-        self._once[rows, self._week(moment)] += amount
-
-    def lasting(self, rows: Ints, begin: Floats, end: Floats, a_week: Floats) -> None:
-        """Takes `a_week` in every week from `begin` to before `end`."""
-        first, stop = self._week(begin), self._week(np.maximum(begin, end))
-        self._change[rows, first] += a_week
-        self._change[rows, stop] -= a_week
+        first, stop = push.weeks(self._last)
+        amount = weight * push.amount
+        if push.end is None:
+            self._once[rows, first] += amount
+        else:
+            self._change[rows, first] += amount
+            self._change[rows, stop] -= amount
 
     def take(self, week: int) -> Floats:
         """The wear of a week; weeks must be taken one after the other."""
@@ -144,6 +184,3 @@ class Schedule:
         running = self._running[:, None] + np.cumsum(self._change[:, stretch], axis=1)
         wear: Floats = self._once[:, stretch] + np.maximum(running, 0)
         return wear
-
-    def _week(self, moment: Floats) -> Ints:
-        return np.ceil(np.minimum(moment, self._last)).astype(np.int64)
