@@ -288,11 +288,21 @@ def simulate(
     accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 2000,
     months: Annotated[int, typer.Option(min=1, help="How many months of history.")] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Of all random choices.")] = 7,
+    world: Annotated[
+        str,
+        typer.Option(
+            help="Why accounts leave and what shows first: standard, chance, decline-first, "
+            "contacts-first, arrivals, rare or seasonal."
+        ),
+    ] = "standard",
+    effect: Annotated[
+        str, typer.Option(help="How hard events wear the relationships: half, usual or double.")
+    ] = "usual",
 ) -> None:
     """Write a simulated market with known truth, for trying things out."""
     from pipeline.commands import run_simulate
 
-    run_simulate(out, accounts, months, seed)
+    run_simulate(out, accounts, months, seed, world, effect)
 
 
 @app.command(epilog="Example: `defection catalogue --config configs/demo.yaml`")

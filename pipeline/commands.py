@@ -315,15 +315,25 @@ def run_monitor(config: Config, as_of: date, model: str) -> None:
         )
 
 
-def run_simulate(out: Path, accounts: int, months: int, seed: int) -> None:
+def run_simulate(
+    out: Path,
+    accounts: int,
+    months: int,
+    seed: int,
+    world: str = "standard",
+    effect: str = "usual",
+) -> None:
     """Write a simulated market."""
     from pipeline.market import simulate
 
     with console.steps() as steps:
         steps.begin("Simulating")
-        rows = simulate(out, accounts=accounts, months=months, seed=seed)
+        rows = simulate(
+            out, accounts=accounts, months=months, seed=seed, world=world, effect=effect
+        )
     counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
     console.say(f"A simulated market, not real customers: {counts} in {short(out)}")
+    console.say(f"World: {world}; effect: {effect}")
 
 
 def run_catalogue(config: Config | None) -> None:

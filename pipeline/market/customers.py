@@ -27,7 +27,6 @@ ASSORTMENT = 32  # products that an account buys at most
 QUIET_A_WEEK = 0.16 / 52  # the chance that a quiet spell begins
 PAUSES = 6  # the dates of the yearly pause differ for so many years
 PAUSE_MOVES = 24  # days between the earliest and the latest of these dates
-LEAVING_PER_YEAR = 0.19  # accounts that must be replaced to keep the market's size
 
 # Draws an account; more than are used, so that a new trait leaves the others as they are.
 _UNIFORM, _NORMAL = 16, 12
@@ -121,7 +120,7 @@ def _opened(known: Floats, when: Floats, calendar: Calendar, world: World) -> In
     span = world.growing * (calendar.day(calendar.end) - calendar.start_day)
     a_day = world.growth / 365
     gained = np.expm1(a_day * span) / a_day if a_day else span  # account days per account
-    old_share = 1 / (1 + LEAVING_PER_YEAR * gained / 365 + a_day * gained)
+    old_share = 1 / (1 + world.replaced * gained / 365 + a_day * gained)
     old = -np.floor(20 * 365 * when**1.6)
     arrives = np.log1p(a_day * when * gained) / a_day if a_day else when * gained
     new = calendar.start_day + np.floor(arrives)

@@ -1,4 +1,4 @@
-"""Orders that are still to come, in several futures of accounts, and the wear that comes of them."""
+"""Orders that are still to come, in several futures of accounts, and the wear they bring."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ times: how the bond wavers, offers, who changes jobs, quiet spells. Leaving for 
 next order falls due, are not drawn but weighted by their chances.
 
 Silence has no orders, so no problems with new orders are drawn for it. For leaving they are: when
-new orders fall due, and what becomes of each, as in the market itself. Left aside, because it hardly
-matters within half a year: a successor who leaves again, and that the cushion changes.
+new orders fall due, and what becomes of each, as in the market itself. Left aside, because it
+hardly matters within half a year: a successor who leaves again, and that the cushion changes.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ WEEKS_AHEAD = -(-(HORIZONS_DAYS[-1] + 2) // 7) + 1  # a weekend's orders count f
 class Moment:
     """When a month begins for the market, and its horizons' ends, in weeks since the origin.
 
-    For silence: a weekend's orders are recorded on the Friday, so what is recorded before a Saturday
-    or a Sunday was placed before the Monday after it. For leaving the days count as they are.
+    For silence: a weekend's orders are recorded on the Friday, so what is recorded before a
+    Saturday or a Sunday was placed before the Monday after it. For leaving the days count as they
+    are.
     """
 
     month: int
@@ -206,7 +207,8 @@ class Outlook:
             heal = wear.HEALING_A_WEEK * (home - bond)
             bond = bond + heal - felt * blow + waver[:, :, ahead]
             commitment = commitment + wear.FOLLOWS_A_WEEK * (bond - commitment)
-        return 1 - (stays * _WEIGHT).sum(axis=1)
+        leaves: Floats = 1 - (stays * _WEIGHT).sum(axis=1)
+        return leaves
 
     def _waits(self, rows: Ints, passed: Floats) -> Floats:
         """The chance that a gap is longer than what has passed on the account's clock."""

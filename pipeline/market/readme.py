@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.market.calendar import Calendar
+from pipeline.market.worlds import World
 
 _TEXT = """\
 # A simulated market
@@ -14,7 +15,8 @@ by a program from a seed; names that resemble real companies do so by chance. Wh
 here shows that the machinery works, not how well it would do on real accounts.
 
 Made with {accounts} accounts, {months} months, seed {seed}; the history covers {start} to {last}.
-The same program with the same numbers makes the same files, byte by byte.
+World `{world}`, effect {effect}: {says}.
+The same program with the same arguments makes the same files, byte by byte.
 
 | file | rows | a row is |
 |---|---:|---|
@@ -24,20 +26,30 @@ The same program with the same numbers makes the same files, byte by byte.
 | accounts.parquet | {account_rows} | a version of an account, from `known_at` until the next |
 | reps.parquet | {reps} | a version of a representative, from `known_at` until the next |
 | truth.parquet | {truth} | an account in a month: hidden state, chance of silence, its leaving |
+| leaves_90.parquet | {leaves_90} | an account in a month: chance to leave in the next 90 days |
+| truth_events.parquet | {truth_events} | something that pushed an account towards leaving |
 
 Times are UTC, money is in euros, `known_at` is when the supplier's systems learned of the row.
 
-`truth.parquet` is the answer sheet. No feature, label or model may read it.
+`truth.parquet`, `leaves_90.parquet` and `truth_events.parquet` are the answer sheet. No feature,
+label or model may read them.
 """
 
 
 def readme(
-    accounts: int, months: int, seed: int, calendar: Calendar, rows: Mapping[str, int]
+    accounts: int,
+    months: int,
+    seed: int,
+    calendar: Calendar,
+    world: World,
+    effect: str,
+    rows: Mapping[str, int],
 ) -> str:
     """The text, with the arguments of the market and its numbers of rows."""
     last = calendar.end.fromordinal(calendar.end.toordinal() - 1)
     counts = {name: f"{count:,}" for name, count in rows.items()}
     return _TEXT.format(
+        world=world.name, effect=effect, says=world.says,
         months=months, seed=seed, start=calendar.start, last=last,
         account_rows=counts.pop("accounts"), accounts=f"{accounts:,}", **counts,
     )  # fmt: skip

@@ -48,14 +48,25 @@ def simulate(
     """Writes a simulated market into `folder`; returns the number of rows of each table.
 
     The history covers `months` months and ends before `end`: nothing that is written occurred or
-    was known at or after its first second (UTC). Files: orders, touches, complaints, accounts,
-    reps and truth, all `.parquet`, and README.md; files of these names are replaced. The same
-    arguments give the same bytes. An account lives the same life in a larger market with the same
-    seed, months and end.
+    was known at or after its first second (UTC). Files: those of `files.TABLES`, all `.parquet`,
+    and README.md; files of these names are replaced. The same arguments give the same bytes. An
+    account lives the same life in a larger market with otherwise the same arguments.
 
-    progress: called with the share done, 0-1, after each block of accounts.
+    Parameters
+    ----------
+    world
+        A name in `worlds.WORLDS`.
+    effect
+        A name in `worlds.EFFECTS`: how much of the usual wear events bring.
+    progress
+        Called with the share done, 0-1, after each block of accounts.
 
-    Raises `UsageError` for a number out of range, `CannotWrite` if the folder cannot be written.
+    Raises
+    ------
+    UsageError
+        For a number out of range or an unknown name.
+    CannotWrite
+        If the folder cannot be written.
     """
     _check("accounts", accounts, 1, MOST_ACCOUNTS)
     _check("months", months, 1, MOST_MONTHS)
@@ -69,13 +80,12 @@ def simulate(
     with Files(folder) as files:
         for first in range(0, accounts, BLOCK):
             numbers = range(first, min(first + BLOCK, accounts))
-            for name, rows in _block(
-                numbers, seed, calendar, catalogue, late_share, chosen
-            ).items():
+            tables = _block(numbers, seed, calendar, catalogue, late_share, chosen)
+            for name, rows in tables.items():
                 files.write(name, rows)
             if progress:
                 progress(numbers.stop / accounts)
-        files.finish(readme(accounts, months, seed, calendar, files.rows))
+        files.finish(readme(accounts, months, seed, calendar, chosen, effect, files.rows))
         return files.rows
 
 

@@ -35,6 +35,7 @@ class World:
     contacts_follow: bool = True  # the bond: touches, and whether a problem is brought to us
     gap_days: float = 22.0  # usual time between two orders of an account of middle size
     gap_limits: tuple[float, float] = (4.0, 80.0)
+    replaced: float = 0.19  # accounts that must be replaced in a year to keep the market's size
     growth: float = 0.0  # of the number of accounts in a year: log of the ratio
     growing: float = 1.0  # share of the history in which accounts arrive; then none does
     seasonal: float = 0.0  # share of the accounts that pause for some months in each year
@@ -78,13 +79,13 @@ WORLDS = {
             "accounts leave by pure chance; nothing that is recorded has to do with it",
             wears=_only(),
             breaking=0.0,
-            outside_per_year=0.19,
+            outside_per_year=0.213,
         ),
         World(
             "decline-first",
             "better offers, which no table shows, draw accounts away; orders decline, and contacts "
             "and complaints show nothing",
-            wears=_only(competing_offer=2.0),
+            wears=_only(competing_offer=1.85),
             offers_per_year=3.0,
             contacts_follow=False,
         ),
@@ -98,12 +99,14 @@ WORLDS = {
             "arrivals",
             "more and more accounts arrive, so that the business grows by half in a year; later "
             "none arrives, and it shrinks",
+            replaced=0.24,
             growth=float(np.log(1.5)),
             growing=2 / 3,
         ),
         World(
             "rare",
             "an account orders every four months or so",
+            wears=(3.0, 3.0, 3.0, 1.0, 1.0, 1.0),
             gap_days=120.0,
             gap_limits=(60.0, 240.0),
         ),
