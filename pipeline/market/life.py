@@ -131,7 +131,10 @@ def live(
                 due = due[clock_strikes[due, next_order[due]] <= now[due]]
             if moment is None:
                 continue
-            rows = np.flatnonzero(here & ((next_order > 0) | moment.of_leaving))
+            if moment.of_leaving:  # an account that opens in the middle of the week is there, too
+                rows = np.flatnonzero((customers.opened <= moment.at * 7) & (left == weeks))
+            else:
+                rows = np.flatnonzero(here & (next_order > 0))
             last = clock_strikes[rows, next_order[rows] - 1]
             state = Now(
                 bond[rows],

@@ -100,15 +100,15 @@ WORLDS = {
             "more and more accounts arrive, so that the business grows by half in a year; later "
             "none arrives, and it shrinks",
             replaced=0.24,
-            growth=float(np.log(1.5)),
+            growth=float(np.log(1.6)),
             growing=2 / 3,
         ),
         World(
             "rare",
             "an account orders every four months or so",
-            wears=(3.0, 3.0, 3.0, 1.0, 1.0, 1.0),
-            gap_days=120.0,
-            gap_limits=(60.0, 240.0),
+            wears=(4.0, 4.0, 4.0, 1.0, 1.0, 1.0),
+            gap_days=145.0,
+            gap_limits=(60.0, 300.0),
         ),
         World(
             "seasonal",

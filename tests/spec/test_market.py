@@ -18,7 +18,7 @@ from pipeline.market import simulate
 from pipeline.market.calendar import Calendar, months_before
 from pipeline.market.files import FILES, TABLES, labels
 from pipeline.market.outlook import HORIZONS_DAYS
-from pipeline.market.wear import Cause
+from pipeline.market.wear import Cause, Kind
 
 END = pd.Timestamp("2026-01-01", tz="UTC")
 START = pd.Timestamp("2023-07-01", tz="UTC")
@@ -82,7 +82,7 @@ def test_a_repeated_label_is_written_once() -> None:
 def test_an_account_lives_the_same_life_in_a_larger_market(tmp_path: Path) -> None:
     simulate(tmp_path / "small", accounts=50, months=6, seed=3)
     simulate(tmp_path / "large", accounts=850, months=6, seed=3)
-    for name in ("orders", "touches", "complaints", "accounts", "truth"):
+    for name in TABLES.keys() - {"reps"}:
         small, large = (
             pd.read_parquet(tmp_path / size / f"{name}.parquet") for size in ("small", "large")
         )
@@ -407,5 +407,7 @@ def test_a_run_that_breaks_off_leaves_the_older_market_whole(tmp_path: Path) -> 
 
 def test_the_document_names_every_column_and_cause_of_the_truth() -> None:
     document = DOCUMENT.read_text(encoding="utf-8")
-    for name in (*TABLES["truth"].names, *(cause.name.lower() for cause in Cause)):
+    tables = ("truth", "leaves_90", "truth_events")
+    columns = [column for table in tables for column in TABLES[table].names]
+    for name in (*columns, *(cause.name.lower() for cause in (*Cause, *Kind))):
         assert f"`{name}`" in document, name
