@@ -72,11 +72,11 @@ def departure_learners(
     """
     order = dataset.order()
     dataset, slipped, overdue = dataset.rows(order), slipped[order], overdue[order]
-    slip = replace(dataset, label=(slipped & overdue).astype(np.int8)).rows(overdue)
+    slip = replace(dataset, label=(slipped & overdue).astype(np.int8), learnable=None)
     onset = replace(dataset, learnable=~slipped)
     return DepartureLearners(
         Learner(onset, tests, settings, trees),
-        Learner(slip, tests, settings, trees),
+        Learner(slip.rows(overdue), tests, settings, trees),
         np.flatnonzero(overdue),
     )
 

@@ -509,6 +509,7 @@ class Config(Section):
     _path: Path = PrivateAttr()
     _written: dict[str, Any] = PrivateAttr()
     _own_families: dict[str, Family] = PrivateAttr(default_factory=dict)
+    _sorted_by_size: bool = PrivateAttr(False)
 
     @model_validator(mode="before")
     @classmethod
@@ -579,15 +580,37 @@ class Config(Section):
         """All choices under dotted keys, as a run's parameters: `label.horizon_days`."""
         return dict(_flattened(self._written))
 
+    @property
+    def ranking(self) -> Literal["departure", "size", "risk"]:
+        """What active accounts are ranked by: see `pipeline.scoring.score_table`."""
+        if self.label.definition == "departure":
+            return "departure"
+        return "size" if self._sorted_by_size else "risk"
+
+    def sorted_by_size(self) -> Self:
+        """The same while there is too little history to learn departures.
+
+        The cohort is that of departure, accounts are ranked by size, and the risk shown beside is
+        that of no order within 90 days.
+        """
+        label = self.label
+        kept = ("silence", "reporting_lag_days", "horizons_days")
+        shown = LabelConfig.model_validate(
+            {"definition": "inactivity", **{name: getattr(label, name) for name in kept}}
+        )
+        config = self.model_copy(update={"label": shown})
+        config._sorted_by_size = True
+        return config
+
     def meaning_of_risk(self) -> dict[str, Any]:
         """The choices that a model's risk is a statement about; another config's is another."""
         label = self.label
         own: dict[str, Any] = {"cohort.days": self.cohort.days}
         if label.definition == "partial":
             own["label.partial_share"] = label.partial_share
-        if label.definition == "departure":
+        if self.ranking != "risk":
             own = {f"label.silence.{name}": days for name, days in label.silence}
-            own["win_back.days"] = self.win_back.days
+            own |= {"win_back.days": self.win_back.days, "ranked by": self.ranking}
         return {
             "label.definition": label.definition,
             "label.horizon_days": label.horizon_days,

@@ -78,6 +78,7 @@ def monitor(config: Config, steps: Steps, as_of: date, model: str = "champion") 
     tracking = open_tracking(config)
     with open_engine(config) as engine:
         ready = prepared(engine, config, steps, as_of, model, replay=False)
+        config = ready.request.config
         version = ready.request.version
         asked = _Asked(
             ready,

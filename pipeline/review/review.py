@@ -88,7 +88,7 @@ def review_trained(steps: Steps, config: Config, registered: Registered) -> Revi
     """Review what has just been trained, by what was predicted, measured and drawn for it."""
     tracking, trained = open_tracking(config), registered.trained
     challenger = Predicted(
-        config,
+        trained.prepared.config,
         trained.prepared,
         trained.tests,
         trained.out_of_time,

@@ -12,9 +12,9 @@ from pipeline.sources import Sources
 from pipeline.tables.label_definitions import label_of
 
 RETURN_DAYS = 180  # within which the share that orders again is told
-ORDER_AGAIN, NOTE = "order_again", "list_note"
-"""In a model's metadata: the share of departed accounts that order again, by days as text; and what
-to keep in mind about its lists, in a sentence."""
+ORDER_AGAIN, NOTE, SORTED_BY_SIZE = "order_again", "list_note", "sorted_by_size"
+"""In a model's metadata: the share of departed accounts that order again, by days as text; what to
+keep in mind about its lists, in a sentence; whether there is too little history for departure."""
 
 
 def about_list(
@@ -29,7 +29,7 @@ def about_list(
         absent=sources.absent,
         scored=scored,
         call_value=call_value(config, basis),
-        ranked_by=_ranked_by(config, model),
+        ranked_by=_ranked_by(config),
         order_again=_order_again(model),
         note=model.metadata.get(NOTE, ""),
     )
@@ -37,7 +37,7 @@ def about_list(
 
 def call_value(config: Config, basis: str) -> str:
     """Return what the value of a call is, in words."""
-    if config.label.definition != "departure":
+    if config.ranking == "risk":
         return "the value at stake"
     return (
         f"last year's {basis}; the value at stake with fewer than {THIN_HISTORY_DAYS} order days; "
@@ -45,10 +45,10 @@ def call_value(config: Config, basis: str) -> str:
     )
 
 
-def _ranked_by(config: Config, model: RiskModel) -> str:
-    if config.label.definition != "departure":
+def _ranked_by(config: Config) -> str:
+    if config.ranking == "risk":
         return "Risk times value at stake; the list is ranked by it."
-    if model.departure is None:
+    if config.ranking == "size":
         return "The value alone; the list is ranked by it."
     return (
         "The value times the chance that an account that has not stopped yet stops ordering; the "
@@ -61,3 +61,11 @@ def _order_again(model: RiskModel) -> str:
     if share is None:
         return ""
     return f"Of accounts that stopped, {share:.0%} ordered again within {RETURN_DAYS} days."
+
+
+def sorted_by_size_note(departure_from: date) -> str:
+    """Return what is said of a list where there is too little history for departure."""
+    return (
+        "Sorted by size; early warning is not proven here yet. Departures can be trained from "
+        f"{departure_from} on."
+    )

@@ -35,6 +35,7 @@ def dry_run(
     """
     with open_engine(config) as engine:
         read = prepared(engine, config, steps, as_of, model, replay=replay)
+        config = read.request.config
         plan = planned(read.root, as_of, read.request.version, read.inputs)
         steps.begin("Counting the cohort")
         cohort_rule(engine, config).make(engine, "cohort", [as_of])

@@ -76,6 +76,7 @@ def explain(
     steps.begin("Finding the model")
     request = requested(config, as_of, model)
     steps.know(version=request.version)
+    config = request.config
     before = newest_before(config.output / "scores", as_of, config.meaning_of_risk())
     request = replace(request, previous=before)
     with open_engine(config) as engine:

@@ -29,7 +29,7 @@ from pipeline.console import Steps
 from pipeline.engines import Engine, quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
-from pipeline.scoring.about_list import about_list
+from pipeline.scoring.about_list import SORTED_BY_SIZE, about_list
 from pipeline.scoring.change import accounts_that_left, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
@@ -164,6 +164,7 @@ def prepared(
         require_database(config.scoring.postgresql)
     steps.begin("Reading the sources")
     sources, selection = sources_for(engine, request)
+    config = request.config
     meaning, cooldown = config.meaning_of_risk(), config.scoring.cooldown_days
     previous = newest_before(root, as_of, meaning)
     acted_on = lists_acted_on(engine, root, as_of, cooldown, meaning)
@@ -199,6 +200,8 @@ def requested(config: Config, as_of: date, model: str) -> Request:
         )
         value = value_at_stake.load(files)
         reference = drift.load(files)
+    if loaded.metadata.get(SORTED_BY_SIZE) and config.ranking == "departure":
+        config = config.sorted_by_size()
     _refuse_other_meaning(config, loaded, version.version)
     return Request(
         config, as_of, version.version, loaded, value, playbook, version.sha256, reference
@@ -282,7 +285,7 @@ def scored(
     frame = snapshot_features(engine, config, selection, as_of, besides=shown)
     require_accounts(config, as_of, len(frame))
     steps.begin("Scoring the cohort")
-    if config.label.definition == "departure":
+    if config.ranking != "risk":
         frame[BEFORE_LAST_ORDER] = margin_before_last_order(
             engine, frame[["account_id", "last_order_on"]], as_of, request.value.margin_share
         )
@@ -291,7 +294,8 @@ def scored(
         predicted(request.model, frame, selection, as_of),
         request.value,
         as_of=as_of,
-        label=config.label,
+        ranking=config.ranking,
+        horizon_days=config.label.horizon_days,
         scoring=config.scoring,
         model_version=request.version,
         previous=earlier_risk(request.previous),

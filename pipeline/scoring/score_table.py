@@ -19,7 +19,7 @@ from features.order_history import days_silent, order_days, order_lines, usual_g
 from features.values import Last, Value
 from models.risk_model import DAYS_PAST_DUE, DAYS_PAST_PATIENCE, DepartureRisks
 from models.value_at_stake import ValueAtStake
-from pipeline.config.form import LabelConfig, ScoringConfig
+from pipeline.config.form import ScoringConfig
 from pipeline.scoring.effects import EFFECTS
 from pipeline.scoring.key_accounts import key_account_values, key_accounts
 from pipeline.scoring.reason_columns import REASON_COLUMNS
@@ -114,7 +114,8 @@ def score_table(
     value: ValueAtStake,
     *,
     as_of: date,
-    label: LabelConfig,
+    ranking: str,
+    horizon_days: int,
     scoring: ScoringConfig,
     model_version: int,
     previous: pd.Series,
@@ -128,6 +129,7 @@ def score_table(
     frame : account_id and `shown_values`, a row per account; for the label departure also what the
         cohort's rule knows of its next order, and BEFORE_LAST_ORDER.
     value : what tells how much is at stake.
+    ranking : see `pipeline.config.Config.ranking`.
     scoring : bands, key accounts and words of effort.
     previous : the risk last published, by account_id.
     people : name and owner_id by account_id.
@@ -143,7 +145,7 @@ def score_table(
     key, note = key_accounts(frame, value.margin_share, scoring.key_accounts)
     departed = _departed(frame)
     call_value = stake.value
-    if label.definition == "departure":
+    if ranking != "risk":
         call_value = np.where(thin, stake.value, np.maximum(last_year, 0))
         call_value = np.where(departed, frame[BEFORE_LAST_ORDER], call_value)
     columns: dict[str, object] = {
@@ -152,7 +154,7 @@ def score_table(
         "name": accounts.map(people["name"]),
         "owner_id": accounts.map(people["owner_id"]),
         "as_of": as_of,
-        "horizon_days": label.horizon_days,
+        "horizon_days": horizon_days,
         "risk": risk,
         **_of_departures(predicted, frame),
         # A horizon that the model does not have is unknown, not zero.
@@ -168,7 +170,7 @@ def score_table(
         "currency": currency,
         "expected_loss": risk * stake.value,
         "call_value": call_value,
-        "call_score": np.where(departed, np.nan, _chance(predicted, label) * call_value),
+        "call_score": np.where(departed, np.nan, _chance(predicted, ranking) * call_value),
         "tier": tier,
         "key_account": key,
         "key_account_note": note,
@@ -202,14 +204,14 @@ def score_table(
     ).replace_schema_metadata()
 
 
-def _chance(predicted: Predicted, label: LabelConfig) -> Floats | float:
+def _chance(predicted: Predicted, ranking: str) -> Floats | float:
     """What the value of a call is multiplied by: the onset of a departure, or the risk.
 
     1 where departure cannot be trained yet: then accounts are sorted by size.
     """
     if predicted.departures is not None:
         return predicted.departures.onset
-    return 1.0 if label.definition == "departure" else predicted.risk
+    return 1.0 if ranking == "size" else predicted.risk
 
 
 def _departed(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -109,7 +109,7 @@ class ActiveOrDepartedLately:
 def cohort_rule(engine: Engine, config: Config) -> CohortRule:
     """The rule that a config chooses, for the orders that the engine holds."""
     _require_orders(engine)
-    if config.label.definition != "departure":
+    if config.ranking == "risk":
         return OrderedLately(config.cohort.days)
     expected = expected_orders(engine, silence_of(config.label))
     return ActiveOrDepartedLately(expected, config.win_back.days)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -93,8 +93,9 @@ class TrainingTable:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The rows of `frame` as plain arrays."""
-        return self.labelled(self.frame[[*KEYS, *LABELS]])
+        """The rows of `frame` as plain arrays; what had slipped teaches no departure."""
+        dataset = self.labelled(self.frame[[*KEYS, *LABELS]])
+        return replace(dataset, learnable=~self.slipped) if self.of_departures else dataset
 
     @property
     def of_departures(self) -> bool:

@@ -16,25 +16,36 @@ from pipeline.sources import Sources, load_sources, readable_paths
 from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.attributes import account_attributes
 from pipeline.tables.derived import make_derived_tables
+from pipeline.tables.label_definitions import label_of
 from pipeline.tables.labels import next_year
 from pipeline.tables.snapshots import snapshot_dates, tests_among
 from pipeline.tables.training_table import TrainingTable, learned_labels, training_table
+from pipeline.training.history import (
+    SETTLING_DAYS,
+    departures_from,
+    enough_for_departures,
+    first_departures,
+)
 
 
 @dataclass(frozen=True)
 class Prepared:
     """The training table of a config, where it comes from, and the snapshots too young for it.
 
+    config: as it was given, or `sorted_by_size` where there is too little history for departure;
+    departure_from is then the date from which there is enough.
     comparable_from: the first date at which the data reach back over the cohort's days. attributes:
     see `pipeline.tables.attributes`.
     """
 
+    config: Config
     table: TrainingTable
     sources: Sources
     immature: tuple[date, ...]
     until: date | None
     comparable_from: date
     attributes: pd.DataFrame
+    departure_from: date | None = None
 
 
 def open_engine(config: Config) -> DuckDBEngine:
@@ -48,11 +59,18 @@ def open_engine(config: Config) -> DuckDBEngine:
 
 
 def prepare(
-    engine: DuckDBEngine, config: Config, steps: Steps, until: date | None = None
+    engine: DuckDBEngine,
+    config: Config,
+    steps: Steps,
+    until: date | None = None,
+    *,
+    however_short: bool = False,
 ) -> Prepared:
     """Read the sources into the engine and build the training table over all mature snapshots.
 
-    until: use only what was known before this date, as if it were today.
+    until: use only what was known before this date, as if it were today. however_short: learn
+    departures from any history, for information, also from its first days, when late orders cannot
+    be told from departures.
     """
     steps.begin("Reading the sources")
     sources = load_sources(config, engine, known_before=until)
@@ -61,6 +79,20 @@ def prepare(
     wanted = snapshot_dates(config.snapshots.first, config.snapshots.last, config.snapshots.every)
     require_orders(config, sources)
     complete_until = sources.tables["orders"].complete_until
+    ((first_order,),) = engine.rows("SELECT CAST(MIN(occurred_at) AS DATE) FROM orders")
+    departure_from = None
+    if config.label.definition == "departure" and not however_short:
+        wanted = [day for day in wanted if day >= first_departures(first_order or day)]
+        if not wanted:
+            raise DataError(
+                f"All snapshots lie within {SETTLING_DAYS} days of the first order, "
+                f"{first_order}: departures cannot be told from late orders yet. Choose later "
+                "`snapshots`, or give more history."
+            )
+        maturity = label_of(config.label).maturity
+        if not enough_for_departures(wanted, maturity, complete_until):
+            departure_from = departures_from(wanted[0], maturity)
+            config = config.sorted_by_size()
     labels = learned_labels(config)
     main = labels[-1].maturity
     mature, immature = main.split(wanted, complete_until)
@@ -72,7 +104,6 @@ def prepare(
             "`snapshots`, a `label` with a shorter horizon, or a newer extract."
         )
     refuse_stale(config, sources, mature[-1])
-    ((first_order,),) = engine.rows("SELECT CAST(MIN(occurred_at) AS DATE) FROM orders")
     year = next_year(config.label.reporting_lag_days)
     # What a year is worth is learned where the data hold the year before and the year after.
     since = (first_order or wanted[0]) + timedelta(days=year.horizon_days)
@@ -97,9 +128,20 @@ def prepare(
             f"No account has an order in the {config.cohort.days} days before any snapshot from "
             f"{mature[0]} to {mature[-1]}. Check `snapshots` and `cohort.days` against the orders."
         )
-    comparable_from = first_order + timedelta(days=config.cohort.days)
+    comparable_from = first_order + timedelta(
+        days=config.cohort.days if config.ranking == "risk" else SETTLING_DAYS
+    )
     attributes = account_attributes(engine)
-    return Prepared(table, sources, tuple(immature), until, comparable_from, attributes)
+    return Prepared(
+        config,
+        table,
+        sources,
+        tuple(immature),
+        until,
+        comparable_from,
+        attributes,
+        departure_from,
+    )
 
 
 def require_orders(config: Config, sources: Sources) -> None:

@@ -9,7 +9,12 @@ from models.risk_model import fit_final
 from models.value_at_stake import fit as fit_value_at_stake
 from pipeline.config import Config
 from pipeline.console import Steps
-from pipeline.scoring.about_list import ORDER_AGAIN
+from pipeline.scoring.about_list import (
+    NOTE,
+    ORDER_AGAIN,
+    SORTED_BY_SIZE,
+    sorted_by_size_note,
+)
 from pipeline.tables.label_definitions import fixed_horizon
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.choices import (
@@ -37,6 +42,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     require_order_history(config)
     with open_engine(config) as engine:
         prepared = prepare(engine, config, steps, until)
+        config = prepared.config
         steps.know(rows=len(prepared.table.frame))
         dataset = prepared.table.dataset
         refuse_one_class(dataset)
@@ -73,6 +79,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         "definitions": prepared.table.selection.definitions(),
         "horizons_left_out": {str(days): why for days, why in horizons.left_out.items()},
     }
+    if prepared.departure_from is not None:
+        metadata |= {SORTED_BY_SIZE: True, NOTE: sorted_by_size_note(prepared.departure_from)}
     if departures is not None:
         again = {str(found.days): found.share for found in audit.returns if found.defectors}
         metadata[ORDER_AGAIN] = again

@@ -80,7 +80,7 @@ def tune(config: Config, steps: Steps, trials: int, seconds: float | None) -> Tu
     """
     began = time.monotonic()
     with open_engine(config) as engine:
-        prepared = prepare(engine, config, steps)
+        prepared = prepare(engine, config, steps, however_short=True)
     dataset = prepared.table.dataset
     refuse_one_class(dataset)
     first_test = min(test_snapshots(config, dataset))

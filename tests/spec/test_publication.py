@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from models.value_at_stake import ValueAtStake
-from pipeline.config.form import LabelConfig, ScoringConfig
+from pipeline.config.form import ScoringConfig
 from pipeline.errors import CannotWrite, TryAgain
 from pipeline.locks import exclusive
 from pipeline.scoring.call_list import write_call_list
@@ -166,7 +166,8 @@ def scores(
         Predicted(np.array(risk), {90: np.array(risk)}),
         rule,
         as_of=D,
-        label=LabelConfig(definition="inactivity"),
+        ranking="risk",
+        horizon_days=90,
         scoring=ScoringConfig(),
         model_version=1,
         previous=pd.Series({"A1": 0.2}),

@@ -51,7 +51,7 @@ def backtest(config: Config, steps: Steps) -> BackTest:
     """Compare families, ways to calibrate, labels and horizons; log one run to MLflow."""
     require_order_history(config)
     with open_engine(config) as engine:
-        prepared = prepare(engine, config, steps)
+        prepared = prepare(engine, config, steps, however_short=True)
         table = prepared.table
         dataset = table.dataset
         refuse_one_class(dataset)
