@@ -118,7 +118,7 @@ class ExpectedOrders:
 
     ids: the account ids, sorted. account: (n,), numbers of ids, merges followed. day: since 1970.
     from_s, to_s: the row is visible at moments (seconds since 1970) after from_s, up to to_s. gap,
-    patience: in days. Rows are sorted by account, day and patience.
+    patience: in days. Rows are sorted by account, day, patience and gap.
     """
 
     ids: npt.NDArray[Any]
@@ -135,7 +135,10 @@ class ExpectedOrders:
         return int(self.day.min()) if len(self.day) else FOREVER
 
     def seen_on(self, snapshot: date) -> OrderDays:
-        """The order days that a snapshot sees; of two on one day, that with more patience."""
+        """The order days that a snapshot sees; of two on one day, that with more patience.
+
+        Where patience is equal, that with the larger gap.
+        """
         moment = day_number(snapshot) * SECONDS_PER_DAY
         kept = np.flatnonzero((self.from_s < moment) & (self.to_s >= moment))
         account, days = self.account[kept], self.day[kept]
@@ -166,7 +169,7 @@ def expected_orders(engine: Engine, silence: Silence) -> ExpectedOrders:
     medians = _median_gaps(merged, np.unique(months))
     expected = _expected(placed, medians.reindex(months).to_numpy(), silence)
     rows = merged.merge(expected, on=["placed_by", "day"], validate="many_to_one")
-    rows = rows.sort_values(["account", "day", "patience"], ignore_index=True, kind="stable")
+    rows = rows.sort_values(["account", "day", "patience", "gap"], ignore_index=True)
     return ExpectedOrders(
         ids,
         *(

@@ -595,6 +595,29 @@ def test_of_two_orders_on_one_day_the_longer_patience_counts(
     )
 
 
+@pytest.mark.parametrize(("gone", "left"), ["AB", "BA"])
+@pytest.mark.parametrize(("quick", "slow"), ["AB", "BA"])
+def test_where_patience_is_equal_the_longer_gap_counts(
+    engine: Engine, gone: str, left: str, quick: str, slow: str
+) -> None:
+    """Both are waited for 180 days; the names of accounts and the order of rows decide nothing."""
+    judge(
+        engine,
+        orders=f"""
+        account | ordered
+        {quick} | -430 to -10 by 60
+        {slow}  | -410 to -10 by 100
+        """,
+        account_merges=f"from | into | known\n {gone} | {left} | -5",
+        expect=f"""
+        account | at | last | due | crossing
+        {quick} | -6 | -10  | 41  | 170
+        {slow}  | -6 | -10  | 63  | 170
+        {left}  | 0  | -10  | 63  | 170
+        """,
+    )
+
+
 # --- seasons ----------------------------------------------------------------------------------
 
 

@@ -109,7 +109,7 @@ class Expectations:
             if row["amount_cents"] > 0:
                 day = row["occurred_at"].date()
                 rhythm = self.rhythm(row["account_id"], day)
-                best = max(found.get(day, (0, 0)), rhythm, key=lambda one: one[1])
+                best = max(found.get(day, (0, 0)), rhythm, key=lambda one: (one[1], one[0]))
                 found[day] = best
         return [(day, *found[day]) for day in sorted(found)]
 
