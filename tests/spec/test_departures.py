@@ -788,6 +788,25 @@ def test_lasting_departures(engine: Engine) -> None:
     )
 
 
+def test_lasting_is_the_departure_that_makes_the_outcome_and_no_other(engine: Engine) -> None:
+    """Both depart for good on the second date, which counts at the snapshots that it belongs to."""
+    judge(
+        engine,
+        orders="""
+        account | ordered
+        slips   | -430 to -30 by 20, 50
+        twice   | -419 to -19 by 20, 61
+        """,
+        expect="""
+        account | at | outcome | on  | lasting
+        slips   | 0  | slip    | -10 | no
+        slips   | 55 | due     | 73  | yes
+        twice   | 0  | due     | 1   | no
+        twice   | 65 | due     | 84  | yes
+        """,
+    )
+
+
 def test_a_buyer_who_returned_after_800_days(engine: Engine) -> None:
     """The long gap is one of its own for a year: (2 x 20 + 20 + 800 + 40) / 6 = 150 days."""
     judge(

@@ -59,12 +59,13 @@ def departures(
     account_id, as_of, outcome (slip, due or neither) and departed_on, the date of the departure,
     NaT for neither; in the order of rows.
     """
+    rows = rows[["account_id", "as_of"]].reset_index(drop=True)
     found = []
     for as_of in as_ofs:
-        here = rows.loc[rows["as_of"] == pd.Timestamp(as_of), ["account_id", "as_of"]]
+        here = rows[rows["as_of"] == pd.Timestamp(as_of)]
         complete = maturity.label_complete(as_of)
         slipped, due = _departures_on(
-            _departures(expected.seen_on(complete)),
+            expected.seen_on(complete),
             _numbers(engine, expected, here["account_id"], complete),
             day_number(as_of),
         )
@@ -72,7 +73,7 @@ def departures(
         on = np.where(slipped < FOREVER, slipped, due)
         departed_on = np.where(on < FOREVER, on, np.iinfo(np.int64).min).astype("datetime64[D]")
         found.append(here.assign(outcome=outcome, departed_on=departed_on.astype("M8[s]")))
-    return pd.concat(found, ignore_index=True) if found else _NOTHING
+    return pd.concat(found).sort_index(ignore_index=True) if found else _NOTHING
 
 
 def lasting(
@@ -86,17 +87,18 @@ def lasting(
 
     as_ofs, maturity: as there; the outcome is asked LASTING_DAYS after maturity.
     """
-    found = [np.empty(0, dtype=np.bool_)]
+    made = departures(engine, expected, rows, as_ofs, maturity)
+    lasts = np.zeros(len(made), dtype=np.bool_)
     for as_of in as_ofs:
-        here = rows.loc[rows["as_of"] == pd.Timestamp(as_of), "account_id"]
+        here = (made["as_of"] == pd.Timestamp(as_of)) & made["departed_on"].notna()
         asked = maturity.label_complete(as_of) + timedelta(days=LASTING_DAYS)
-        slipped, due = _departures_on(
-            _departures(expected.seen_on(asked), LASTING_DAYS),
-            _numbers(engine, expected, here, asked),
-            day_number(as_of),
-        )
-        found.append(np.minimum(slipped, due) < FOREVER)
-    return np.concatenate(found)
+        seen = expected.seen_on(asked)
+        gone = seen.following >= seen.crossing + LASTING_DAYS
+        still = pd.MultiIndex.from_arrays([seen.account[gone], seen.due[gone]])
+        account = _numbers(engine, expected, made.loc[here, "account_id"], asked)
+        dated = made.loc[here, "departed_on"].to_numpy().astype("M8[D]").astype(np.int64)
+        lasts[here] = pd.MultiIndex.from_arrays([account, dated]).isin(still)
+    return lasts
 
 
 def make_treated(engine: Engine, into: str, rows: str, as_ofs: Sequence[date], days: int) -> None:
@@ -125,13 +127,8 @@ def _numbers(
     return pd.Index(expected.ids).get_indexer(known_as).astype(np.int64)
 
 
-def _departures(days: OrderDays, more: int = 0) -> tuple[OrderDays, npt.NDArray[np.bool_]]:
-    """The order days, and after which of them no order follows until so long after patience."""
-    return days, days.following >= days.crossing + more
-
-
 def _departures_on(
-    seen: tuple[OrderDays, npt.NDArray[np.bool_]],
+    days: OrderDays,
     account: npt.NDArray[np.int64],
     snapshot: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -139,10 +136,10 @@ def _departures_on(
 
     FOREVER where there is none. snapshot: days since 1970.
     """
-    days, departs = seen
     none = np.full(len(account), FOREVER, dtype=np.int64)
     if not len(days.day):
         return none, none
+    departs = days.following >= days.crossing
     wide = 2**22
     last = np.searchsorted(days.account * wide + days.day, account * wide + snapshot) - 1
     slips = (last >= 0) & (days.account[last] == account)
