@@ -124,7 +124,8 @@ def _numbers(
     """Whom each account counts for on a day, as numbers of `ExpectedOrders.ids`."""
     merged = merged_by(engine, on)
     known_as = accounts.map(merged).fillna(accounts) if merged else accounts
-    return pd.Index(expected.ids).get_indexer(known_as).astype(np.int64)
+    numbers: npt.NDArray[np.int64] = pd.Index(expected.ids).get_indexer(known_as).astype(np.int64)
+    return numbers
 
 
 def _departures_on(
