@@ -145,8 +145,8 @@ def _is_version(world: World, row: dict) -> bool:
 def test_truncation_of_the_state(engine: Engine) -> None:
     """Data cut to what was known before a snapshot give what all data give."""
 
-    @law(share=0.1, per_batch=2)
-    @given(long_batches(2, snapshots=2))
+    @law(share=0.06, per_batch=1)
+    @given(long_batches(1, snapshots=2))
     @telling
     def holds(batch: Batch) -> None:
         for world in batch.worlds:
@@ -161,8 +161,8 @@ def test_truncation_of_the_state(engine: Engine) -> None:
 def test_outcomes_are_final_at_maturity(engine: Engine) -> None:
     """Data cut to what was known at maturity give what all data give."""
 
-    @law(share=0.1, per_batch=2)
-    @given(long_batches(2, snapshots=2))
+    @law(share=0.06, per_batch=1)
+    @given(long_batches(1, snapshots=2))
     @telling
     def holds(batch: Batch) -> None:
         for world in batch.worlds:
@@ -190,8 +190,8 @@ def test_poison(engine: Engine) -> None:
     They differ in orders that became known late, deletions and merges; the median gap follows.
     """
 
-    @law(share=0.1, per_batch=2)
-    @given(long_forks(2))
+    @law(share=0.06, per_batch=1)
+    @given(long_forks(1))
     @telling
     def holds(batch: Fork) -> None:
         for world, other in zip(batch.worlds, batch.others, strict=True):
@@ -212,8 +212,8 @@ def test_poison(engine: Engine) -> None:
 def test_each_account_slips_becomes_due_or_neither(engine: Engine) -> None:
     """And is active or departed at each snapshot, once."""
 
-    @law(share=0.1, per_batch=2)
-    @given(long_batches(2, snapshots=4))
+    @law(share=0.06, per_batch=1)
+    @given(long_batches(1, snapshots=4))
     @telling
     def holds(batch: Batch) -> None:
         for world in batch.worlds:
@@ -240,8 +240,8 @@ def test_each_account_slips_becomes_due_or_neither(engine: Engine) -> None:
 
 
 def test_a_lasting_departure_is_a_departure_without_an_order_for_long(engine: Engine) -> None:
-    @law(share=0.1, per_batch=2)
-    @given(long_batches(2, merging=False))
+    @law(share=0.06, per_batch=1)
+    @given(long_batches(1, snapshots=3, merging=False))
     @telling
     def holds(batch: Batch) -> None:
         for world in batch.worlds:
@@ -261,8 +261,8 @@ def test_a_lasting_departure_is_a_departure_without_an_order_for_long(engine: En
 def test_rows_are_answered_in_their_order_and_alone_as_together(engine: Engine) -> None:
     """Neither the order of orders nor of the rows asked matters, nor what else is asked."""
 
-    @law(share=0.1, per_batch=2)
-    @given(long_batches(2, snapshots=3), st.integers(0, 2**32 - 1).map(Random))
+    @law(share=0.06, per_batch=1)
+    @given(long_batches(1, snapshots=2), st.integers(0, 2**32 - 1).map(Random))
     @telling
     def holds(batch: Batch, random: Random) -> None:
         for world in batch.worlds:
