@@ -29,10 +29,11 @@ DAY = timedelta(days=1)
 
 MARKET = """
     account | ordered
-    m1      | -2900 to 300 by 20
-    m2      | -2893 to 300 by 20
-    m3      | -2886 to 300 by 20
+    m1      | -1700 to 300 by 20
+    m2      | -1693 to 300 by 20
+    m3      | -1686 to 300 by 20
     """
+OLD_MARKET = MARKET.replace("-1", "-2")
 
 
 def judge(
@@ -254,6 +255,7 @@ def test_from_gaps_of_300_days_on_every_order_is_a_departure(engine: Engine) -> 
     """At most 240 days are expected and at most 300 waited; here no two pauses are alike."""
     judge(
         engine,
+        market=OLD_MARKET,
         orders="""
         account | ordered
         A       | -2600, -2300, -1850, -1550, -1100, -800, -350, -50
@@ -348,22 +350,22 @@ def test_the_median_is_what_was_known_before_the_first_of_the_month(engine: Engi
 
 
 def test_merges_known_before_the_first_of_the_month_make_gaps(engine: Engine) -> None:
-    """Of m1 and m2 apart gaps of 100; together of 40 and 60, and none of two orders on one day."""
+    """Apart 100, 70 and 40; together 30, 70 and 40, and no gap between two orders on one day."""
     merged = "from | into | known\n m1 | m2 | "
     case = {
         "market": """
         account | ordered
         m1      | -200, -100
-        m2      | -160, -100, -60
+        m2      | -170, -100, -60
         """,
         "orders": "account | ordered\n new | 10",
     }
-    judge(engine, **case, expect="account | at | due\n new | 40 | 70")
+    judge(engine, **case, expect="account | at | due\n new | 40 | 80")
     judge(
         engine,
         **case,
         account_merges=f"{merged} 0",
-        expect="account | at | due\n new | 40 | 70",
+        expect="account | at | due\n new | 40 | 80",
     )
     judge(
         engine,
@@ -630,6 +632,7 @@ def test_a_seasonal_buyer(engine: Engine) -> None:
     seasons = "-1925 to -1876 by 7, -1560 to -1511 by 7, -1195 to -1146 by 7"
     judge(
         engine,
+        market=OLD_MARKET,
         orders=f"""
         account | ordered
         stays   | {seasons}, -830 to -781 by 7, -465 to -416 by 7, -100 to -51 by 7
