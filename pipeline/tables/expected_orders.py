@@ -305,8 +305,8 @@ class _Known:
     def of_orders(cls, placed: pd.DataFrame, orders: pd.DataFrame) -> _Known:
         """placed: all spells in which an order day was visible; orders: the first of each day."""
         account, days = orders["placed_by"].to_numpy(), orders["day"].to_numpy()
-        from_s = orders["from_s"].to_numpy()
-        known_s = np.maximum((days + 1) * SECONDS_PER_DAY, from_s + 1)
+        # The end of the day on which the order became known, which is never before its own day.
+        known_s = (orders["from_s"].to_numpy() // SECONDS_PER_DAY + 1) * SECONDS_PER_DAY
         spell_order = np.cumsum(~placed.duplicated(["placed_by", "day"]).to_numpy()) - 1
         begin = np.searchsorted(account, account)
         gone = placed["to_s"].to_numpy() < FOREVER

@@ -401,6 +401,23 @@ def test_a_migrated_history_does_not_make_old_accounts_new(engine: Engine) -> No
     )
 
 
+def test_a_migration_takes_hours_and_its_rows_come_in_any_order(engine: Engine) -> None:
+    """Known by the end of the day on which an order became known, so the newest may come first."""
+    judge(
+        engine,
+        market="",
+        orders="""
+        account | ordered           | known
+        A       | -20               | -10 08:00
+        A       | -500 to -40 by 20 | -10 20:00
+        """,
+        expect="""
+        account | last | due | crossing | departures
+        A       | -20  | 1   | 64       |
+        """,
+    )
+
+
 def test_an_order_known_late_undoes_a_departure_from_then_on(engine: Engine) -> None:
     """And moves no date: the order of day 85 keeps what was expected when it was placed.
 

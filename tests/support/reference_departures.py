@@ -5,7 +5,7 @@ Slow and obvious on purpose. It shares nothing with the engine's way.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
 from itertools import pairwise
 from math import floor
@@ -16,7 +16,6 @@ from seen import DAY, YEAR, Seen, counts_for
 from worlds import Row, World, complete, midnight
 
 Rhythm = tuple[int, int]  # expected gap, patience
-SECOND = timedelta(seconds=1)
 
 
 class Expectations:
@@ -76,10 +75,10 @@ class Expectations:
         return self._plain[account, day]
 
     def known(self, account: str, day: date) -> list[date]:
-        """The account's order days up to this one, as known when it was known."""
+        """The account's order days up to this one, as known when the day ends on which it was."""
         own = [row for row in self.versions if row["account_id"] == account]
         first = min(_since(row) for row in own if row["occurred_at"].date() == day)
-        moment = max(midnight(day + DAY), first + SECOND)
+        moment = midnight(max(day, first.date()) + DAY)
         days = {row["occurred_at"].date() for row in own if _visible(row, moment)} | {day}
         return sorted(other for other in days if other <= day)
 
