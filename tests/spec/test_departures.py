@@ -497,7 +497,7 @@ def test_maturity_follows_from_the_keys() -> None:
 def test_deleted_orders(engine: Engine) -> None:
     """A deletion is known the day after it; orders placed before it keep their dates.
 
-    kept: (14 x 20 + 2 x 50 + 40) / 18 = 23.3 days.
+    kept: (14 x 20 + 2 x 50 + 40) / 18 = 23.3 days; after: (14 x 20 + 100 + 40) / 17 = 24.7.
     """
     judge(
         engine,
@@ -508,6 +508,9 @@ def test_deleted_orders(engine: Engine) -> None:
         kept    | -400 to -20 by 20 |
         kept    | 30                | 100
         kept    | 80                |
+        after   | -400 to -20 by 20 |
+        after   | 30                | 50
+        after   | 80                |
         never   | -10               | -10 00:00:01
         """,
         expect="""
@@ -516,6 +519,7 @@ def test_deleted_orders(engine: Engine) -> None:
         gone    | 101 | -20  | 0   | 60       | departed | 0
         kept    | 100 | 80   | 103 | 173      | active   |
         kept    | 101 | 80   | 103 | 173      | active   | 0
+        after   | 100 | 80   | 105 | 179      | active   | 0
         never   | 0   |      |     |          | none     |
         """,
     )
