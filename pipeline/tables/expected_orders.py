@@ -118,8 +118,8 @@ class ExpectedOrders:
 
     ids: the account ids, sorted. account: (n,), numbers of ids, merges followed. day: since 1970.
     from_s, to_s: the row is visible at moments (seconds since 1970) after from_s, up to to_s. gap,
-    patience: in days. Rows are sorted by account, day and patience. median_gaps: the supplier's, by
-    the first day of each month.
+    patience: in days. Rows are sorted by account, day, patience and gap. median_gaps: the
+    supplier's, by the first day of each month.
     """
 
     silence: Silence
@@ -138,7 +138,10 @@ class ExpectedOrders:
         return int(self.day.min()) if len(self.day) else FOREVER
 
     def seen_on(self, snapshot: date) -> OrderDays:
-        """The order days that a snapshot sees; of two on one day, that with more patience."""
+        """The order days that a snapshot sees; of two on one day, that with more patience.
+
+        Where patience is equal, that with the larger gap.
+        """
         moment = day_number(snapshot) * SECONDS_PER_DAY
         kept = np.flatnonzero((self.from_s < moment) & (self.to_s >= moment))
         account, days = self.account[kept], self.day[kept]
@@ -176,7 +179,7 @@ def expected_orders(
     of_month = median_gaps.reindex(months).fillna(USUAL_GAP_DAYS).to_numpy()
     expected = _expected(placed, of_month, silence)
     rows = merged.merge(expected, on=["placed_by", "day"], validate="many_to_one")
-    rows = rows.sort_values(["account", "day", "patience"], ignore_index=True, kind="stable")
+    rows = rows.sort_values(["account", "day", "patience", "gap"], ignore_index=True)
     return ExpectedOrders(
         silence,
         median_gaps,
@@ -314,8 +317,8 @@ class _Known:
     def of_orders(cls, placed: pd.DataFrame, orders: pd.DataFrame) -> _Known:
         """placed: all spells in which an order day was visible; orders: the first of each day."""
         account, days = orders["placed_by"].to_numpy(), orders["day"].to_numpy()
-        from_s = orders["from_s"].to_numpy()
-        known_s = np.maximum((days + 1) * SECONDS_PER_DAY, from_s + 1)
+        # The end of the day on which the order became known, which is never before its own day.
+        known_s = (orders["from_s"].to_numpy() // SECONDS_PER_DAY + 1) * SECONDS_PER_DAY
         spell_order = np.cumsum(~placed.duplicated(["placed_by", "day"]).to_numpy()) - 1
         begin = np.searchsorted(account, account)
         gone = placed["to_s"].to_numpy() < FOREVER

@@ -161,7 +161,9 @@ def _labelled(
         return None
     if isinstance(label, DepartureLabel):
         known = departure_labels(engine, label, mature, _ROWS)
-        return known.set_index(["as_of", "account_id"])[["outcome", "defected"]].sort_index()
+        return known.set_index(["as_of", "account_id"])[
+            ["outcome", "departed_on", "defected"]
+        ].sort_index()
     assert isinstance(label, QueriedLabel)
     make_labels(engine, "audited_labels", _ROWS, mature, label)
     found = _keyed(engine, "audited_labels", "watched_days, defected", mature)

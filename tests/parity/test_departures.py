@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
+from random import Random
 
 import pandas as pd
+import pytest
 from feature_tables import grid, load
 from generated import batches
 from hypothesis import given
 from laws import Batch, law, telling
+from long_histories import long_history, some_days
 from reference_departures import Expectations
-from worlds import ACCOUNTS, complete
+from worlds import ACCOUNTS, World, complete
 
 from pipeline.engines import Engine
 from pipeline.tables.expected_orders import Silence, expected_orders
-from pipeline.tables.future.departures import departures, maturity_of
+from pipeline.tables.future.departures import LASTING_DAYS, departures, silent_after
+from pipeline.tables.label_definitions import departure
 
 SILENCE = Silence()
+
+
+def assert_agreement(engine: Engine, world: World, as_ofs: Sequence[date]) -> None:
+    """States at the snapshots, and the outcomes that mature at them."""
+    load(engine, complete(world))
+    expected = expected_orders(engine, SILENCE)
+    judge = Expectations(world)
+    for as_of in as_ofs:
+        state = expected.state(as_of).set_index("account_id")
+        for account in ACCOUNTS:
+            days = judge.days(account, as_of)
+            assert (account in state.index) == bool(days)
+            if days:
+                day, gap, patience = days[-1]
+                row = state.loc[account]
+                assert row["last_order_on"].date() == day
+                assert row["due_on"].date() == day + timedelta(days=gap)
+                assert row["crossing_on"].date() == day + timedelta(days=patience)
+    asked = [as_of - timedelta(days=225) for as_of in as_ofs]
+    rows = pd.DataFrame(grid(ACCOUNTS, asked), columns=["account_id", "as_of"])
+    rows["as_of"] = pd.to_datetime(rows["as_of"])
+    maturity = departure(SILENCE, 0).maturity
+    made = departures(engine, expected, rows, asked, maturity)
+    lasts = silent_after(engine, expected, made, asked, maturity, LASTING_DAYS)
+    for row in made.assign(lasting=lasts).itertuples():
+        outcome, on, lasts = judge.departure(row.account_id, row.as_of.date())
+        departed_on = None if pd.isna(row.departed_on) else row.departed_on.date()
+        assert (row.outcome, departed_on, row.lasting) == (outcome, on, lasts), row
 
 
 def test_engine_agrees_with_the_reference(engine: Engine) -> None:
@@ -25,25 +58,12 @@ def test_engine_agrees_with_the_reference(engine: Engine) -> None:
     @telling
     def agrees(batch: Batch) -> None:
         for world in batch.worlds:
-            load(engine, complete(world))
-            expected = expected_orders(engine, SILENCE)
-            judge = Expectations(world)
-            for as_of in batch.as_ofs:
-                state = expected.state(as_of).set_index("account_id")
-                for account in ACCOUNTS:
-                    days = judge.days(account, as_of)
-                    assert (account in state.index) == bool(days)
-                    if days:
-                        day, gap, patience = days[-1]
-                        row = state.loc[account]
-                        assert row["last_order_on"].date() == day
-                        assert row["due_on"].date() == day + timedelta(days=gap)
-                        assert row["crossing_on"].date() == day + timedelta(days=patience)
-            asked = [as_of - timedelta(days=225) for as_of in batch.as_ofs]
-            rows = pd.DataFrame(grid(ACCOUNTS, asked), columns=["account_id", "as_of"])
-            rows["as_of"] = pd.to_datetime(rows["as_of"])
-            found = departures(engine, expected, rows, asked, maturity_of(SILENCE, 0))
-            for row in found.itertuples():
-                assert row.outcome == judge.outcome(row.account_id, row.as_of.date()), row
+            assert_agreement(engine, world, batch.as_ofs)
 
     agrees()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_engine_agrees_with_the_reference_on_long_histories(engine: Engine, seed: int) -> None:
+    random = Random(seed)
+    assert_agreement(engine, long_history(random), some_days(random, 8))

@@ -5,7 +5,7 @@ Slow and obvious on purpose. It shares nothing with the engine's way.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
 from itertools import pairwise
 from math import floor
@@ -16,7 +16,6 @@ from seen import DAY, YEAR, Seen, counts_for
 from worlds import Row, World, complete, midnight
 
 Rhythm = tuple[int, int]  # expected gap, patience
-SECOND = timedelta(seconds=1)
 
 
 class Expectations:
@@ -32,6 +31,7 @@ class Expectations:
             and (row["superseded_at"] is None or row["superseded_at"] > _since(row))
         ]
         self._plain: dict[tuple[str, date], Rhythm] = {}
+        self._median_gaps: dict[date, Fraction] = {}
 
     def rhythm(self, account: str, day: date) -> Rhythm:
         """Expected gap and patience of an order that the account placed on the day."""
@@ -75,15 +75,20 @@ class Expectations:
         return self._plain[account, day]
 
     def known(self, account: str, day: date) -> list[date]:
-        """The account's order days up to this one, as known when it was known."""
+        """The account's order days up to this one, as known when the day ends on which it was."""
         own = [row for row in self.versions if row["account_id"] == account]
         first = min(_since(row) for row in own if row["occurred_at"].date() == day)
-        moment = max(midnight(day + DAY), first + SECOND)
+        moment = midnight(max(day, first.date()) + DAY)
         days = {row["occurred_at"].date() for row in own if _visible(row, moment)} | {day}
         return sorted(other for other in days if other <= day)
 
     def median_gap(self, month: date) -> Fraction:
         """The supplier's, as known at the start of a month."""
+        if month not in self._median_gaps:
+            self._median_gaps[month] = self._median_gap(month)
+        return self._median_gaps[month]
+
+    def _median_gap(self, month: date) -> Fraction:
         moment = midnight(month)
         merges = _merges(self.world, month)
         days: dict[str, set[date]] = {}
@@ -103,7 +108,7 @@ class Expectations:
             if row["amount_cents"] > 0:
                 day = row["occurred_at"].date()
                 rhythm = self.rhythm(row["account_id"], day)
-                best = max(found.get(day, (0, 0)), rhythm, key=lambda one: one[1])
+                best = max(found.get(day, (0, 0)), rhythm, key=lambda one: (one[1], one[0]))
                 found[day] = best
         return [(day, *found[day]) for day in sorted(found)]
 
@@ -119,15 +124,28 @@ class Expectations:
 
     def outcome(self, account: str, as_of: date, days: int = 225, lag: int = 0) -> str:
         """Slip, due or neither."""
+        return self.departure(account, as_of, days, lag)[0]
+
+    def departure(
+        self, account: str, as_of: date, days: int = 225, lag: int = 0
+    ) -> tuple[str, date | None, bool]:
+        """The outcome, the date of the departure that makes it, and whether that is lasting."""
         end = as_of + (days + lag) * DAY
-        known_as = _successor(self.world, account, end)
-        departures = self.departures(known_as, end)
-        before = [day for day, _, _ in self.days(known_as, end) if day < as_of]
-        if any(before and day == before[-1] and on < as_of for day, on in departures):
-            return "slip"
-        if any(as_of <= on < as_of + 90 * DAY for _, on in departures):
-            return "due"
-        return "neither"
+        outcome, dated = self._outcome_at(_successor(self.world, account, end), as_of, end)
+        much_later = end + 180 * DAY
+        still = self.departures(_successor(self.world, account, much_later), much_later, 180)
+        return outcome, dated, any(on == dated for _, on in still)
+
+    def _outcome_at(self, account: str, as_of: date, end: date) -> tuple[str, date | None]:
+        departures = self.departures(account, end)
+        before = [day for day, _, _ in self.days(account, end) if day < as_of]
+        for day, on in departures:
+            if before and day == before[-1] and on < as_of:
+                return "slip", on
+        for _, on in departures:
+            if as_of <= on < as_of + 90 * DAY:
+                return "due", on
+        return "neither", None
 
 
 def _since(row: Row) -> datetime:

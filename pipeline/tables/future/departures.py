@@ -55,12 +55,13 @@ def departures(
     account_id, as_of, outcome (slip, due or neither) and departed_on, the date of the departure,
     NaT for neither; in the order of rows.
     """
+    rows = rows[["account_id", "as_of"]].reset_index(drop=True)
     found = []
     for as_of in as_ofs:
-        here = rows.loc[rows["as_of"] == pd.Timestamp(as_of), ["account_id", "as_of"]]
+        here = rows[rows["as_of"] == pd.Timestamp(as_of)]
         complete = maturity.label_complete(as_of)
         slipped, due = _departures_on(
-            _departures(expected.seen_on(complete)),
+            expected.seen_on(complete),
             _numbers(engine, expected, here["account_id"], complete),
             day_number(as_of),
         )
@@ -68,33 +69,34 @@ def departures(
         on = np.where(slipped < FOREVER, slipped, due)
         departed_on = np.where(on < FOREVER, on, np.iinfo(np.int64).min).astype("datetime64[D]")
         found.append(here.assign(outcome=outcome, departed_on=departed_on.astype("M8[s]")))
-    return pd.concat(found, ignore_index=True) if found else _NOTHING
+    return pd.concat(found).sort_index(ignore_index=True) if found else _NOTHING
 
 
 def silent_after(
     engine: Engine,
     expected: ExpectedOrders,
-    rows: pd.DataFrame,
+    departed: pd.DataFrame,
     as_ofs: Sequence[date],
     maturity: Maturity,
     days: int,
 ) -> npt.NDArray[np.bool_]:
-    """Return which accounts departed without an order until so many days after their patience.
+    """Return which departures had no order until so many days after their patience.
 
-    Rows in the order of `departures`, whose parameters these are. Asked so many days after
-    maturity. With LASTING_DAYS: who departed lastingly.
+    departed: account_id, as_of and departed_on, as `departures` returns them; the answer, in their
+    order, is False where departed_on is NaT. Asked so many days after maturity. With LASTING_DAYS:
+    which departures are lasting.
     """
-    found = [np.empty(0, dtype=np.bool_)]
+    lasts = np.zeros(len(departed), dtype=np.bool_)
     for as_of in as_ofs:
-        here = rows.loc[rows["as_of"] == pd.Timestamp(as_of), "account_id"]
+        here = (departed["as_of"] == pd.Timestamp(as_of)) & departed["departed_on"].notna()
         asked = maturity.label_complete(as_of) + timedelta(days=days)
-        slipped, due = _departures_on(
-            _departures(expected.seen_on(asked), days),
-            _numbers(engine, expected, here, asked),
-            day_number(as_of),
-        )
-        found.append(np.minimum(slipped, due) < FOREVER)
-    return np.concatenate(found)
+        seen = expected.seen_on(asked)
+        gone = seen.following >= seen.crossing + days
+        still = pd.MultiIndex.from_arrays([seen.account[gone], seen.due[gone]])
+        account = _numbers(engine, expected, departed.loc[here, "account_id"], asked)
+        dated = departed.loc[here, "departed_on"].to_numpy().astype("M8[D]").astype(np.int64)
+        lasts[here.to_numpy()] = pd.MultiIndex.from_arrays([account, dated]).isin(still)
+    return lasts
 
 
 def departure_labels(
@@ -136,13 +138,8 @@ def _numbers(
     return numbers
 
 
-def _departures(days: OrderDays, more: int = 0) -> tuple[OrderDays, npt.NDArray[np.bool_]]:
-    """The order days, and after which of them no order follows until so long after patience."""
-    return days, days.following >= days.crossing + more
-
-
 def _departures_on(
-    seen: tuple[OrderDays, npt.NDArray[np.bool_]],
+    days: OrderDays,
     account: npt.NDArray[np.int64],
     snapshot: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -150,10 +147,10 @@ def _departures_on(
 
     FOREVER where there is none. snapshot: days since 1970.
     """
-    days, departs = seen
     none = np.full(len(account), FOREVER, dtype=np.int64)
     if not len(days.day):
         return none, none
+    departs = days.following >= days.crossing
     wide = 2**22
     last = np.searchsorted(days.account * wide + days.day, account * wide + snapshot) - 1
     slips = (last >= 0) & (days.account[last] == account)

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from features.definition import Feature
 from features.values import columns_of, compares_accounts
+from models.risk_model import DAYS_PAST_PATIENCE
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.tables.cohort import CohortRule
 from pipeline.tables.training_table import Progress, TrainingTable, feature_frame
@@ -93,7 +94,8 @@ class Laws:
     @property
     def _rows(self) -> pd.DataFrame:
         """The rows of the cohort; those that departed have features, but no label."""
-        return self.table.features if self.table.of_departures else self.table.frame
+        rows = self.table.features
+        return rows if DAYS_PAST_PATIENCE in rows else self.table.frame
 
     @cached_property
     def _followed(self) -> frozenset[str] | None:
