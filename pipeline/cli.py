@@ -89,10 +89,17 @@ Only = Annotated[
 DEFAULT_CONFIG = Path("configs/demo.yaml")
 
 
-def _config(path: Path) -> Config:
+def _config(path: Path, *, with_label: bool = True) -> Config:
+    """Read a config; with_label: for a command that uses the label, which the champion may say."""
     from pipeline.config import load_config
 
-    return load_config(path)
+    config = load_config(path)
+    if with_label and not config.label_is_written:
+        from pipeline.tracking.settled_label import settle_label
+
+        config, line = settle_label(config)
+        console.complain(line)
+    return config
 
 
 @app.command(epilog="Example: `defection validate --config configs/demo.yaml`")
@@ -100,7 +107,7 @@ def validate(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Check the sources against the contract and report every violation at once."""
     from pipeline.commands import run_validate
 
-    run_validate(_config(config))
+    run_validate(_config(config, with_label=False))
 
 
 @app.command(epilog="Example: `defection table --out training_table.parquet`")
@@ -214,7 +221,7 @@ def promote(
 
     by = _answered(by, "Who decides?", "--by")
     reason = _answered(reason, "Why?", "--reason")
-    run_promote(_config(config), version, by, reason, override=override)
+    run_promote(_config(config, with_label=False), version, by, reason, override=override)
 
 
 @app.command(
@@ -225,7 +232,7 @@ def rollback(by: By = None, reason: Reason = None, config: ConfigPath = DEFAULT_
     from pipeline.commands import run_rollback
 
     by = _answered(by, "Who decides?", "--by")
-    run_rollback(_config(config), by, _answered(reason, "Why?", "--reason"))
+    run_rollback(_config(config, with_label=False), by, _answered(reason, "Why?", "--reason"))
 
 
 @app.command(epilog="Example: `defection history --config configs/demo.yaml`")
@@ -233,7 +240,7 @@ def history(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Print who promoted which version when, and why."""
     from pipeline.commands import run_history
 
-    run_history(_config(config))
+    run_history(_config(config, with_label=False))
 
 
 @app.command(epilog="Example: `defection score --as-of 2026-01-01`")
@@ -315,7 +322,7 @@ def catalogue(
     """Print the feature catalogue as Markdown."""
     from pipeline.commands import run_catalogue
 
-    run_catalogue(_config(config) if config is not None else None)
+    run_catalogue(_config(config, with_label=False) if config is not None else None)
 
 
 @app.command(epilog="Example: `defection ui --config configs/demo.yaml`")
@@ -323,7 +330,7 @@ def ui(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Open the MLflow UI over the runs and models, on this machine only."""
     from pipeline.tracking.ui import serve_ui
 
-    settings = _config(config).tracking
+    settings = _config(config, with_label=False).tracking
     raise typer.Exit(serve_ui(settings.folder, console.say, settings.experiment))
 
 

@@ -174,9 +174,9 @@ class LabelConfig(Section):
     """What counts as defection."""
 
     definition: Literal["departure", "inactivity", "own_cadence", "partial"] = Field(
-        "inactivity",
+        "departure",
         description="an order after which none follows in time, no order in the horizon, none in "
-        "three usual gaps, or fallen net sales",
+        "three usual gaps, or fallen net sales; the champion's if absent",
     )
     silence: SilenceConfig = _defaults()
     horizon_days: Count = Field(
@@ -510,6 +510,7 @@ class Config(Section):
     _written: dict[str, Any] = PrivateAttr()
     _own_families: dict[str, Family] = PrivateAttr(default_factory=dict)
     _sorted_by_size: bool = PrivateAttr(False)
+    _label_is_written: bool = PrivateAttr(True)
 
     @model_validator(mode="before")
     @classmethod
@@ -581,6 +582,17 @@ class Config(Section):
         return dict(_flattened(self._written))
 
     @property
+    def label_is_written(self) -> bool:
+        """Whether the file says which label counts."""
+        return self._label_is_written
+
+    def with_label(self, definition: str) -> Self:
+        """The same with another label, and what follows from it."""
+        chosen = {name: getattr(self.label, name) for name in self.label.model_fields_set}
+        label = LabelConfig.model_validate({**chosen, "definition": definition})
+        return self.model_copy(update={"label": label})
+
+    @property
     def ranking(self) -> Literal["departure", "size", "risk"]:
         """What active accounts are ranked by: see `pipeline.scoring.score_table`."""
         if self.label.definition == "departure":
@@ -637,6 +649,8 @@ def load_config(path: Path) -> Config:
             folder = path.resolve().parent
             config = Config.model_validate(form.content, context={"folder": folder})
             config._path = path
+            label = form.content.get("label")
+            config._label_is_written = isinstance(label, dict) and "definition" in label
             config._written = Config.model_validate(form.content).model_dump(mode="json")
         except ValidationError as error:
             mistakes += config_mistakes(Config, error)

@@ -24,6 +24,7 @@ def input_tags(config: Config, sources: Sources) -> dict[str, str]:
         "config_sha256": config.digest(),
         "data_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         "label": config.label.definition,
+        "ranking": config.ranking,
         "horizon_days": str(config.label.horizon_days),
     }
 

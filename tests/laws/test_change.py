@@ -55,6 +55,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     path = tmp_path_factory.mktemp("config") / "small.yaml"
     path.write_text(
         "name: small\nsources: {orders: {path: o.csv}}\nengine: {threads: 1}\n"
+        "label: {definition: inactivity}\n"
         "snapshots: {first: 2020-01-01, last: 2026-01-01}\ncohort: {days: 2000}\n"
     )
     return load_config(path)

@@ -36,7 +36,7 @@ def test_the_smallest_config_takes_the_defaults(tmp_path):
     assert config.timezone == "UTC"
     assert config.currency is None
     assert config.cohort.days == 180
-    assert (config.label.definition, config.label.horizon_days) == ("inactivity", 90)
+    assert (config.label.definition, config.label.horizon_days) == ("departure", 90)
     assert config.label.reporting_lag_days == 0
     assert config.features.families == ("order_history", "contact_breadth", "complaint_latency")
     assert config.features.windows_days == (30, 90, 180, 365)
@@ -67,7 +67,7 @@ sources:
   touches: {path: touches.csv, datetime_format: "%d/%m/%Y", decimal: ",", dedupe: true}
 snapshots: {first: 2024-01-01, last: 2024-06-01, every: week}
 cohort: {days: 90}
-label: {horizon_days: 30, reporting_lag_days: 2}
+label: {definition: inactivity, horizon_days: 30, reporting_lag_days: 2}
 features: {families: [order_history], windows_days: [7, 30]}
 backtest: {test_snapshots: [2024-05-01, 2024-06-01], bootstrap_repetitions: 200}
 model: {trees: 10, learning_rate: 0.1}
@@ -259,6 +259,7 @@ def test_each_definition_has_its_horizon(tmp_path):
         chosen = load_config(write(tmp_path, SMALLEST + f"label: {written}\n")).label
         return chosen.definition, chosen.horizon_days
 
+    assert label("{}") == ("departure", 90)
     assert label("{definition: own_cadence}") == ("own_cadence", 180)
     assert label("{definition: partial}") == ("partial", 90)
     assert label("{definition: partial, horizon_days: 365}") == ("partial", 365)
@@ -280,11 +281,13 @@ def test_inactivity_is_published_over_three_horizons_others_over_their_own(tmp_p
     [
         ("{definition: own_cadence, horizon_days: 90}", "is 180 for own_cadence"),
         ("{definition: partial, horizon_days: 366}", "is at most 365 for partial"),
-        ("{definition: partial, horizons_days: [30]}", "belongs to inactivity"),
+        ("{definition: partial, horizons_days: [30]}", "belongs to departure and inactivity"),
         ("{horizons_days: [30, 60]}", "should be 30, 90 or 180"),
         ("{horizons_days: [90, 30]}", "in increasing order"),
         ("{partial_share: 1.0}", "should be less than 1"),
-        ("{definition: silence}", "should be 'inactivity', 'own_cadence' or 'partial'"),
+        ("{horizon_days: 60}", "`horizon_days` is 90 for departure"),
+        ("{silence: {shortest: 200}}", "`shortest` is more than `longest`"),
+        ("{definition: silence}", "should be 'departure', 'inactivity', 'own_cadence' or 'partial'"),
     ],
 )
 def test_a_label_that_cannot_be_is_refused(tmp_path, written, said):

@@ -20,6 +20,7 @@ def config(tmp_path: Path) -> Config:
     path.write_text(
         "name: drawn\nsources: {orders: {path: orders.csv}}\n"
         "snapshots: {first: 2024-01-01, last: 2025-06-01, every: month}\n"
+        "label: {definition: inactivity}\n"
     )
     return load_config(path)
 
