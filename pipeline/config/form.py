@@ -403,7 +403,7 @@ class ScoringConfig(Section):
         description="what of it the model, the time and the data did; builds the features twice",
     )
     bands: dict[Name, ShareOrNone] = Field(
-        {"high": 0.5, "medium": 0.25, "low": 0.0}, description="lowest risk of each"
+        {"high": 0.25, "medium": 0.1, "low": 0.0}, description="lowest risk of each"
     )
     key_accounts: KeyAccountConfig = _defaults()
     effort: EffortConfig = _defaults()

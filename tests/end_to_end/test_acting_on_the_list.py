@@ -50,11 +50,11 @@ def scored(project: Project, as_of: str, revision: int = 1) -> pd.DataFrame:
     folder = project.scores / f"as_of={as_of}" / "model_version=1" / f"revision={revision}"
     scores = pd.read_parquet(folder / "scores.parquet").set_index("account_id")
     called = pd.read_csv(folder / "call_list.csv", encoding="utf-8-sig")["account_id"]
-    on_list = scores.index[scores["list_status"].isin(["listed", "lost"])]
+    on_list = scores.index[scores["list_status"].isin(["listed", "left"])]
     assert called.tolist() == on_list.tolist()
     manifest = json.loads((folder / "manifest.json").read_text())
     counts = scores["list_status"].value_counts().to_dict()
-    assert manifest["list_status"] | {"lost": manifest["rows"]["lost"]} == {"lost": 0} | counts
+    assert manifest["list_status"] | {"left": manifest["rows"]["left"]} == {"left": 0} | counts
     return scores
 
 
@@ -91,8 +91,8 @@ def test_the_next_list_knows_who_was_called(trained) -> None:
     np.testing.assert_allclose(parts.sum(axis=1), scored_twice["change"], atol=1e-12)
     assert (parts["change_by_model"] == 0).all()
     assert (parts["change_by_time"] != 0).any() and (parts["change_by_data"] != 0).any()
-    lost = then[then["change_kind"] == "lost"]
-    assert set(lost.index) == set(first.index) - set(ranked.index)
+    left = then[then["change_kind"] == "left"]
+    assert set(left.index) == set(first.index) - set(ranked.index)
 
     # What is written down later changes the list: a new revision; the same again changes nothing.
     add_outcomes(trained, [*rows, f"{then.index[0]},2025-12-16,call,2025-12-18,,R1,price"])

@@ -329,7 +329,7 @@ def test_everything_can_be_done_from_the_keyboard(browser, page) -> None:
     assert browser.focused() == browser.all("#rows .open")[2]  # where the card was
 
 
-def test_what_moved_is_told_and_a_lost_account_has_no_risk(browser, tmp_path) -> None:
+def test_what_moved_is_told_and_an_account_that_left_has_no_risk(browser, tmp_path) -> None:
     path = tmp_path / "call_list.html"
     kept = ("as_of", "horizon_days", "currency", "tier", "last_order_at", "model_version")
     nothing = {"rank": None} | {name: None for name in ROW if name not in kept}
@@ -352,19 +352,20 @@ def test_what_moved_is_told_and_a_lost_account_has_no_risk(browser, tmp_path) ->
             **nothing,
             "name": "Lost",
             "previous_risk": 0.8,
-            "change_kind": "lost",
-            "list_status": "lost",
+            "change_kind": "left",
+            "list": "none",
+            "list_status": "left",
         },
     )
     write_page(path, drawn_list(*rows), PAST, ABOUT)
     browser.open(path)
     assert browser.texts("#rows td.change") == ["▲ +10.0 pts\nnew on the list", "no change", ""]
     assert "2 accounts to call of 9 scored" in browser.one("#subtitle").text
-    assert browser.texts("#totals dt")[-1] == "lost" and "NaN" not in browser.one("main").text
+    assert browser.texts("#totals dt")[-1] == "left" and "NaN" not in browser.one("main").text
     browser.one("[data-key=risk] button").click()
     browser.one("[data-key=risk] button").click()
     assert names(browser) == ["Same", "Moved", "Lost"]  # what is not known comes last
-    choose(browser, "[data-filter=change]", "lost")
+    choose(browser, "[data-filter=change]", "left")
     assert names(browser) == ["Lost"]
     card = open_card(browser)
     assert "scored no more" in card and "risk was 80.0%" in card

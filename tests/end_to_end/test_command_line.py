@@ -47,7 +47,7 @@ def test_score_publishes_a_ranked_list(trained) -> None:
     names |= {"call_list.csv", "call_list.xlsx", "call_list.html"}
     assert {file.name for file in folder.iterdir()} == names
     published = pq.read_table(folder / "scores.parquet").to_pandas()
-    scores = published[published["change_kind"] != "lost"]
+    scores = published[published["change_kind"] != "left"]
     assert scores["rank"].tolist() == list(range(1, len(scores) + 1))
     assert published["rank"].isna().sum() == len(published) - len(scores)
     assert scores["expected_loss"].is_monotonic_decreasing

@@ -287,7 +287,10 @@ def test_inactivity_is_published_over_three_horizons_others_over_their_own(tmp_p
         ("{partial_share: 1.0}", "should be less than 1"),
         ("{horizon_days: 60}", "`horizon_days` is 90 for departure"),
         ("{silence: {shortest: 200}}", "`shortest` is more than `longest`"),
-        ("{definition: silence}", "should be 'departure', 'inactivity', 'own_cadence' or 'partial'"),
+        (
+            "{definition: silence}",
+            "should be 'departure', 'inactivity', 'own_cadence' or 'partial'",
+        ),
     ],
 )
 def test_a_label_that_cannot_be_is_refused(tmp_path, written, said):

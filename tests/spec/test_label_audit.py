@@ -37,7 +37,9 @@ def audited(
 ) -> LabelAudit:
     load(engine, complete({"orders": read_rows("orders", ORDERS)}))
     until = datetime.combine(complete_until, time())
-    return audit_labels(engine, LabelConfig(definition="inactivity"), rows("ABCC", stands_for), until)
+    return audit_labels(
+        engine, LabelConfig(definition="inactivity"), rows("ABCC", stands_for), until
+    )
 
 
 def rows(tiers: str, stands_for: Sequence[float] | None = None) -> pd.DataFrame:
