@@ -89,6 +89,7 @@ def bands(
             suffixes=("", "_before"),
             validate="one_to_one",
         )
+        .dropna(subset=["risk", "risk_before"])  # who departed has none
     )
     changed = both[both["key_account"] & (both["risk_band"] != both["risk_band_before"])]
     ids = changed["account_id"].tolist()
