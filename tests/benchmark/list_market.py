@@ -86,7 +86,8 @@ class Market:
 class Kept:
     """What is kept of a market.
 
-    table: its `frame` without the features, which its `features` have. lasting: of the rows of the table, whether they depart lastingly; NaN where not mature.
+    table: its frame without the features, which are in its `features`. lasting: of the rows of the
+    frame, 1 where the account departs lastingly; NaN where that is not mature.
     """
 
     table: TrainingTable

@@ -2,9 +2,9 @@
 
 Each market (WORLD, EFFECT, a seed of SEEDS, ACCOUNTS, MONTHS) is simulated and prepared once and
 kept under var/bench/lists. Models are fitted and predict every three months; the last four of these
-snapshots are the tests, judged by the truth. SECTIONS: lists, ablation, calibration. Prints tables;
-writes all figures to var/bench/lists.json, and docs/benchmarks-lists.md from the figures of seeds
-that a commit drew (`seeds`).
+snapshots are the tests, judged by the truth. SECTIONS: lists, ablation, calibration. Prints tables
+and writes all figures to var/bench/lists.json; those of the usual size and of seeds that a commit
+drew (`seeds`) also to docs/benchmarks-lists.md.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from models.departures import departure_learners, rolling_departures
 from models.gradient_boosting import Trees
 from models.learner import Learner, fit_together
 from models.out_of_time import OutOfTime, rolling
+from pipeline.errors import UsageError
 from pipeline.market.worlds import world_of
 
 ACCOUNTS, MONTHS = 3_000, 48
@@ -142,7 +143,7 @@ def run(market: Market, sections: Collection[str]) -> dict[str, Any]:
     rows = predicted.judge.rows
     active = rows.groupby("as_of").size().to_dict()
     found["tests"] = {f"{day:%Y-%m-%d}": count for day, count in active.items()}
-    found["steps"] = {step: took["seconds"] for step, took in clock.each()}
+    found["steps"] = clock.lasted()
     return found
 
 
@@ -157,26 +158,30 @@ def main() -> None:
         _asked(name, usual).replace(",", " ").split()
         for name, usual in (("WORLD", "standard"), ("EFFECT", "usual"))
     )
-    for world, effect in product(worlds, effects):
-        world_of(world, effect)  # refuses an unknown name before anything is made
+    try:
+        for world, effect in product(worlds, effects):
+            world_of(world, effect)
+    except UsageError as error:
+        raise SystemExit(str(error)) from error
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     for world, effect in product(worlds, effects):
-        key = f"{world} {effect} {accounts} {months} {commit or ''} {','.join(map(str, seeds))}"
-        result: dict[str, Any] = results.get(key, {})
-        result |= {name: [] for name in sections}
-        result |= {
+        named = commit or ",".join(map(str, seeds))
+        key = f"{world} {effect} {accounts} {months} {len(seeds)} {named} {' '.join(sections)}"
+        result: dict[str, Any] = {
             "world": world,
             "effect": effect,
             "accounts": accounts,
             "months": months,
             "seeds": seeds,
             "drawn_from": commit,
-            "runs": result.get("runs", 0) + 1,
+            "runs": results.get(key, {}).get("runs", 0) + 1,
             "on": date.today().isoformat(),
             "machine": machine(),
             "load": os.getloadavg()[0],
             "code": _code(),
             "steps": {},
+            "tests": {},
+            **{name: [] for name in sections},
         }
         for seed in seeds:
             print(f"{world}, effect {effect}, seed {seed}", end=" ... ", flush=True)
@@ -184,14 +189,20 @@ def main() -> None:
             for name in sections:
                 result[name] += found[name]
             result["steps"][str(seed)] = found["steps"]
-            result.setdefault("tests", {})[str(seed)] = found["tests"]
-            print(f"{sum(found['steps'].values()):.0f} s", flush=True)
+            result["tests"][str(seed)] = found["tests"]
+            print(f"{sum(took['seconds'] for took in found['steps'].values()):.0f} s", flush=True)
         results[key] = result
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1, default=float) + "\n", "utf-8")
         print("\n".join(["", *part(result)]), flush=True)
-    if commit:
-        PAGE.write_text(page([one for one in results.values() if one["drawn_from"]]), "utf-8")
+    reported = [one for one in results.values() if _is_reported(one)]
+    if commit and reported:
+        PAGE.write_text(page(reported), "utf-8")
+
+
+def _is_reported(result: dict[str, Any]) -> bool:
+    size = (result["accounts"], result["months"])
+    return bool(result["drawn_from"]) and size == (ACCOUNTS, MONTHS)
 
 
 def _asked(name: str, usual: str) -> str:

@@ -40,13 +40,15 @@ HEAD = """# What the list catches
 
 Written by `make bench-lists`: the figures of the last run, not promises.
 
-Each market is simulated, so the truth is known. Models are fitted and predict every three months, as
-they could have then; the last four of these snapshots are the tests. A list holds a share of the
-active accounts, those with the highest scores. A figure is what the list catches of an outcome as a
-share of what all active accounts have of it: the mean over the tests at which the outcome is known,
-then over the seeds. An account counts with its size, the last year's margin known at the snapshot, or
-with the margin that it takes away, its size less the margin of the year after. `truth` ranks by the
-chance of leaving given the hidden state, times size: nobody can know more. Intervals are of 95 %, by
+Each market is simulated, so the truth is known. Models are fitted and predict every three months,
+as they could have then; the last four of these snapshots are the tests. A list holds a share of the
+active accounts, those with the highest scores. A figure is the part of an outcome that the list
+catches: the sum over the accounts listed, divided by the sum over all active ones. It is the mean
+over the tests at which the outcome is known, then over the seeds.
+
+An account counts with its size, the last year's margin known at the snapshot, or with the margin
+that it takes away, its size less the margin of the year after. `truth` ranks by the chance of
+leaving given the hidden state, times size: nobody can know more. Intervals are of 95 %, by
 Student's t over the seeds, of differences on the same market.
 """
 
@@ -81,12 +83,18 @@ def _about(result: Result) -> Iterator[str]:
         f"{min(active):,} to {max(active):,} active accounts at each. Code at {result['code']}."
     )
     yield ""
-    each = pd.DataFrame(result["steps"].values())
-    steps = ", ".join(f"{step} {seconds:.0f}" for step, seconds in each.mean().items())
+    wall, cpu = (
+        pd.DataFrame(
+            {step: took[kind] for step, took in steps.items()} for steps in result["steps"].values()
+        )
+        for kind in ("seconds", "cpu")
+    )
+    steps = ", ".join(f"{step} {wall[step].mean():.0f} ({cpu[step].mean():.0f})" for step in wall)
     yield (
-        f"{each.sum(axis=1).sum():.0f} s in all, {each.sum(axis=1).mean():.0f} s a seed (means of "
-        f"the steps that were needed: {steps}); {result['on']}, run {result['runs']} of these seeds, "
-        f"on {result['machine']}, load before {result['load']:.1f}."
+        f"{wall.sum().sum():.0f} s in all, {wall.sum(axis=1).mean():.0f} s a seed, those of the "
+        f"processor {cpu.sum(axis=1).mean():.0f}; by step, where it was needed: {steps}. "
+        f"{result['on']}, run {result['runs']} of these seeds, on {result['machine']}, load before "
+        f"{result['load']:.1f}."
     )
 
 
