@@ -87,7 +87,7 @@ class Kept:
     """What is kept of a market.
 
     table: its frame without the features, which are in its `features`. lasting: of the rows of the
-    frame, 1 where the account departs lastingly; NaN where that is not mature.
+    frame, 1 where its departure is lasting; NaN where that is not mature.
     """
 
     table: TrainingTable
@@ -195,22 +195,15 @@ def _prepare(config: Config) -> Kept:
     assert isinstance(label, DepartureLabel)
     with open_engine(config) as engine:
         prepared = prepare(engine, config, Steps(None))
-        rows = prepared.table.frame[["account_id", "as_of"]]
+        frame = prepared.table.frame
         longer = Maturity(
-            label.maturity.horizon_days + LASTING_DAYS, config.label.reporting_lag_days
+            label.maturity.horizon_days + LASTING_DAYS, label.maturity.reporting_lag_days
         )
-        snapshots = prepared.table.dataset.snapshots()
         complete_until = prepared.sources.tables["orders"].complete_until
-        mature = longer.split(snapshots, complete_until)[0]
-        lasting = np.full(len(rows), np.nan)
-        lasting[rows["as_of"].isin(pd.to_datetime(mature))] = silent_after(
-            engine,
-            expected_orders(engine, label.silence),
-            rows,
-            mature,
-            label.maturity,
-            LASTING_DAYS,
-        )
+        mature = longer.split(prepared.table.dataset.snapshots(), complete_until)[0]
+        expected = expected_orders(engine, label.silence)
+        silent = silent_after(engine, expected, frame, mature, label.maturity, LASTING_DAYS)
+    lasting = np.where(frame["as_of"].isin(pd.to_datetime(mature)), silent, np.nan)
     table = prepared.table
     features = [feature.name for feature in table.selection.features]
     slim = replace(table, frame=table.frame.drop(columns=features))  # they are in `features`, too
