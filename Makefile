@@ -14,8 +14,8 @@ VERSION = challenger
 BY =
 REASON =
 ACCOUNT =
-ACCOUNTS ?= 2000
-MONTHS ?= 48
+ACCOUNTS ?=
+MONTHS ?=
 N =
 SEED =
 JOBS =
@@ -23,13 +23,16 @@ TRIALS = 30
 SECONDS_MOST ?=
 FAMILIES ?=
 SECTIONS ?=
+WORLD ?=
+SEEDS ?=
+EFFECT ?=
 BENCH_LINES = 2000000,20000000
 PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what
 # is in them, so that no value is ever read as a command.
 GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNT ACCOUNTS MONTHS N SEED JOBS TRIALS \
-	SECONDS_MOST FAMILIES BENCH_LINES SECTIONS
+	SECONDS_MOST FAMILIES BENCH_LINES SECTIONS WORLD SEEDS EFFECT
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -47,7 +50,7 @@ AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139
 
 .PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
 	review promote rollback score explain monitor ui test test-all test-further test-shuffled faults audit check crash fuzz bench bench-scoring bench-training bench-memory \
-	bench-market laws docs pictures clean
+	bench-market bench-lists laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -104,7 +107,7 @@ $(AXE): Makefile
 	@touch $@
 
 demo: $(READY) ## simulate a market, validate, train, promote, score: the whole way
-	@$(BIN)/python -m pipeline.tour --simulate
+	@ACCOUNTS="$${ACCOUNTS:-2000}" MONTHS="$${MONTHS:-48}" $(BIN)/python -m pipeline.tour --simulate
 
 retail: $(READY) ## the same on two years of a wholesaler's invoices (DATA=...)
 	@CONFIG=configs/online_retail_ii.yaml AS_OF=2011-12-10 $(BIN)/python -m pipeline.tour
@@ -203,6 +206,9 @@ bench-memory: $(READY) ## memory of commands on an input ten times their limit, 
 
 bench-market: $(READY) ## the recipe on simulated markets, where the truth is known (SECTIONS=...)
 	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/market.py $$SECTIONS
+
+bench-lists: $(READY) ## what the keep list catches of true leavers (WORLD=, EFFECT=, SEEDS='1,2' or '12 from HASH', SECTIONS=...)
+	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/lists.py
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python docs/generate.py
