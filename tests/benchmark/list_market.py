@@ -58,7 +58,6 @@ class Market:
     def config(self) -> dict[str, Any]:
         """The demo's config with departure as the label."""
         content: dict[str, Any] = yaml.safe_load(Path("configs/demo.yaml").read_text("utf-8"))
-        del content["cohort"]
         first = pd.Timestamp(END) - pd.DateOffset(months=self.months - MONTHS_BEFORE)
         return content | {
             "sources": {name: {"path": f"{name}.parquet"} for name in content["sources"]},
