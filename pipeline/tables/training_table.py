@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +23,13 @@ from pipeline.config import Config
 from pipeline.engines import Engine, literal
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources import Sources
-from pipeline.tables.cohort import cohort_rule, make_whole_cohort
-from pipeline.tables.future.departures import SLIP, departure_labels
+from pipeline.tables.cohort import ActiveOrDepartedLately, cohort_rule, make_whole_cohort
+from pipeline.tables.future.departures import (
+    LASTING_DAYS,
+    SLIP,
+    departure_labels,
+    silent_after,
+)
 from pipeline.tables.label_definitions import (
     GAPS,
     DepartureLabel,
@@ -52,8 +57,9 @@ class TrainingTable:
 
     frame: account_id, as_of, a float64 column per feature, label_complete, defected (0 or 1),
     treated (0 or 1; see `pipeline.tables.labels`). For departure, active accounts only, with the
-    days of `models.risk_model.STATE`, outcome and departed_on beside, and defected is 1 where
-    the outcome is due.
+    days of `models.risk_model.STATE` and what `pipeline.tables.future.departures` says beside, and
+    defected is 1 where the outcome is due. lasting: 1 where the account departed lastingly, NaN
+    where that is not known yet.
     selection: the features there are, and those that the sources cannot answer. features: `frame`
     without labels, also at snapshots that are mature for a shorter horizon only. labels, by further
     horizons in days: account_id, as_of, label_complete, defected, treated. shorter: those of them
@@ -274,6 +280,9 @@ def training_table(
     *further, main = frames
     horizons = (label.maturity.horizon_days for label, _ in labelled)
     frame = _with_labels(features, main)
+    if isinstance(rule, ActiveOrDepartedLately):
+        until = sources.tables["orders"].complete_until
+        frame = frame.assign(lasting=_lasting(engine, rule, labelled[-1][0], frame, until))
     return TrainingTable(
         frame,
         selection,
@@ -315,7 +324,7 @@ def label_frame(
 ) -> pd.DataFrame:
     """account_id, as_of, label_complete, defected, treated of `rows` at mature snapshots.
 
-    rows: a table (account_id, as_of). For departure also outcome and departed_on.
+    rows: a table (account_id, as_of). For departure also what `departures` says.
     """
     if not mature:
         return pd.DataFrame({name: [] for name in (*KEYS, "label_complete", "defected", "treated")})
@@ -338,6 +347,21 @@ def _with_labels(features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     found = _numbered(features).merge(labels, on=list(KEYS), validate="one_to_one")
     rows = features.iloc[as_stretch(found["row"].to_numpy())].reset_index(drop=True)
     return rows.assign(**{name: found[name] for name in labels.columns if name not in KEYS})
+
+
+def _lasting(
+    engine: Engine,
+    rule: ActiveOrDepartedLately,
+    label: Label,
+    rows: pd.DataFrame,
+    complete_until: datetime,
+) -> npt.NDArray[np.float64]:
+    """1 where an account departed lastingly, 0 where it did not, NaN where it is not known yet."""
+    maturity = label.maturity
+    known = replace(maturity, horizon_days=maturity.horizon_days + LASTING_DAYS)
+    as_ofs, _ = known.split([day.date() for day in rows["as_of"].unique()], complete_until)
+    lasts = silent_after(engine, rule.expected, rows, as_ofs, maturity, LASTING_DAYS)
+    return np.where(rows["as_of"].isin(pd.to_datetime(as_ofs)), lasts.astype(np.float64), np.nan)
 
 
 def _numbered(features: pd.DataFrame) -> pd.DataFrame:

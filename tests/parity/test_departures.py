@@ -48,8 +48,11 @@ def assert_agreement(engine: Engine, world: World, as_ofs: Sequence[date]) -> No
     lasts = silent_after(engine, expected, made, asked, maturity, LASTING_DAYS)
     for row in made.assign(lasting=lasts).itertuples():
         outcome, on, lasts = judge.departure(row.account_id, row.as_of.date())
-        departed_on = None if pd.isna(row.departed_on) else row.departed_on.date()
+        departed_on, ordered_on = (
+            None if pd.isna(day) else day.date() for day in (row.departed_on, row.ordered_on)
+        )
         assert (row.outcome, departed_on, row.lasting) == (outcome, on, lasts), row
+        assert ordered_on == judge.departure_order(row.account_id, row.as_of.date()), row
 
 
 def test_engine_agrees_with_the_reference(engine: Engine) -> None:

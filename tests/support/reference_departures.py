@@ -136,16 +136,29 @@ class Expectations:
         still = self.departures(_successor(self.world, account, much_later), much_later, 180)
         return outcome, dated, any(on == dated for _, on in still)
 
+    def departure_order(
+        self, account: str, as_of: date, days: int = 225, lag: int = 0
+    ) -> date | None:
+        """The day of the order that is the departure."""
+        end = as_of + (days + lag) * DAY
+        return self._made_by(_successor(self.world, account, end), as_of, end)[2]
+
     def _outcome_at(self, account: str, as_of: date, end: date) -> tuple[str, date | None]:
+        return self._made_by(account, as_of, end)[:2]
+
+    def _made_by(
+        self, account: str, as_of: date, end: date
+    ) -> tuple[str, date | None, date | None]:
+        """The outcome, the date of the departure that makes it, and the order that it is."""
         departures = self.departures(account, end)
         before = [day for day, _, _ in self.days(account, end) if day < as_of]
         for day, on in departures:
             if before and day == before[-1] and on < as_of:
-                return "slip", on
-        for _, on in departures:
+                return "slip", on, day
+        for day, on in departures:
             if as_of <= on < as_of + 90 * DAY:
-                return "due", on
-        return "neither", None
+                return "due", on, day
+        return "neither", None, None
 
 
 def _since(row: Row) -> datetime:

@@ -20,7 +20,6 @@ from pipeline.config.form import DEPARTURE_DAYS as HORIZON_DAYS
 from pipeline.engines import Engine
 from pipeline.tables.actions import ACTIONS
 from pipeline.tables.expected_orders import (
-    FOREVER,
     ExpectedOrders,
     OrderDays,
     day_number,
@@ -52,23 +51,30 @@ def departures(
 
     Returns
     -------
-    account_id, as_of, outcome (slip, due or neither) and departed_on, the date of the departure,
-    NaT for neither; in the order of rows.
+    account_id, as_of, outcome (slip, due or neither), departed_on, the date of the departure, and
+    ordered_on, the day of the order that is the departure, both NaT for neither; in the order of
+    rows.
     """
     rows = rows[["account_id", "as_of"]].reset_index(drop=True)
     found = []
     for as_of in as_ofs:
         here = rows[rows["as_of"] == pd.Timestamp(as_of)]
         complete = maturity.label_complete(as_of)
-        slipped, due = _departures_on(
-            expected.seen_on(complete),
+        days = expected.seen_on(complete)
+        slip, due = _departures_on(
+            days,
             _numbers(engine, expected, here["account_id"], complete),
             day_number(as_of),
         )
-        outcome = np.select([slipped < FOREVER, due < FOREVER], [SLIP, DUE], NEITHER)
-        on = np.where(slipped < FOREVER, slipped, due)
-        departed_on = np.where(on < FOREVER, on, np.iinfo(np.int64).min).astype("datetime64[D]")
-        found.append(here.assign(outcome=outcome, departed_on=departed_on.astype("M8[s]")))
+        outcome = np.select([slip >= 0, due >= 0], [SLIP, DUE], NEITHER)
+        order = np.where(slip >= 0, slip, due)
+        found.append(
+            here.assign(
+                outcome=outcome,
+                departed_on=_dates(days.due, order),
+                ordered_on=_dates(days.day, order),
+            )
+        )
     return pd.concat(found).sort_index(ignore_index=True) if found else _NOTHING
 
 
@@ -102,7 +108,7 @@ def silent_after(
 def departure_labels(
     engine: Engine, label: DepartureLabel, mature: Sequence[date], rows: str
 ) -> pd.DataFrame:
-    """Return account_id, as_of, label_complete, defected, treated, outcome, departed_on.
+    """Return account_id, as_of, label_complete, defected, treated and what `departures` says.
 
     rows: a table (account_id, as_of) of active accounts. defected: 1 where the outcome is due.
     treated: 1 where an action of ours falls into the first TREATED_DAYS days, whatever came of it.
@@ -125,7 +131,17 @@ def departure_labels(
     )
 
 
-_NOTHING = pd.DataFrame({name: [] for name in ("account_id", "as_of", "outcome", "departed_on")})
+_NOTHING = pd.DataFrame(
+    {name: [] for name in ("account_id", "as_of", "outcome", "departed_on", "ordered_on")}
+)
+
+
+def _dates(days: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
+    """The days (since 1970) of order days by their numbers, NaT where that is below 0."""
+    found = np.full(len(order), np.datetime64("NaT"), dtype="datetime64[s]")
+    some = order >= 0
+    found[some] = days[order[some]].astype("datetime64[D]")
+    return found
 
 
 def _numbers(
@@ -143,24 +159,23 @@ def _departures_on(
     account: npt.NDArray[np.int64],
     snapshot: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """For each account, the day of the departure by which it slips, and by which it becomes due.
+    """For each account, the order by which it slips, and the order by which it becomes due.
 
-    FOREVER where there is none. snapshot: days since 1970.
+    Numbers of order days, -1 where there is none. snapshot: days since 1970.
     """
-    none = np.full(len(account), FOREVER, dtype=np.int64)
-    if not len(days.day):
-        return none, none
+    none = np.full(len(account), -1, dtype=np.int64)
     departs = days.following >= days.crossing
+    departures = np.flatnonzero(departs)
+    if not len(departures):
+        return none, none
     wide = 2**22
     last = np.searchsorted(days.account * wide + days.day, account * wide + snapshot) - 1
     slips = (last >= 0) & (days.account[last] == account)
     slips &= departs[last] & (days.due[last] < snapshot)
     # The departures of an account are in order of their dates: each lies before the next order.
-    of, dated = days.account[departs], days.due[departs]
-    if not len(dated):
-        return none, none
+    of, dated = days.account[departures], days.due[departures]
     next_one = np.searchsorted(of * wide + dated, account * wide + snapshot)
     place = np.minimum(next_one, len(dated) - 1)
     falls_due = (next_one < len(dated)) & (of[place] == account)
     falls_due &= dated[place] < snapshot + HORIZON_DAYS
-    return np.where(slips, days.due[last], none), np.where(falls_due, dated[place], none)
+    return np.where(slips, last, none), np.where(falls_due, departures[place], none)
