@@ -24,7 +24,7 @@ AT_ONCE = 2**20
 
 
 class Interval(NamedTuple):
-    """A measured value and the percentile interval of 95 % around it."""
+    """A measured value and the percentile interval around it, of 95 % unless told otherwise."""
 
     value: float
     low: float
@@ -57,13 +57,15 @@ def bootstrapped(
     return {key: np.concatenate(parts) for key, parts in found.items()}
 
 
-def interval(values: FloatArray) -> Interval:
+def interval(values: FloatArray, covers: float = 0.95) -> Interval:
     """Summarise (1 + r,) of `bootstrapped`, or what was computed of them.
 
-    The limits are the 2.5th and 97.5th percentile of the draws that could be measured.
+    The limits are those percentiles of the draws that could be measured between which lies the
+    share `covers` of them: by default the 2.5th and the 97.5th.
     """
     drawn = values[1:][~np.isnan(values[1:])]
-    low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
+    limits = (50 - 50 * covers, 50 + 50 * covers)
+    low, high = np.percentile(drawn, limits) if len(drawn) else (np.nan, np.nan)
     return Interval(float(values[0]), float(low), float(high))
 
 

@@ -35,16 +35,18 @@ class RankedAccounts:
         amounts : (m, n), m kinds of what each account holds.
         """
         self._order = np.argsort(-score, kind="stable")
+        self._score = score[self._order]
         self._amounts = np.ascontiguousarray(amounts[:, self._order])
-        self._ranking = Ranking(np.zeros(len(score)), score[self._order])
+        self._unknown = bool(np.isnan(score).any())
 
     def held(self, weight: FloatArray, lengths: Sequence[float]) -> list[FloatArray]:
         """Return what lists of these lengths hold of each kind, an array (r, m) each.
 
         weight: (r, n), how often each account counts, in the order of the scores given.
         """
-        drawn = weight.take(self._order, axis=1)
-        curve = self._ranking.curve(drawn)
+        drawn = self._first(weight, max(lengths))
+        score = self._score[: drawn.shape[1]]
+        curve = Ranking(np.zeros(len(score)), score).curve(drawn)
         found = []
         for length in lengths:
             reached = curve.reached(length)
@@ -54,10 +56,35 @@ class RankedAccounts:
         return found
 
 
+    def _first(self, weight: FloatArray, length: float) -> FloatArray:
+        """The weights of the first accounts, enough of them for a list of a length in each draw."""
+        everybody, most = len(self._order), round(length + 5 * np.sqrt(length)) + 1
+        while True:
+            most = everybody if self._unknown else self._without_cut_ties(most)
+            drawn = weight.take(self._order[:most], axis=1)
+            if most == everybody or drawn.sum(axis=1).min() >= length:
+                return drawn
+            most *= 2
+
+    def _without_cut_ties(self, most: int) -> int:
+        """As many accounts, and those that are tied with the last of them."""
+        if most >= len(self._score):
+            return len(self._score)
+        return int(np.searchsorted(-self._score, -self._score[most - 1], side="right"))
+
+
 def total(weight: FloatArray, amounts: FloatArray) -> FloatArray:
     """Return the weighted sums (r, m) of amounts (m, n) under weights (r, n)."""
-    sums = [weighted_sum(kind, weight) for kind in amounts]
-    return np.stack(sums, axis=-1) if sums else np.empty((len(weight), 0))
+    found = np.empty((len(weight), len(amounts)))
+    for number, kind in enumerate(amounts):
+        some = np.flatnonzero(kind)
+        few = len(some) < len(kind) / 4  # so that it pays to leave the others out
+        found[:, number] = (
+            weighted_sum(kind[some], weight.take(some, axis=1))
+            if few
+            else weighted_sum(kind, weight)
+        )
+    return found
 
 
 def caught(held: FloatArray, everything: FloatArray) -> FloatArray:

@@ -117,6 +117,7 @@ def run_features(
 def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]:
     """Train, register and review a challenger; print what was measured."""
     from pipeline.review.review import review_trained
+    from pipeline.training.keep_list_report import lines as keep_list_lines
     from pipeline.training.reporting import chance_line, table, value_line
     from pipeline.training.train import train
 
@@ -143,6 +144,8 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
     for line in table(trained.evaluation):
         console.say(line)
     console.say(chance_line(trained.evaluation))
+    for line in keep_list_lines(trained.keep_list) if trained.keep_list else ():
+        console.say(line)
     for line in (*trained.horizons.lines(), trained.labels.line()):
         console.say(line)
     console.say(trained.leakage.line())

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.config.form import GateConfig
 from pipeline.review.comparison import Comparison
+from pipeline.review.keep_list_gate import outside
 from pipeline.tracking.stored_runs import StoredRun
 from pipeline.training.evaluation import (
     CHAMPION,
@@ -21,7 +22,10 @@ from pipeline.training.evaluation import (
     Evaluation,
     gain_over,
 )
+from pipeline.training.keep_list_measures import SLIP_CHANCE, KeepListEvaluation
+from pipeline.training.keep_list_report import calibration_line, verdict_line
 from pipeline.training.preparation import Prepared
+from pipeline.training.size_comparison import BETTER, WORSE, compare_with_size
 from pipeline.wording import counted, listed
 
 MET, NOT_MET, JUDGE = "met", "not met", "for you to judge"
@@ -73,6 +77,9 @@ def _soundness(gate: GateConfig, comparison: Comparison, run: StoredRun) -> Iter
             f"mean AUC {now:.4f} here, {logged:.4f} when it was trained"
             + ("" if same else "; the data, the code or the dates have changed since"),
         )
+    if comparison.keep_list is not None:
+        yield from _keep_list(part, comparison.keep_list)
+        return
     baselines = [name for name in evaluation.scorers if name not in (MODEL, CHAMPION)]
     gains = {name: evaluation.of(gain_over(name)) for name in baselines}
     yield Item(
@@ -93,6 +100,27 @@ def _soundness(gate: GateConfig, comparison: Comparison, run: StoredRun) -> Iter
         _met(error <= max(gate.calibration_error, limit)),
         f"calibration error {error:.3f}; chance alone explains {limit:.3f}, "
         f"the gate allows {gate.calibration_error:.3f}",
+    )
+
+
+def _keep_list(part: str, found: KeepListEvaluation) -> Iterator[Item]:
+    answer = compare_with_size(found).answer
+    yield Item(
+        part,
+        "Does the list catch more margin than one sorted by size?",
+        {BETTER: MET, WORSE: NOT_MET}.get(answer, JUDGE),
+        verdict_line(found),
+    )
+    exceeded = [
+        group
+        for group, one in found.calibration.items()
+        if group != SLIP_CHANCE and outside(group, one) is not None
+    ]
+    yield Item(
+        part,
+        "Do its probabilities mean what they say?",
+        _met(not exceeded),
+        calibration_line(found),
     )
 
 
@@ -160,10 +188,11 @@ def _limits(gate: GateConfig, comparison: Comparison, prepared: Prepared) -> Ite
     part = "Limits"
     worst = next((s for s in comparison.slices if math.isfinite(s.gain.value)), None)
     if worst is not None:
+        holds = worst.gain.value >= -gate.slice_loss or worst.gain.high >= 0
         yield Item(
             part,
             "Is it good enough where it is worst?",
-            _met(worst.gain.value >= -gate.slice_loss or worst.gain.high >= 0),
+            MET if holds else (NOT_MET if comparison.keep_list is None else JUDGE),
             f"{worst.dimension} = {worst.name}: AUC {worst.auc.value:.3f}, "
             f"{worst.gain.value:+.3f} on the {comparison.rival}",
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.departures import OutOfTimeDepartures
 from models.out_of_time import OutOfTime
 from pipeline.errors import ConfigError
 from pipeline.review.recipe import Predicted
@@ -16,7 +17,8 @@ from pipeline.training.evaluation import (
     Evaluation,
     evaluate_groups,
 )
-from pipeline.training.measuring import evaluated, measure
+from pipeline.training.keep_list_measures import KeepListEvaluation
+from pipeline.training.measuring import evaluated, measure, measure_keep_list
 
 _DRAWS = 300
 """At most, behind the interval of a slice: there are many, and rough intervals tell enough."""
@@ -27,11 +29,13 @@ class Comparison:
     """What was measured of a challenger, beside the champion where there is one to compare with.
 
     rows: its out-of-time predictions, with the champion's among the baselines. slices: worst first.
+    keep_list: for departure, with the champion's list among the rankings.
     """
 
     rows: OutOfTime
     evaluation: Evaluation
     slices: tuple[Slice, ...]
+    keep_list: KeepListEvaluation | None = None
 
     @property
     def rival(self) -> str:
@@ -39,11 +43,16 @@ class Comparison:
         return CHAMPION if CHAMPION in self.evaluation.scorers else RIVAL
 
 
-def compare(challenger: Predicted, champion: OutOfTime | None) -> Comparison:
+def compare(
+    challenger: Predicted,
+    champion: OutOfTime | None,
+    champion_departures: OutOfTimeDepartures | None = None,
+) -> Comparison:
     """Measure the challenger, by tiers and slices, with the assumptions of its config.
 
     What its training measured is not measured again. champion: what its recipe predicts of the same
-    snapshots. ConfigError where the two have not predicted the same accounts.
+    snapshots; champion_departures: the same for departure. ConfigError where the two have not
+    predicted the same accounts.
     """
     config, rows, measured = challenger.config, challenger.out_of_time, challenger.measured
     if champion is not None:
@@ -68,4 +77,20 @@ def compare(challenger: Predicted, champion: OutOfTime | None) -> Comparison:
         by = replace(facts, group=names, groups=tuple(sorted({*names.tolist()})))
         found = evaluate_groups(slim, by, tests, repetitions, config.model.all_threads)
         slices += slices_of(dimension, found, by, rival)
-    return Comparison(rows, evaluation, tuple(worst_first(slices)))
+    keep_list = _keep_list(challenger, champion_departures)
+    return Comparison(rows, evaluation, tuple(worst_first(slices)), keep_list)
+
+
+def _keep_list(
+    challenger: Predicted, champion: OutOfTimeDepartures | None
+) -> KeepListEvaluation | None:
+    if challenger.departures is None or (champion is None and challenger.keep_list is not None):
+        return challenger.keep_list
+    return measure_keep_list(
+        challenger.config,
+        challenger.prepared.table,
+        challenger.departures,
+        challenger.tests,
+        challenger.inactivity,
+        champion,
+    )

@@ -8,8 +8,10 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from pipeline.config.form import GateConfig
+from pipeline.review.keep_list_gate import keep_list_objections
 from pipeline.review.slices import Slice
 from pipeline.training.evaluation import CHAMPION, MODEL, RIVAL, Evaluation, gain_over
+from pipeline.training.keep_list_measures import KeepListEvaluation
 
 
 class Learned(NamedTuple):
@@ -26,13 +28,23 @@ def objections(
     slices: Sequence[Slice],
     learned: Learned,
     champion_label_end: date | None,
+    keep_list: KeepListEvaluation | None = None,
 ) -> list[str]:
     """What stands against a version, a sentence each; empty where the gate is open.
 
-    evaluation: with the champion as a scorer where there is one to compare with.
+    evaluation, keep_list: with the champion beside where there is one to compare with. keep_list:
+    for departure, whose list is judged by the margin that it catches, in place of AUC and slices.
     """
+    if keep_list is not None:
+        return [
+            *_leakage(learned),
+            *_chance(evaluation),
+            *keep_list_objections(keep_list),
+            *_stale(gate, learned, champion_label_end),
+        ]
     return [
         *_leakage(learned),
+        *_chance(evaluation),
         *_baselines(gate, evaluation),
         *_champion(gate, evaluation),
         *_calibration(gate, evaluation),
@@ -46,10 +58,14 @@ def _leakage(learned: Learned) -> Iterator[str]:
         yield f"leakage report: {learned.leakage}"
 
 
-def _baselines(gate: GateConfig, evaluation: Evaluation) -> Iterator[str]:
+def _chance(evaluation: Evaluation) -> Iterator[str]:
     auc = evaluation.of("auc")
     if math.isfinite(auc.low) and auc.low <= 0.5:
         yield f"AUC {auc.value:.4f} is no better than chance (95 % from {auc.low:.3f})"
+
+
+def _baselines(gate: GateConfig, evaluation: Evaluation) -> Iterator[str]:
+    auc = evaluation.of("auc")
     for name in evaluation.scorers:
         if name in (MODEL, CHAMPION):
             continue

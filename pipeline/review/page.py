@@ -21,6 +21,18 @@ from pipeline.review.differences import Difference
 from pipeline.review.key_accounts import Bands
 from pipeline.review.slices import Slice
 from pipeline.training.evaluation import COHORT, MEAN, MODEL, gain_over
+from pipeline.training.keep_list import CALL_SCORE, OF_CHAMPION, SIZE
+from pipeline.training.keep_list_measures import (
+    CAPACITY,
+    CAPPED,
+    DEPARTURES,
+    DUE,
+    LENGTHS,
+    POOLED,
+    KeepListEvaluation,
+)
+from pipeline.training.keep_list_report import lines, table
+from pipeline.training.size_comparison import points
 
 _PAGES = Path(__file__).parent / "pages"
 _SAYS = {
@@ -80,13 +92,22 @@ def review_page(
     differences: Sequence[Difference],
     items: Sequence[Item],
     pictures: Sequence[Picture],
+    notes: Sequence[str] = (),
 ) -> str:
-    """The page as HTML. names: what to call each key account, by account_id."""
+    """The page as HTML. names: what to call each key account, by account_id.
+
+    notes: what does not block the version, but has to be known.
+    """
+    keep_list = comparison.keep_list
     return filled(
         _PAGES / "review.html",
         title=f"Review of version {about.version} of {about.model}",
         about=about,
         objections=objections,
+        notes=notes,
+        keep_list=keep_list,
+        lists=_lists(keep_list) if keep_list else [],
+        beside_lists=lines(keep_list)[len(table(keep_list)) :] if keep_list else [],
         rival=comparison.rival,
         tests=comparison.evaluation.tests,
         accounts=comparison.evaluation.value("accounts", COHORT),
@@ -124,6 +145,42 @@ def _rows(comparison: Comparison, snapshot: object) -> list[_Row]:
             )
         )
     return rows
+
+
+@dataclass(frozen=True)
+class _List:
+    name: str
+    says: str
+    shares: tuple[str, ...]
+    differences: tuple[tuple[str, str], ...]
+
+
+def _lists(found: KeepListEvaluation) -> list[_List]:
+    """The margin caught by each ranking, with the differences to size and to the champion."""
+    others = [name for name in (SIZE, OF_CHAMPION) if name in found.rankings]
+    rows = [
+        (DUE, calls, f"{found.capacity:,} calls" if calls == CAPACITY else f"{calls} of active", "")
+        for calls in LENGTHS
+    ]
+    once = f"each departure once, the last {len(found.recent)} test snapshots"
+    rows += [
+        (CAPPED, CAPACITY, "The deciding measure", f"{once}; large accounts limited"),
+        (DEPARTURES, CAPACITY, "The same without a limit", once),
+    ]
+    return [
+        _List(
+            name,
+            says,
+            tuple(_percent(found.of(kind, ranking, calls)) for ranking in found.rankings),
+            tuple((points(gain), _verdict(gain)) for gain in gains),
+        )
+        for kind, calls, name, says in rows
+        for gains in [[found.of(kind, CALL_SCORE, calls, POOLED, other) for other in others]]
+    ]
+
+
+def _percent(found: Interval) -> str:
+    return "cannot be said" if math.isnan(found.value) else f"{found.value:.1%}"
 
 
 def _verdict(gain: Interval) -> str:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from features.families import FAMILIES
+from models.departures import OutOfTimeDepartures
 from models.out_of_time import OutOfTime
 from models.recipe import Recipe
 from pipeline.config import Config
@@ -19,6 +20,7 @@ from pipeline.config.form import ModelConfig
 from pipeline.console import Steps
 from pipeline.errors import ConfigError
 from pipeline.training.choices import model_settings, test_snapshots
+from pipeline.training.keep_list_measures import KeepListEvaluation
 from pipeline.training.learners import fitting_on, learners_of
 from pipeline.training.measuring import Measured
 from pipeline.training.preparation import Prepared, open_engine, prepare
@@ -32,7 +34,8 @@ class Predicted:
     """A training table, and what a recipe predicts of each snapshot in it out of time.
 
     measured: by the training that predicted it; None where it is still to be measured. plots: the
-    PNG drawings of that training, by name.
+    PNG drawings of that training, by name. departures: for the label departure. keep_list: of them,
+    measured by that training. inactivity: risks over `RISK_DAYS` days, where they were predicted.
     """
 
     config: Config
@@ -41,6 +44,9 @@ class Predicted:
     out_of_time: OutOfTime
     measured: Measured | None = None
     plots: Mapping[str, bytes] = field(default_factory=dict)
+    departures: OutOfTimeDepartures | None = None
+    keep_list: KeepListEvaluation | None = None
+    inactivity: OutOfTime | None = None
 
 
 def with_recipe(config: Config, written: Mapping[str, Any]) -> Config:
@@ -96,5 +102,5 @@ def predicted(
 
     learners = learners_of(prepared.table, tests, model_settings(config))
     progress = fitting_on(steps, f"Fitting the models of {who}")
-    out_of_time, _ = learners.predict(tests, rules, prepared.comparable_from, progress)
-    return Predicted(config, prepared, tuple(tests), out_of_time)
+    out_of_time, departures = learners.predict(tests, rules, prepared.comparable_from, progress)
+    return Predicted(config, prepared, tuple(tests), out_of_time, departures=departures)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from pipeline.review.review import PAGE, Reviewed
 from pipeline.training.evaluation import CHAMPION, gain_over
+from pipeline.training.keep_list import OF_CHAMPION
 from pipeline.training.reporting import said
+from pipeline.training.size_comparison import against
 
 
 def lines(reviewed: Reviewed) -> Iterator[str]:
@@ -19,6 +21,11 @@ def lines(reviewed: Reviewed) -> Iterator[str]:
             f"{comparison.evaluation.value('auc'):.4f} and "
             f"{comparison.evaluation.value('auc', CHAMPION):.4f}, a gain of {said(gain)}"
         )
+    keep_list = comparison.keep_list
+    if keep_list is not None and OF_CHAMPION in keep_list.rankings:
+        yield f"Margin caught, beside the champion's list: {against(keep_list, OF_CHAMPION)}"
+    for note in reviewed.notes:
+        yield f"Note: {note}"
     if reviewed.objections:
         yield f"Version {version} is blocked:"
         yield from (f"  - {objection}" for objection in reviewed.objections)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from models.departures import OutOfTimeDepartures
 from models.errors import DamagedModel, FeatureMismatch, TooLittleHistory
 from models.out_of_time import OutOfTime
 from pipeline.config import Config
@@ -17,6 +18,7 @@ from pipeline.review.checklist import checklist
 from pipeline.review.comparison import Comparison, compare
 from pipeline.review.differences import Difference, differences
 from pipeline.review.gate import Learned, objections
+from pipeline.review.keep_list_gate import keep_list_notes
 from pipeline.review.key_accounts import Bands, bands, newest_snapshot
 from pipeline.review.page import About, review_page
 from pipeline.review.pictures import pictures
@@ -28,6 +30,7 @@ from pipeline.tracking.registry import ModelVersion
 from pipeline.tracking.runs import Tracking, open_tracking
 from pipeline.tracking.stored_runs import StoredRun
 from pipeline.training.choices import baselines
+from pipeline.training.keep_list import RISK_DAYS
 from pipeline.training.measuring import Measured
 from pipeline.training.preparation import Prepared
 from pipeline.training.record import Registered
@@ -43,12 +46,16 @@ _NOT_TO_BE_HAD = (
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A version with what the gate says against it. champion: in use, None without one."""
+    """A version with what the gate says against it. champion: in use, None without one.
+
+    notes: what does not block it, but has to be known.
+    """
 
     version: int
     champion: int | None
     objections: tuple[str, ...]
     comparison: Comparison
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class _Champion:
 
     rows: OutOfTime
     bands: Bands
+    departures: OutOfTimeDepartures | None = None
 
 
 def review(
@@ -94,6 +102,9 @@ def review_trained(steps: Steps, config: Config, registered: Registered) -> Revi
         trained.out_of_time,
         Measured(trained.facts, trained.evaluation),
         registered.plots,
+        trained.departures,
+        trained.keep_list,
+        trained.horizons.predictions.get(RISK_DAYS),
     )
     chosen = tracking.registry.resolve(registered.version)
     return _reviewed(tracking, chosen, challenger, steps)
@@ -116,14 +127,20 @@ def _reviewed(
         except _NOT_TO_BE_HAD as why:
             not_compared = f"not comparable with the champion, version {other.version}: {why}"
     steps.begin("Measuring")
-    comparison = compare(challenger, champion.rows if champion else None)
+    comparison = compare(
+        challenger,
+        champion.rows if champion else None,
+        champion.departures if champion else None,
+    )
     found = objections(
         config.gate,
         comparison.evaluation,
         comparison.slices,
         _learned(chosen, challenger.prepared),
         _label_end(other) if other else None,
+        comparison.keep_list,
     )
+    notes = keep_list_notes(comparison.keep_list) if comparison.keep_list else []
     against = tracking.registry.judge(
         chosen.version,
         [*([not_compared] if not_compared else []), *found],
@@ -152,7 +169,7 @@ def _reviewed(
     accounts = moved.moved if moved else ()
 
     def page(names: Mapping[str, str]) -> str:
-        return review_page(about, against, comparison, moved, names, differing, items, drawn)
+        return review_page(about, against, comparison, moved, names, differing, items, drawn, notes)
 
     key = pseudonym_key(config.output) if accounts else b""
     hidden = {one.account_id: pseudonym(one.account_id, key) for one in accounts}
@@ -162,7 +179,7 @@ def _reviewed(
     if reveal is not None:
         shown = {one.account_id: f"{one.account_id} {one.name or ''}".strip() for one in accounts}
         write_text(reveal, page(shown))
-    return Reviewed(chosen.version, about.champion, tuple(against), comparison)
+    return Reviewed(chosen.version, about.champion, tuple(against), comparison, tuple(notes))
 
 
 def _champion(
@@ -182,7 +199,7 @@ def _champion(
     as_of = newest_snapshot(theirs, challenger.prepared)
     moved = bands(challenger.config, theirs, as_of, chosen.version, in_use.version, steps)
     if same_recipe(theirs, challenger.config):
-        return _Champion(challenger.out_of_time, moved)
+        return _Champion(challenger.out_of_time, moved, challenger.departures)
     same_features = theirs.features == challenger.config.features
     found = predicted(
         theirs,
@@ -192,7 +209,7 @@ def _champion(
         "the champion",
         challenger.prepared if same_features else None,
     )
-    return _Champion(found.out_of_time, moved)
+    return _Champion(found.out_of_time, moved, found.departures)
 
 
 def _learned(chosen: ModelVersion, prepared: Prepared) -> Learned:

@@ -54,6 +54,23 @@ def worth_by_snapshot(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     return worth
 
 
+def margin_lost(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Last year's margin less that of the year after, not below 0, (n,); revenue as above.
+
+    frame: as `worth_by_snapshot`, with what was traded in the next year. NaN where that is not
+    known.
+    """
+    last_year, next_year = past_of(frame).last_year, _traded(frame)
+    lost = np.empty(len(frame))
+    as_of = frame["as_of"].to_numpy()
+    for snapshot in np.unique(as_of):
+        now = as_of == snapshot
+        before, after = last_year.rows(now), next_year.rows(now)
+        share = before.margin_share()
+        lost[now] = np.maximum(before.worth(share) - after.worth(share), 0.0)
+    return lost
+
+
 def years_of(frame: pd.DataFrame, weight: npt.NDArray[np.float64]) -> Years:
     """Past, label and next year of accounts as arrays; NaN where the year is not known.
 

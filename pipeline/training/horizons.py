@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -43,11 +43,15 @@ class HorizonReport:
 
 @dataclass(frozen=True)
 class Horizons:
-    """The further horizons that a model gets, and why it does not get the others, by days."""
+    """The further horizons that a model gets, and why it does not get the others, by days.
+
+    predictions: out of time, by days.
+    """
 
     models: tuple[HorizonModel, ...]
     reports: tuple[HorizonReport, ...]
     left_out: Mapping[int, str]
+    predictions: Mapping[int, OutOfTime] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -99,7 +103,7 @@ def fit_horizons(
         for days, predictions in found.items()
     ]
     reports = [_report(days, predictions, main_days, main) for days, predictions in found.items()]
-    return Horizons(tuple(models), tuple(reports), left_out)
+    return Horizons(tuple(models), tuple(reports), left_out, found)
 
 
 def _lack(dataset: Dataset, days: int) -> str:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
+from models.departures import OutOfTimeDepartures
 from models.out_of_time import OutOfTime
 from models.profit import CallTerms
 from pipeline.config import Config
 from pipeline.tables.training_table import TrainingTable
 from pipeline.training.evaluation import Evaluation, Facts, evaluate
+from pipeline.training.keep_list import keep_list_rows
+from pipeline.training.keep_list_measures import KeepListEvaluation, evaluate_keep_list
 
 
 class Measured(NamedTuple):
@@ -39,6 +42,24 @@ def evaluated(
         tests,
         config.scoring.call_capacity,
         CallTerms(**terms),
+        config.backtest.bootstrap_repetitions,
+        jobs=config.model.all_threads,
+    )
+
+
+def measure_keep_list(
+    config: Config,
+    table: TrainingTable,
+    departures: OutOfTimeDepartures,
+    tests: Sequence[date],
+    inactivity: OutOfTime | None = None,
+    champion: OutOfTimeDepartures | None = None,
+) -> KeepListEvaluation:
+    """Measure what the keep list and others would have caught; see `keep_list_rows`."""
+    return evaluate_keep_list(
+        keep_list_rows(table, departures, inactivity, champion),
+        tests,
+        config.scoring.call_capacity,
         config.backtest.bootstrap_repetitions,
         jobs=config.model.all_threads,
     )

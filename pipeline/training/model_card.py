@@ -25,6 +25,7 @@ from pipeline.training.evaluation import (
     Key,
     gain_over,
 )
+from pipeline.training.keep_list_report import markdown as keep_list_markdown
 from pipeline.training.reporting import chance_line, treated_lines, value_line
 from pipeline.training.trained import Trained
 
@@ -90,6 +91,7 @@ def model_card(config: Config, trained: Trained) -> str:
         "",
         *_figures(config, trained),
         "",
+        *_keep_list(trained),
         "## Limits",
         "",
         _LIMITS,
@@ -194,6 +196,14 @@ def _figures(config: Config, trained: Trained) -> Iterator[str]:
     for line in further:
         yield ""
         yield f"{line}."
+
+
+def _keep_list(trained: Trained) -> Iterator[str]:
+    if trained.keep_list is not None:
+        yield "## Keep list"
+        yield ""
+        yield from keep_list_markdown(trained.keep_list)
+        yield ""
 
 
 def _cell(evaluation: Evaluation, measure: str, scorer: str, digits: int) -> str:

@@ -29,10 +29,12 @@ from pipeline.training.evaluation import (
     MEAN,
     MODEL,
     RIVAL,
-    Evaluation,
     gain_over,
 )
 from pipeline.training.inputs import input_tags, log_inputs
+from pipeline.training.keep_list_report import metrics as keep_list_metrics
+from pipeline.training.keep_list_report import texts as keep_list_texts
+from pipeline.training.keep_list_report import verdict_line
 from pipeline.training.leakage import LeakageReport, markdown
 from pipeline.training.model_card import model_card
 from pipeline.training.preparation import Prepared
@@ -44,6 +46,7 @@ from pipeline.training.reporting import (
     treated_lines,
     value_line,
 )
+from pipeline.training.size_comparison import compare_with_size
 from pipeline.training.trained import Trained
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ class Registered:
     trained: Trained
     plots: Mapping[str, bytes]
 
+
+SIZE_TAG = "compared_with_size"  # how the keep list compares with one sorted by size
 
 _STRONGEST = 10  # features whose dependence is drawn
 _DRAWN = 2_000  # accounts at most, over which it is
@@ -86,6 +91,8 @@ def _recorded(tracking: Tracking, config: Config, trained: Trained) -> Registere
         "leakage": trained.leakage.verdict,
         "label_end": str(trained.model.label_end),
     }
+    if trained.keep_list is not None:
+        tags[SIZE_TAG] = compare_with_size(trained.keep_list).answer
     with tracking.run(_run_name(config, trained.prepared), tags=tags, description=headline) as run:
         drawn = _plots(config, trained)
         _log(run, config, trained, drawn)
@@ -109,16 +116,18 @@ def _keep(config: Config, trained: Trained) -> Path:
     with writing(kept):
         (kept / "model").mkdir(parents=True)
         _save_model(kept / "model", trained)
-    for name, text in _measured(trained.evaluation).items():
+    for name, text in _measured(trained).items():
         write_text(kept / name, text)
     write_text(kept / "model_card.md", model_card(config, trained))
     return kept
 
 
-def _measured(evaluation: Evaluation) -> dict[str, str]:
+def _measured(trained: Trained) -> dict[str, str]:
+    evaluation = trained.evaluation
     return {
         "evaluation.csv": evaluation.frame().to_csv(index=False, float_format="%.8g"),
         "evaluation.txt": "\n".join([*table(evaluation), chance_line(evaluation)]) + "\n",
+        **({} if trained.keep_list is None else keep_list_texts(trained.keep_list)),
     }
 
 
@@ -162,6 +171,7 @@ def _headline(config: Config, trained: Trained) -> str:
         f"| gain over {RIVAL} (95 %) |\n|{'---|' * (len(names) + 4)}\n"
         + rows
         + "".join(f"\n\n{line}" for line in treated_lines(evaluation))
+        + ("" if trained.keep_list is None else f"\n\n{verdict_line(trained.keep_list)}")
         + f"\n\n{trained.leakage.line()}\n\n{value_line(trained.value)}\n"
     )
 
@@ -186,7 +196,10 @@ def _log(run: Run, config: Config, trained: Trained, drawn: Mapping[str, bytes])
         }
     )
     run.metrics(metrics(evaluation))
-    for name, text in _measured(evaluation).items():
+    if trained.keep_list is not None:
+        run.metrics(keep_list_metrics(trained.keep_list))
+        run.json("compared_with_size.json", compare_with_size(trained.keep_list)._asdict())
+    for name, text in _measured(trained).items():
         run.text(name, text)
     run.plots(drawn)
 

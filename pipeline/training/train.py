@@ -25,12 +25,14 @@ from pipeline.training.choices import (
     test_snapshots,
 )
 from pipeline.training.horizons import fit_horizons
+from pipeline.training.keep_list import RISK_DAYS
 from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
 from pipeline.training.learners import fitting_on, learners_of
-from pipeline.training.measuring import measure
+from pipeline.training.measuring import measure, measure_keep_list
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, record, refuse
+from pipeline.training.size_comparison import compare_with_size
 from pipeline.training.trained import Trained
 
 
@@ -73,6 +75,11 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         comparable,
         lambda days: steps.begin(f"Calibrating the horizon of {days} days"),
     )
+    keep_list = None
+    if departures is not None:
+        steps.begin("Measuring the keep list")
+        inactivity = horizons.predictions.get(RISK_DAYS)
+        keep_list = measure_keep_list(config, prepared.table, departures, tests, inactivity)
     steps.begin("Calibrating the final model")
     metadata = {
         **config.meaning_of_risk(),
@@ -84,6 +91,9 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     if departures is not None:
         again = {str(found.days): found.share for found in audit.returns if found.defectors}
         metadata[ORDER_AGAIN] = again
+    if keep_list is not None:
+        compared = compare_with_size(keep_list)
+        metadata |= {"compared_with_size": compared._asdict(), NOTE: compared.sentence}
     model = fit_final(
         learners.together,
         out_of_time,
@@ -106,5 +116,6 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         model,
         value,
         departures,
+        keep_list,
     )
     return record(tracking, config, trained)

@@ -11,6 +11,7 @@ from models.risk_model import RiskModel
 from models.value_at_stake import ValueAtStake
 from pipeline.training.evaluation import Evaluation, Facts
 from pipeline.training.horizons import Horizons
+from pipeline.training.keep_list_measures import KeepListEvaluation
 from pipeline.training.label_audit import LabelAudit
 from pipeline.training.leakage import LeakageReport
 from pipeline.training.preparation import Prepared
@@ -20,7 +21,8 @@ from pipeline.training.preparation import Prepared
 class Trained:
     """A fitted model and what was measured on the way to it.
 
-    facts: of the out-of-time rows. departures: for the label departure, what is predicted beside.
+    facts: of the out-of-time rows. departures, keep_list: for the label departure, what is
+    predicted beside, and what the keep list would have caught.
     """
 
     prepared: Prepared
@@ -34,3 +36,4 @@ class Trained:
     model: RiskModel
     value: ValueAtStake
     departures: OutOfTimeDepartures | None = None
+    keep_list: KeepListEvaluation | None = None

@@ -75,9 +75,7 @@ def test_each_departure_counts_at_the_first_snapshot_that_sees_it() -> None:
         return np.array(texts, dtype="datetime64[D]")
 
     account = np.array(["bo", "ada", "ada", "ada", "bo", "ada"], dtype=object)
-    as_of = days(
-        "2025-03-01", "2025-02-01", "2025-01-01", "2025-03-01", "2025-01-01", "2025-04-01"
-    )
+    as_of = days("2025-03-01", "2025-02-01", "2025-01-01", "2025-03-01", "2025-01-01", "2025-04-01")
     order = days("NaT", "2024-12-20", "2024-12-20", "2024-12-20", "2024-12-20", "2025-03-09")
     # Ada's departure of December is seen three times, first in January; that of March is another.
     assert counted_once(account, order, as_of).tolist() == [False, False, True, False, True, True]
