@@ -55,7 +55,6 @@ class RankedAccounts:
             found.append(total(listed, self._amounts[:, :top]))
         return found
 
-
     def _first(self, weight: FloatArray, length: float) -> FloatArray:
         """The weights of the first accounts, enough of them for a list of a length in each draw."""
         everybody, most = len(self._order), round(length + 5 * np.sqrt(length)) + 1

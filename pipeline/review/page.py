@@ -98,16 +98,13 @@ def review_page(
 
     notes: what does not block the version, but has to be known.
     """
-    keep_list = comparison.keep_list
     return filled(
         _PAGES / "review.html",
         title=f"Review of version {about.version} of {about.model}",
         about=about,
         objections=objections,
         notes=notes,
-        keep_list=keep_list,
-        lists=_lists(keep_list) if keep_list else [],
-        beside_lists=lines(keep_list)[len(table(keep_list)) :] if keep_list else [],
+        keep_list=keep_list_section(comparison.keep_list),
         rival=comparison.rival,
         tests=comparison.evaluation.tests,
         accounts=comparison.evaluation.value("accounts", COHORT),
@@ -148,35 +145,56 @@ def _rows(comparison: Comparison, snapshot: object) -> list[_Row]:
 
 
 @dataclass(frozen=True)
-class _List:
+class ListRow:
+    """The margin caught at one length: by each ranking, and the differences to the rivals."""
+
     name: str
     says: str
     shares: tuple[str, ...]
     differences: tuple[tuple[str, str], ...]
 
 
-def _lists(found: KeepListEvaluation) -> list[_List]:
-    """The margin caught by each ranking, with the differences to size and to the champion."""
-    others = [name for name in (SIZE, OF_CHAMPION) if name in found.rankings]
+@dataclass(frozen=True)
+class KeepListSection:
+    """What the page shows of a keep list. rivals: with which it is compared; lines: beside it."""
+
+    rankings: tuple[str, ...]
+    rivals: tuple[str, ...]
+    rows: tuple[ListRow, ...]
+    lines: tuple[str, ...]
+
+
+def keep_list_section(found: KeepListEvaluation | None) -> KeepListSection | None:
+    """The margin that each list catches, in words; None for a label without such a list."""
+    if found is None:
+        return None
+    rivals = tuple(name for name in (SIZE, OF_CHAMPION) if name in found.rankings)
+    once = f"each departure once, last {len(found.recent)} test snapshots"
     rows = [
         (DUE, calls, f"{found.capacity:,} calls" if calls == CAPACITY else f"{calls} of active", "")
         for calls in LENGTHS
     ]
-    once = f"each departure once, the last {len(found.recent)} test snapshots"
     rows += [
-        (CAPPED, CAPACITY, "The deciding measure", f"{once}; large accounts limited"),
+        (CAPPED, CAPACITY, "The deciding measure", f"{once}, large accounts limited"),
         (DEPARTURES, CAPACITY, "The same without a limit", once),
     ]
-    return [
-        _List(
-            name,
-            says,
-            tuple(_percent(found.of(kind, ranking, calls)) for ranking in found.rankings),
-            tuple((points(gain), _verdict(gain)) for gain in gains),
-        )
-        for kind, calls, name, says in rows
-        for gains in [[found.of(kind, CALL_SCORE, calls, POOLED, other) for other in others]]
-    ]
+    return KeepListSection(
+        found.rankings,
+        rivals,
+        tuple(
+            ListRow(
+                name,
+                says,
+                tuple(_percent(found.of(kind, ranking, calls)) for ranking in found.rankings),
+                tuple(
+                    (points(gain), _verdict(gain))
+                    for gain in (found.of(kind, CALL_SCORE, calls, POOLED, one) for one in rivals)
+                ),
+            )
+            for kind, calls, name, says in rows
+        ),
+        tuple(lines(found)[len(table(found)) :]),
+    )
 
 
 def _percent(found: Interval) -> str:

@@ -45,10 +45,10 @@ class KeepListRows:
 
     stands_for: how many accounts of its snapshot the row stands for. size: last year's margin, not
     below 0. due, slipped: the outcome; neither where both are false. departed_on, ordered_on: the
-    date of the departure, and the day of the order that it is. lasting: 1 where the account departed
-    lastingly, else 0. lost: last year's margin less that of the year after, not below 0. Both are
+    date of the departure, and the day of the order that it is. lasting: 1 where it is a lasting
+    departure, else 0. lost: last year's margin less that of the year after, not below 0. Both are
     NaN where they are not known yet. departure_risk, slip_chance, onset: as published; see
-    `models.departures`. rankings: scores by which a list could be sorted, by name; NaN where there
+    `models.departures`. rankings: scores by which a list could be sorted, by name, NaN where there
     is none.
     """
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pytest
+from drawn_keep_list import EARLIER, FIRST, SECOND, drawn_keep_list
 
 from models.bootstrap import Interval
 from pipeline.training import keep_list_measures as measures
-from pipeline.training.keep_list import CALL_SCORE, SIZE, KeepListRows
+from pipeline.training.keep_list import CALL_SCORE, SIZE
 from pipeline.training.keep_list_measures import (
     CAPACITY,
     CAPPED,
@@ -40,57 +40,10 @@ from pipeline.training.size_comparison import (
     disagreements,
 )
 
-EARLIER, FIRST, SECOND = date(2023, 6, 1), date(2025, 1, 1), date(2025, 2, 1)
-NEVER = "NaT"
-
-# Account, snapshot, size, call score, outcome, date of the departure, its order.
-DRAWN = [
-    # A year later all is known: bo stayed away, cy came back, di shrank to 30.
-    ("ada", EARLIER, 500, 10, "neither", NEVER, NEVER),
-    ("bo", EARLIER, 300, 90, "due", "2023-07-15", "2023-05-20"),
-    ("cy", EARLIER, 200, 80, "due", "2023-08-20", "2023-06-25"),
-    ("di", EARLIER, 100, 20, "neither", NEVER, NEVER),
-    # Due in January: bo, who has placed the last order, in 30 days, and cy, who has not, in 31.
-    ("ada", FIRST, 500, 10, "neither", NEVER, NEVER),
-    ("bo", FIRST, 300, 90, "due", "2025-01-31", "2024-12-30"),
-    ("cy", FIRST, 200, 20, "due", "2025-02-01", "2025-01-03"),
-    ("di", FIRST, 100, 80, "slip", "2024-12-20", "2024-11-20"),
-    # In February both departures are seen again, and ada's is new.
-    ("ada", SECOND, 500, 80, "due", "2025-04-30", "2025-03-31"),
-    ("bo", SECOND, 300, 10, "slip", "2025-01-31", "2024-12-30"),
-    ("cy", SECOND, 200, 90, "due", "2025-02-01", "2025-01-03"),
-    ("di", SECOND, 100, 20, "neither", NEVER, NEVER),
-]
-
-
-def drawn() -> KeepListRows:
-    account, as_of, size, score, outcome, departed, ordered = zip(*DRAWN, strict=True)
-    sizes = np.array(size, dtype=np.float64)
-    due, slipped = (np.array([one == name for one in outcome]) for name in ("due", "slip"))
-    unknown = np.full(8, np.nan)
-    risk = np.where(due, 0.6, 0.2)
-    return KeepListRows(
-        account=np.array(account, dtype=object),
-        as_of=np.array(as_of, dtype="datetime64[D]"),
-        stands_for=np.ones(12),
-        tier=np.array(["A", "B", "B", "C"] * 3, dtype=object),
-        size=sizes,
-        due=due,
-        slipped=slipped,
-        departed_on=np.array(departed, dtype="datetime64[D]"),
-        ordered_on=np.array(ordered, dtype="datetime64[D]"),
-        lasting=np.concatenate([[0.0, 1, 0, 0], unknown]),
-        lost=np.concatenate([[0.0, 300, 50, 70], unknown]),
-        departure_risk=risk,
-        slip_chance=np.where(slipped, 0.5, 0.0),
-        onset=risk,
-        rankings={CALL_SCORE: np.array(score, dtype=np.float64), SIZE: sizes},
-    )
-
 
 @pytest.fixture(scope="module")
 def found() -> KeepListEvaluation:
-    return evaluate_keep_list(drawn(), [FIRST, SECOND], capacity=2, repetitions=200)
+    return evaluate_keep_list(drawn_keep_list(), [FIRST, SECOND], capacity=2, repetitions=200)
 
 
 def shares(found: KeepListEvaluation, measure: str, **named: object) -> list[float]:
@@ -125,7 +78,7 @@ def test_each_departure_counts_at_the_first_test(found: KeepListEvaluation) -> N
 
 def test_only_the_recent_tests_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measures, "RECENT", 1)
-    found = evaluate_keep_list(drawn(), [FIRST, SECOND], capacity=2, repetitions=2)
+    found = evaluate_keep_list(drawn_keep_list(), [FIRST, SECOND], capacity=2, repetitions=2)
     assert found.recent == (SECOND,)
     assert shares(found, DEPARTURES) == pytest.approx([1.0, 500 / 700])
     assert shares(found, DUE) == pytest.approx([1000 / 1200, 800 / 1200])
@@ -175,7 +128,7 @@ def test_predicted_over_actual_departures(found: KeepListEvaluation) -> None:
 
 
 def test_an_unknown_ranking_is_unknown_where_it_is() -> None:
-    rows = drawn()
+    rows = drawn_keep_list()
     partly = np.where(rows.as_of < np.datetime64(SECOND), np.nan, rows.size)
     rows = replace(rows, rankings={**rows.rankings, "other": partly})
     found = evaluate_keep_list(rows, [FIRST, SECOND], capacity=2, repetitions=2)
@@ -184,7 +137,9 @@ def test_an_unknown_ranking_is_unknown_where_it_is() -> None:
 
 
 def test_a_row_counts_for_those_that_it_stands_for() -> None:
-    rows = replace(drawn(), stands_for=np.where(np.arange(12) == 5, 2.0, 1.0))  # bo in January
+    rows = replace(
+        drawn_keep_list(), stands_for=np.where(np.arange(12) == 5, 2.0, 1.0)
+    )  # bo in January
     found = evaluate_keep_list(rows, [FIRST, SECOND], capacity=2, repetitions=2)
     assert found.of(DUE, snapshot=FIRST).value == 600 / 800
     assert found.of(SLIPS, snapshot=FIRST).value == 0
