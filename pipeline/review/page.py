@@ -31,7 +31,7 @@ from pipeline.training.keep_list_measures import (
     POOLED,
     KeepListEvaluation,
 )
-from pipeline.training.keep_list_report import lines, table
+from pipeline.training.keep_list_report import lines, spelled, table
 from pipeline.training.size_comparison import points
 
 _PAGES = Path(__file__).parent / "pages"
@@ -179,7 +179,7 @@ def keep_list_section(found: KeepListEvaluation | None) -> KeepListSection | Non
         (DEPARTURES, CAPACITY, "The same without a limit", once),
     ]
     return KeepListSection(
-        found.rankings,
+        tuple(map(spelled, found.rankings)),
         rivals,
         tuple(
             ListRow(

@@ -10,6 +10,8 @@ from pipeline.training.keep_list import CALL_SCORE, SIZE
 from pipeline.training.keep_list_measures import (
     AUC,
     CAPACITY,
+    CAPPED,
+    DEPARTURES,
     DUE,
     LASTING,
     LEADS,
@@ -25,21 +27,27 @@ from pipeline.training.keep_list_measures import (
     SLIPS,
     KeepListEvaluation,
 )
-from pipeline.training.size_comparison import compare_with_size, disagreements, points
+from pipeline.training.size_comparison import (
+    against,
+    compare_with_size,
+    disagreements,
+    points,
+)
 
 _SPLITS = {
     ORDERED_BEFORE: "last order placed",
     ORDERED_AFTER: "last order still to come",
     **dict(zip(LEADS, ("due in 0-30 days", "31-60 days", "61-90 days"), strict=True)),
 }
-_LOGGED = (DUE, LASTING, LOST, SHRINKING, SLIPS, *_SPLITS)
+_LOGGED = (DUE, LASTING, LOST, SLIPS)
+_LOGGED_AT_CAPACITY = (CAPPED, DEPARTURES, SHRINKING, *_SPLITS)
 
 
 def table(found: KeepListEvaluation) -> list[str]:
     """The margin caught beside that of other lists, as lines of text."""
     others = [name for name in found.rankings if name not in (CALL_SCORE, SIZE)]
     widths = {name: max(7, len(name) + 2) for name in others}
-    names = "".join(f"{name:>{width}}" for name, width in widths.items())
+    names = "".join(f"{spelled(name):>{width}}" for name, width in widths.items())
     lines = [
         "Margin of due departures caught by the list, pooled over the test snapshots",
         f"{'calls':<14}{'list':>7}{'size':>7}{'difference (95 %)':>31}{names}",
@@ -77,10 +85,16 @@ def lines(found: KeepListEvaluation) -> list[str]:
     ]
 
 
+def spelled(ranking: str) -> str:
+    """The name of a ranking in words."""
+    return ranking.replace("_", " ")
+
+
 def verdict_line(found: KeepListEvaluation) -> str:
     """How the list compares with size, in a line."""
     compared = compare_with_size(found)
-    return f"Compared with size: {compared.answer}. {compared.sentence}".strip()
+    says = compared.sentence or f"The list caught {against(found, SIZE)}."
+    return f"Compared with size: {compared.answer}. {says}"
 
 
 def calibration_line(found: KeepListEvaluation) -> str:
@@ -128,7 +142,8 @@ def markdown(found: KeepListEvaluation) -> Iterator[str]:
         f"({', '.join(map(str, found.tests))}); 95 % intervals by a bootstrap over accounts:"
     )
     yield ""
-    yield f"| calls | {' | '.join(found.rankings)} | {CALL_SCORE} less {SIZE} (95 %) |"
+    names = " | ".join(map(spelled, found.rankings))
+    yield f"| calls | {names} | {spelled(CALL_SCORE)} less {SIZE} (95 %) |"
     yield "|---|" + "---|" * (len(found.rankings) + 1)
     for calls in LENGTHS:
         cells = [_share(found.of(DUE, name, calls)) for name in found.rankings]
@@ -144,9 +159,9 @@ def metrics(found: KeepListEvaluation) -> dict[str, float | None]:
     logged: dict[str, float | None] = {}
     for key, figure in found.figures.items():
         chief = key.ranking in (CALL_SCORE, SIZE) and key.less in ("", SIZE)
-        if key.snapshot not in (POOLED, SETTLED) or key.measure not in _LOGGED or not chief:
-            continue
-        if not math.isfinite(figure.value):
+        kinds = _LOGGED + (_LOGGED_AT_CAPACITY if key.calls == CAPACITY else ())
+        pooled = key.snapshot in (POOLED, SETTLED)
+        if not (chief and pooled and key.measure in kinds and math.isfinite(figure.value)):
             continue
         calls = key.calls.replace(" %", "pct")
         name = f"keep_list/{calls}/{key.measure}_{key.ranking}"

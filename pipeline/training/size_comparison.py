@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.bootstrap import Interval
-from pipeline.training.keep_list import CALL_SCORE, SIZE
+from pipeline.training.keep_list import SIZE
 from pipeline.training.keep_list_measures import (
     CAPPED,
     DEPARTURES,
@@ -76,8 +76,8 @@ def disagreements(found: KeepListEvaluation) -> Iterator[str]:
     if {-1.0, 1.0} <= signs:
         said = ", ".join(f"{_NAMES[kind]} {points(gain)}" for kind, gain in gains.items())
         yield (
-            f"The outcomes disagree on {CALL_SCORE} and size at the snapshots at which all are "
-            f"known ({found.settled[0]} to {found.settled[-1]}): {said}."
+            "The outcomes disagree whether the list is better than size at the snapshots at which "
+            f"all are known ({found.settled[0]} to {found.settled[-1]}): {said}."
         )
 
 

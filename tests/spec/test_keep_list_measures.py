@@ -30,7 +30,7 @@ from pipeline.training.keep_list_measures import (
     Key,
     evaluate_keep_list,
 )
-from pipeline.training.keep_list_report import lines, metrics, texts
+from pipeline.training.keep_list_report import lines, metrics, texts, verdict_line
 from pipeline.training.size_comparison import (
     BETTER,
     NO_DIFFERENCE,
@@ -155,6 +155,7 @@ def test_what_is_said_and_logged(found: KeepListEvaluation) -> None:
     logged = metrics(found)
     assert logged["keep_list/capacity/due_call_score"] == pytest.approx(1000 / 1200)
     assert logged["keep_list/3pct/due_size"] == pytest.approx(500 / 1200)
+    assert logged["keep_list/capacity/departures_capped_call_score"] == pytest.approx(794 / 994)
     assert logged["keep_list/capacity/due_call_score_less_size"] == pytest.approx(200 / 1200)
     assert logged["keep_list/capacity/margin_lost_call_score_settled"] == pytest.approx(350 / 420)
     assert all(value is not None and math.isfinite(value) for value in logged.values())
@@ -189,6 +190,9 @@ def test_four_answers(
     compared = compare_with_size(with_gain(found, low, high, number))
     assert compared.answer == answer
     assert bool(compared.sentence) == (answer != BETTER)
+    line = verdict_line(with_gain(found, low, high, number))
+    assert line.startswith(f"Compared with size: {answer}. ")
+    assert ("79.9% against 79.9%" in line) == (answer != NOT_ENOUGH)
 
 
 def test_what_the_first_line_of_the_list_says(found: KeepListEvaluation) -> None:
@@ -210,6 +214,6 @@ def test_outcomes_that_disagree_are_named(found: KeepListEvaluation) -> None:
     key = Key(SETTLED, CAPACITY, LOST, CALL_SCORE, SIZE)
     figures = {**found.figures, key: Interval(-0.05, -0.1, 0.02)}
     (said,) = disagreements(replace(found, figures=figures))
-    assert said.startswith("The outcomes disagree on call_score and size")
+    assert said.startswith("The outcomes disagree whether the list is better than size")
     assert "margin lost -5.0 points (-10.0 to +2.0)" in said
     assert list(disagreements(replace(found, figures=figures, settled=()))) == []
