@@ -23,6 +23,24 @@ def places(share: float, accounts: float) -> int:
     return max(1, round(share * accounts))
 
 
+class Amounts:
+    """What accounts hold, of m kinds; kept where it is not 0, because most hold nothing of most."""
+
+    def __init__(self, amounts: FloatArray) -> None:
+        """Keep what is not 0 of (m, n)."""
+        self._kinds = [(np.flatnonzero(kind), kind[kind != 0]) for kind in amounts]
+
+    def total(self, weight: FloatArray) -> FloatArray:
+        """Return the weighted sums (r, m) under weights (r, k) of the first k accounts."""
+        accounts = weight.shape[1]
+        found = np.empty((len(weight), len(self._kinds)))
+        for number, (holders, held) in enumerate(self._kinds):
+            until = int(holders.searchsorted(accounts))
+            of_holders = weight if until == accounts else weight.take(holders[:until], axis=1)
+            found[:, number] = weighted_sum(held[:until], of_holders)
+        return found
+
+
 class RankedAccounts:
     """The accounts of one snapshot by falling score, sorted once for all draws."""
 
@@ -36,8 +54,9 @@ class RankedAccounts:
         """
         self._order = np.argsort(-score, kind="stable")
         self._score = score[self._order]
-        self._amounts = np.ascontiguousarray(amounts[:, self._order])
+        self._amounts = Amounts(amounts[:, self._order])
         self._unknown = bool(np.isnan(score).any())
+        self._rankings: dict[int, Ranking] = {}  # of the first so many accounts
 
     def held(self, weight: FloatArray, lengths: Sequence[float]) -> list[FloatArray]:
         """Return what lists of these lengths hold of each kind, an array (r, m) each.
@@ -45,15 +64,19 @@ class RankedAccounts:
         weight: (r, n), how often each account counts, in the order of the scores given.
         """
         drawn = self._first(weight, max(lengths))
-        score = self._score[: drawn.shape[1]]
-        curve = Ranking(np.zeros(len(score)), score).curve(drawn)
+        curve = self._ranking(drawn.shape[1]).curve(drawn)
         found = []
         for length in lengths:
             reached = curve.reached(length)
             top = int(np.searchsorted(curve.place, reached.shape[1]))
             listed = drawn[:, :top] * reached.take(curve.place[:top], axis=1)
-            found.append(total(listed, self._amounts[:, :top]))
+            found.append(self._amounts.total(listed))
         return found
+
+    def _ranking(self, most: int) -> Ranking:
+        if most not in self._rankings:
+            self._rankings[most] = Ranking(np.zeros(most), self._score[:most])
+        return self._rankings[most]
 
     def _first(self, weight: FloatArray, length: float) -> FloatArray:
         """The weights of the first accounts, enough of them for a list of a length in each draw."""
@@ -70,20 +93,6 @@ class RankedAccounts:
         if most >= len(self._score):
             return len(self._score)
         return int(np.searchsorted(-self._score, -self._score[most - 1], side="right"))
-
-
-def total(weight: FloatArray, amounts: FloatArray) -> FloatArray:
-    """Return the weighted sums (r, m) of amounts (m, n) under weights (r, n)."""
-    found = np.empty((len(weight), len(amounts)))
-    for number, kind in enumerate(amounts):
-        some = np.flatnonzero(kind)
-        few = len(some) < len(kind) / 4  # so that it pays to leave the others out
-        found[:, number] = (
-            weighted_sum(kind[some], weight.take(some, axis=1))
-            if few
-            else weighted_sum(kind, weight)
-        )
-    return found
 
 
 def caught(held: FloatArray, everything: FloatArray) -> FloatArray:

@@ -17,13 +17,13 @@ import pandas as pd
 
 from models.bootstrap import Interval, bootstrapped, interval
 from models.margin_caught import (
+    Amounts,
     RankedAccounts,
     capped,
     caught,
     counted_once,
     effective_number,
     places,
-    total,
 )
 from models.measures import auc, over
 from pipeline.tables.tiers import TIERS
@@ -213,9 +213,10 @@ class _Cell:
         self._lengths = [capacity, *(places(share, active) for share in SHARES.values())]
         self.known: Bools = np.logical_not(np.isnan(stakes[:, now]).all(axis=1))
         held = [np.nan_to_num(stakes[:, now]), np.ones((1, len(now))), rows.slipped[now][None]]
-        self._amounts = np.concatenate(held)
+        amounts = np.concatenate(held)
+        self._everything = Amounts(amounts)
         self._ranked = {
-            name: RankedAccounts(score[now], self._amounts) for name, score in rows.rankings.items()
+            name: RankedAccounts(score[now], amounts) for name, score in rows.rankings.items()
         }
         due, risk = rows.due[now].astype(np.float64), rows.departure_risk[now]
         self.aucs = {
@@ -225,23 +226,19 @@ class _Cell:
         }
         said_did = np.stack([risk, due])
         self._top = RankedAccounts(risk, said_did)
-        self._calibrated = np.concatenate(
-            [
-                said_did,
-                np.stack([rows.slip_chance[now], rows.slipped[now].astype(np.float64)]),
-                *(said_did * (rows.tier[now] == tier) for tier in TIERS),
-            ]
-        )
+        slips = np.stack([rows.slip_chance[now], rows.slipped[now].astype(np.float64)])
+        by_tier = [said_did * (rows.tier[now] == tier) for tier in TIERS]
+        self._said_did = Amounts(np.concatenate([said_did, slips, *by_tier]))
 
     def statistics(self, weight: Floats) -> Iterator[tuple[tuple[str, str], Floats]]:
         """Sums under weights (r, rows of all snapshots), by what `_Sums` looks for."""
         weight = weight.take(self._place, axis=1) * self._counts
         day = str(self.day)
-        yield (day, ""), total(weight, self._amounts)
+        yield (day, ""), self._everything.total(weight)
         for name, ranked in self._ranked.items():
             yield (day, name), np.stack(ranked.held(weight, self._lengths), axis=1)
         (top,) = self._top.held(weight, [self._lengths[LENGTHS.index("3 %")]])
-        yield (day, "calibration"), np.hstack([total(weight, self._calibrated), top])
+        yield (day, "calibration"), np.hstack([self._said_did.total(weight), top])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.margin_caught import (
+    Amounts,
     RankedAccounts,
     capped,
     caught,
     counted_once,
     effective_number,
-    total,
 )
 
 Accounts = list[tuple[int, int, int]]
@@ -61,7 +61,7 @@ def test_a_longer_list_never_catches_less_and_the_longest_all(
     rows: Accounts, asked: list[int]
 ) -> None:
     score, margin, weight = columns(rows)
-    everything = total(weight[None], margin[None])
+    everything = Amounts(margin[None]).total(weight[None])
     each = RankedAccounts(score, margin[None]).held(weight[None], [*sorted(asked), 1000])
     shares = [float(caught(one, everything)[0, 0]) for one in each]
     if everything[0, 0]:

@@ -97,6 +97,14 @@ def test_what_came_later_is_measured_where_it_is_known(found: KeepListEvaluation
     assert shares(found, SHRINKING, snapshot=SETTLED) == [0, 0]
 
 
+def test_what_came_later_is_not_known_yet() -> None:
+    rows = replace(drawn_keep_list(), lasting=np.full(12, np.nan))
+    found = evaluate_keep_list(rows, [FIRST, SECOND], capacity=2, repetitions=2)
+    assert found.settled == ()
+    assert any("not known yet" in line for line in lines(found))
+    assert list(disagreements(found)) == []
+
+
 def test_splits_by_the_last_order_and_by_lead_time(found: KeepListEvaluation) -> None:
     first = {"snapshot": FIRST}
     assert shares(found, ORDERED_BEFORE, **first) == [1, 1]  # bo

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from models.margin_caught import (
+    Amounts,
     RankedAccounts,
     capped,
     caught,
     counted_once,
     effective_number,
     places,
-    total,
 )
 
 # Five accounts: score, margin, whether it became due.
@@ -24,7 +24,7 @@ ONCE = np.ones((1, 5))
 
 def share(score: np.ndarray, stake: np.ndarray, k: float, weight: np.ndarray = ONCE) -> list[float]:
     (held,) = RankedAccounts(score, stake[None]).held(weight, [k])
-    return caught(held, total(weight, stake[None]))[:, 0].tolist()
+    return caught(held, Amounts(stake[None]).total(weight))[:, 0].tolist()
 
 
 @pytest.mark.parametrize(
