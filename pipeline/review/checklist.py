@@ -78,7 +78,7 @@ def _soundness(gate: GateConfig, comparison: Comparison, run: StoredRun) -> Iter
             + ("" if same else "; the data, the code or the dates have changed since"),
         )
     if comparison.keep_list is not None:
-        yield from _keep_list(part, comparison.keep_list)
+        yield from keep_list_items(part, comparison.keep_list)
         return
     baselines = [name for name in evaluation.scorers if name not in (MODEL, CHAMPION)]
     gains = {name: evaluation.of(gain_over(name)) for name in baselines}
@@ -103,7 +103,8 @@ def _soundness(gate: GateConfig, comparison: Comparison, run: StoredRun) -> Iter
     )
 
 
-def _keep_list(part: str, found: KeepListEvaluation) -> Iterator[Item]:
+def keep_list_items(part: str, found: KeepListEvaluation) -> Iterator[Item]:
+    """What is asked of a list for departure, in place of AUC and calibration error."""
     answer = compare_with_size(found).answer
     yield Item(
         part,

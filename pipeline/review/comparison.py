@@ -77,13 +77,14 @@ def compare(
         by = replace(facts, group=names, groups=tuple(sorted({*names.tolist()})))
         found = evaluate_groups(slim, by, tests, repetitions, config.model.all_threads)
         slices += slices_of(dimension, found, by, rival)
-    keep_list = _keep_list(challenger, champion_departures)
+    keep_list = compared_keep_list(challenger, champion_departures)
     return Comparison(rows, evaluation, tuple(worst_first(slices)), keep_list)
 
 
-def _keep_list(
+def compared_keep_list(
     challenger: Predicted, champion: OutOfTimeDepartures | None
 ) -> KeepListEvaluation | None:
+    """Measure the challenger's list, beside the champion's where there is one; see `compare`."""
     if challenger.departures is None or (champion is None and challenger.keep_list is not None):
         return challenger.keep_list
     return measure_keep_list(

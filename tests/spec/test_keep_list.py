@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,8 @@ from features.definition import Feature, Selection
 from features.order_history import days_silent
 from models.departures import OutOfTimeDepartures
 from models.out_of_time import OutOfTime
+from pipeline.review.comparison import compared_keep_list
+from pipeline.review.recipe import Predicted
 from pipeline.tables.training_table import TrainingTable
 from pipeline.training.keep_list import (
     CALL_SCORE,
@@ -23,6 +27,8 @@ from pipeline.training.keep_list import (
     KeepListRows,
     keep_list_rows,
 )
+from pipeline.training.keep_list_measures import CAPPED, DUE
+from pipeline.training.measuring import measure_keep_list
 
 DAYS = np.array(["2025-01-01", "2025-02-01"], dtype="datetime64[s]")
 KEYS = {"account_id": np.array(["ada", "bo", "cy"] * 2, dtype=object), "as_of": DAYS.repeat(3)}
@@ -138,3 +144,31 @@ def test_what_came_is_of_its_account(rows: KeepListRows) -> None:
 def test_without_other_predictions_there_are_fewer_lists() -> None:
     found = keep_list_rows(drawn_table(), departures())
     assert list(found.rankings) == [CALL_SCORE, SIZE, VALUE, SILENCE_X_SIZE]
+
+
+def test_a_review_measures_the_list_again_only_beside_a_champion() -> None:
+    tests = (date(2025, 1, 1), date(2025, 2, 1))
+    config = SimpleNamespace(
+        scoring=SimpleNamespace(call_capacity=1),
+        backtest=SimpleNamespace(bootstrap_repetitions=5),
+        model=SimpleNamespace(all_threads=1),
+    )
+    table = drawn_table()
+    measured = measure_keep_list(config, table, departures(), tests)  # type: ignore[arg-type]
+    challenger = Predicted(
+        config,  # type: ignore[arg-type]
+        SimpleNamespace(table=table),  # type: ignore[arg-type]
+        tests,
+        predicted(ONSET),
+        departures=departures(),
+        keep_list=measured,
+    )
+    assert compared_keep_list(challenger, None) is measured
+    beside = compared_keep_list(challenger, departures(1 - ONSET))
+    assert beside is not None and OF_CHAMPION in beside.rankings
+    for kind in (DUE, CAPPED):
+        assert beside.of(kind) == measured.of(kind)
+    # In February cy is listed, which stays; the champion lists ada or cy, tied, and ada departs.
+    assert beside.of(DUE, snapshot=tests[1]).value == 0
+    assert beside.of(DUE, OF_CHAMPION, snapshot=tests[1]).value == pytest.approx(0.5)
+    assert compared_keep_list(replace(challenger, departures=None, keep_list=None), None) is None

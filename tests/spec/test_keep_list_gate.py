@@ -11,6 +11,7 @@ from drawn_keep_list import FIRST, SECOND, drawn_keep_list
 
 from models.bootstrap import Interval
 from pipeline.config.form import GateConfig
+from pipeline.review.checklist import JUDGE, MET, NOT_MET, keep_list_items
 from pipeline.review.gate import Learned, objections
 from pipeline.review.keep_list_gate import keep_list_notes, keep_list_objections
 from pipeline.review.page import KeepListSection, keep_list_section
@@ -137,6 +138,21 @@ def test_the_page_shows_the_list_beside_size_and_the_champion(drawn: KeepListEva
     assert unlimited.shares[0] == "80.0%"
     assert any("last order placed" in line for line in section.lines)
     assert section.rivals == (SIZE, OF_CHAMPION)
+
+
+@pytest.mark.parametrize(
+    ("gain", "state"), [((0.01, 0.1), MET), ((-0.1, 0.1), JUDGE), ((-0.1, -0.01), NOT_MET)]
+)
+def test_the_checklist_asks_for_size_and_calibration(
+    drawn: KeepListEvaluation, gain: tuple[float, float], state: str
+) -> None:
+    against_size, calibration = keep_list_items("Soundness", with_gains(drawn, size=gain))
+    assert (against_size.state, calibration.state) == (state, MET)
+    assert "79.9% against 79.9%" in against_size.evidence
+    far = replace(drawn, calibration={**WELL, ALL: Interval(1.3, 1.1, 1.5)})
+    *_, calibration = keep_list_items("Soundness", far)
+    assert calibration.state == NOT_MET
+    assert "all 1.30 (1.10 to 1.50)" in calibration.evidence
 
 
 def test_the_page_has_no_list_for_other_labels() -> None:

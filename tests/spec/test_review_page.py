@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from html import unescape
 
 import numpy as np
 import pytest
+from drawn_keep_list import FIRST, SECOND, drawn_keep_list
 
 from models.bootstrap import Interval
 from models.out_of_time import OutOfTime, Split
@@ -19,6 +21,7 @@ from pipeline.review.key_accounts import Bands, Moved
 from pipeline.review.page import About, review_page
 from pipeline.review.slices import Slice
 from pipeline.training.evaluation import Facts, evaluate
+from pipeline.training.keep_list_measures import evaluate_keep_list
 
 DAY = date(2025, 9, 1)
 HOSTILE = "</style><script>hacked=1</script>\"'&{{7*7}}"
@@ -154,6 +157,29 @@ def test_key_accounts_are_called_by_the_names_that_are_given() -> None:
     assert "account 0123456789 low, 10.0% high, 60.0% silent: +0.25, now -0.12" in read
     assert "50 low stay, 10 from low to high." in read
     assert "Seven Ltd" not in html and "A7" not in read
+
+
+def test_a_departure_version_shows_its_list_and_what_has_to_be_known() -> None:
+    tests = [FIRST, SECOND]
+    keep_list = evaluate_keep_list(drawn_keep_list(), tests, capacity=2, repetitions=20)
+    html = review_page(
+        about(),
+        (),
+        replace(comparison(), keep_list=keep_list),
+        None,
+        {},
+        (),
+        (),
+        [],
+        ["Too few departures."],
+    )
+    read = text(html)
+    assert "Open: no rule of the gate speaks against it" in read
+    assert "Too few departures." in read
+    assert "Length of the list call score size Difference to size In words 2 calls" in read
+    assert "2 calls 83.3% 66.7% +16.7 points" in read
+    assert "The deciding measure each departure once, last 2 test snapshots" in read
+    assert "Keep list: margin of departures caught" not in text(page())
 
 
 def test_a_state_is_a_word_and_not_only_a_sign() -> None:
