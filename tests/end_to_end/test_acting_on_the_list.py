@@ -82,7 +82,7 @@ def test_the_next_list_knows_who_was_called(trained) -> None:
     assert set(again.loc[~risen, "list_status"]) == {"resting"}
     assert "resting" not in set(again.loc[risen, "list_status"])
     assert set(then.index[then["list_status"] == "resting"]) <= set(called)
-    assert set(again.loc[~risen, "change_kind"]) == {"left"}
+    assert set(again.loc[~risen, "change_kind"]) == {"unlisted"}
 
     # What moved the risks: one model, so the time and the data alone.
     scored_twice = then[then["change"].notna()]

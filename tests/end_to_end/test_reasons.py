@@ -63,7 +63,7 @@ def test_an_account_is_explained_whole(trained, listed) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Account {row['account_id']}, {row['name']}")
     assert f"risk            {float(row['risk']):.1%}"[:-2] in done.stdout
-    assert f"rank {row['rank']} of " in done.stdout
+    assert f"  rank            {row['rank']} of " in done.stdout
     for place in (1, 2, 3):
         (line,) = (x for x in done.stdout.splitlines() if x.startswith(f"  {place} raises"))
         assert line.endswith(f": {row[f'reason_{place}']}")
@@ -84,7 +84,7 @@ def test_an_account_that_fell_silent_long_ago_is_told_to_be_outside(trained, mar
     assert done.returncode == 65
     assert f"Account {account} is not in the cohort as of 2025-12-23" in done.stderr
     assert f"was on {moment:%Y-%m-%d}" in done.stderr
-    assert "180 days before are scored" in done.stderr
+    assert "an order in the 180 days before the snapshot are scored" in done.stderr
 
 
 def test_an_account_that_nobody_knows(trained) -> None:

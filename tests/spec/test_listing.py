@@ -210,13 +210,13 @@ def test_an_account_rests_after_an_action_for_the_cooldown(engine, tmp_path) -> 
 
 
 def test_it_is_listed_again_if_its_risk_has_risen_by_a_band_since(engine, tmp_path) -> None:
-    """Bands are high from 0.5, medium from 0.25, low."""
+    """Bands are high from 0.25, medium from 0.1, low."""
     list_of(tmp_path, date(2025, 1, 1), dict.fromkeys("ABCD", 0.9))  # long before the action
-    list_of(tmp_path, date(2025, 2, 10), {"A": 0.3, "B": 0.3, "C": 0.2})  # of the very day
+    list_of(tmp_path, date(2025, 2, 10), {"A": 0.12, "B": 0.12, "C": 0.09})  # of the very day
     list_of(tmp_path, date(2025, 2, 20), dict.fromkeys("ABCD", 0.9))  # after it
     actions = [action(account, "2025-02-10 09:00") for account in "ABCD"]
     # A is high now, B still medium; C was low and is medium; D had not been scored
-    now = {"A": 0.5, "B": 0.49, "C": 0.25, "D": 0.9}
+    now = {"A": 0.25, "B": 0.24, "C": 0.1, "D": 0.9}
     assert rest(engine, tmp_path, actions, now) == {"B", "D"}
 
 

@@ -177,7 +177,7 @@ def scores(
 
 
 def test_scores_are_ranked_by_expected_loss_then_risk_then_account() -> None:
-    rows = scores(list("vwxyz"), [100, 50, 50, 400, 10], [0.25, 0.5, 0.5, 0.1, 0.9]).to_pylist()
+    rows = scores(list("vwxyz"), [200, 50, 50, 800, 10], [0.125, 0.5, 0.5, 0.05, 0.9]).to_pylist()
     assert [(r["rank"], r["account_id"], r["expected_loss"], r["risk_band"]) for r in rows] == [
         (1, "A3", 40, "low"),
         (2, "A1", 25, "high"),
