@@ -160,7 +160,7 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
         f"Registered as version {registered.version} of {config.tracking.model_name}, alias "
         "challenger"
     )
-    _say_reviewed(reviewed)
+    _say_reviewed(reviewed, notes=False)
     return registered, reviewed
 
 
@@ -176,10 +176,10 @@ def run_review(config: Config, version: str, reveal: Path | None) -> None:
         console.say(f"With the names of accounts, for this house only: {short(reveal)}")
 
 
-def _say_reviewed(reviewed: Reviewed) -> None:
+def _say_reviewed(reviewed: Reviewed, *, notes: bool = True) -> None:
     from pipeline.review.reporting import lines
 
-    for line in lines(reviewed):
+    for line in lines(reviewed, notes=notes):
         console.say(line)
 
 

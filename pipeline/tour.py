@@ -18,6 +18,7 @@ from pipeline.errors import UsageError
 from pipeline.output_files import short
 from pipeline.scoring.publication import Publication
 from pipeline.training.evaluation import BG_NBD, MODEL, RIVAL, gain_over
+from pipeline.training.keep_list_report import headline
 from pipeline.training.record import Registered
 
 SIMULATED_UNTIL = date(2026, 1, 1)
@@ -60,6 +61,8 @@ def summary(
     tests = evaluation.tests
     auc = {scorer: f"{evaluation.value('auc', scorer):.4f}" for scorer in evaluation.scorers}
     error = {name: evaluation.value("calibration_error", name) for name in (MODEL, RIVAL)}
+    keep_list = registered.trained.keep_list
+    caught = [] if keep_list is None else [f"  keep list    {headline(keep_list)}"]
     textbook = f"BG/NBD {auc[BG_NBD]}; " if BG_NBD in auc else ""
     gain = evaluation.of(gain_over(RIVAL))
     market = "a simulated market, not real customers" if simulated else name
@@ -67,6 +70,7 @@ def summary(
     return [
         f"Summary: {market}",
         f"  measured     out of time on {len(tests)} snapshots, {tests[0]} to {tests[-1]}",
+        *caught,
         f"  AUC          {auc[MODEL]}; {textbook}"
         f"logistic on recency, frequency, spend {auc[RIVAL]}; recency {auc['recency']}",
         f"  gain         {gain.value:+.4f} over the logistic, 95 % interval {gain.low:+.4f} "

@@ -11,8 +11,11 @@ from pipeline.training.reporting import said
 from pipeline.training.size_comparison import against
 
 
-def lines(reviewed: Reviewed) -> Iterator[str]:
-    """The comparison with the champion, what the gate found, and what to do next."""
+def lines(reviewed: Reviewed, *, notes: bool = True) -> Iterator[str]:
+    """The comparison with the champion, what the gate found, and what to do next.
+
+    notes: also what the training has printed already.
+    """
     version, comparison = reviewed.version, reviewed.comparison
     if comparison.rival == CHAMPION:
         gain = comparison.evaluation.of(gain_over(CHAMPION))
@@ -24,7 +27,7 @@ def lines(reviewed: Reviewed) -> Iterator[str]:
     keep_list = comparison.keep_list
     if keep_list is not None and OF_CHAMPION in keep_list.rankings:
         yield f"Margin caught, beside the champion's list: {against(keep_list, OF_CHAMPION)}"
-    for note in reviewed.notes:
+    for note in reviewed.notes if notes else ():
         yield f"Note: {note}"
     if reviewed.objections:
         yield f"Version {version} is blocked:"

@@ -22,6 +22,7 @@ from pipeline.training.keep_list_measures import (
     ORDERED_BEFORE,
     POOLED,
     SETTLED,
+    SHARES,
     SHRINKING,
     SLIP_CHANCE,
     SLIPS,
@@ -62,6 +63,16 @@ def table(found: KeepListEvaluation) -> list[str]:
             )
         )
     return lines
+
+
+def headline(found: KeepListEvaluation) -> str:
+    """What the list catches with 3 % of the active accounts called, beside size."""
+    (calls, *_) = SHARES
+    return (
+        f"with {_length(found, calls)} called it catches "
+        f"{_share(found.of(DUE, calls=calls))} of the margin of due departures; size {_share(found.of(DUE, SIZE, calls))}; difference "
+        f"{points(found.of(DUE, calls=calls, less=SIZE))}"
+    )
 
 
 def lines(found: KeepListEvaluation) -> list[str]:

@@ -188,7 +188,7 @@ def test_scores_are_ranked_by_expected_loss_then_risk_then_account() -> None:
     assert [r["change"] for r in rows] == [None, pytest.approx(0.3), None, None, None]
     assert [r["thin_history"] for r in rows] == [False, False, False, True, False]
     assert rows[3]["usual_gap"] is None
-    assert [r["risk_90"] for r in rows] == [0.1, 0.5, 0.5, 0.25, 0.9]
+    assert [r["risk_90"] for r in rows] == [0.05, 0.5, 0.5, 0.125, 0.9]
     assert {r["risk_30"] for r in rows} == {None}  # a horizon that the model does not have
 
 

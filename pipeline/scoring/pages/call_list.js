@@ -104,6 +104,7 @@ const COLUMNS = [
       band(a),
       known(a.risk) ? meter(a.risk) : null,
       toWinBack(a) ? el("span", { class: "small" }, `on ${a.crossed_on}`) : null,
+      a.slip_chance >= 0.05 ? el("span", { class: "small" }, `already gone ${percent(a.slip_chance)}`) : null,
     ] },
   { key: "change", head: "Change", order: first.number, number: true,
     when: has("change") || has("change_kind"), value: (a) => a.change,
