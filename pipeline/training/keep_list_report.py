@@ -70,7 +70,8 @@ def headline(found: KeepListEvaluation) -> str:
     (calls, *_) = SHARES
     return (
         f"with {_length(found, calls)} called it catches "
-        f"{_share(found.of(DUE, calls=calls))} of the margin of due departures; size {_share(found.of(DUE, SIZE, calls))}; difference "
+        f"{_share(found.of(DUE, calls=calls))} of the margin of due departures; "
+        f"size {_share(found.of(DUE, SIZE, calls))}; difference "
         f"{points(found.of(DUE, calls=calls, less=SIZE))}"
     )
 
