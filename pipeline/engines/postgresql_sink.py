@@ -31,7 +31,8 @@ def replace_rows(
 
     variable: of the environment; holds the connection string. table: its name, or schema.table;
     made if absent, with `key` as its primary key; columns that it lacks are added. whose: says of a
-    table that is made to whom it belongs; another's is refused. Errors:
+    table that is made to whom it belongs, with the schema of its rows after a comma; another's,
+    and one of another schema, is refused. Errors:
     ServiceUnavailable where the server is away, goes away or is too busy, CannotWrite where it
     refuses or the table has another key, and so is not ours; then the table is as before.
     """
@@ -102,11 +103,19 @@ def _require_owner(connection: psycopg.Connection, place: str, whose: str) -> No
     asked = "SELECT obj_description(%s::regclass, 'pg_class')"
     found = connection.execute(asked, [place]).fetchone()
     owner = found[0] if found else None
-    if owner is not None and whose and owner != whose:
+    if owner is None or not whose or owner == whose:
+        return
+    (holder, _, schema), (mine, _, wanted) = (said.rpartition(", ") for said in (owner, whose))
+    if mine and mine in (holder, owner):
         raise CannotWrite(
-            f"The table {place} holds {owner}, not {whose}. It is as before. Name another in "
-            "`scoring.postgresql.table`."
+            f"The table {place} has {schema if holder else 'another schema'}, and this program "
+            f"writes {wanted}. It is as before. Remove it, and the next run makes it anew: "
+            f"DROP TABLE {place};"
         )
+    raise CannotWrite(
+        f"The table {place} holds {owner}, not {whose}. It is as before. Name another in "
+        "`scoring.postgresql.table`."
+    )
 
 
 def _replace(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.config.form import PostgresqlConfig
 from pipeline.errors import ConfigError, DefectionError, ServiceUnavailable
 from pipeline.output_files import short
+from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.publication import read_manifest
 
 KEY = ("account_id", "as_of", "model_version")
@@ -40,7 +41,7 @@ def write_to_database(sink: PostgresqlConfig, folder: Path) -> None:
     from pipeline.engines.postgresql_sink import replace_rows
 
     scores = pq.read_table(folder / "scores.parquet")
-    whose = f"the scores of {read_manifest(folder)['config']}"
+    whose = f"the scores of {read_manifest(folder)['config']}, schema {SCHEMA_VERSION}"
     (first,) = scores.slice(0, 1).select(["as_of", "model_version"]).to_pylist()
     try:
         replace_rows(sink.url_variable, sink.table, scores, KEY, first, whose)

@@ -280,7 +280,7 @@ def training_table(
     *further, main = frames
     horizons = (label.maturity.horizon_days for label, _ in labelled)
     frame = _with_labels(features, main)
-    if isinstance(rule, ActiveOrDepartedLately):
+    if isinstance(rule, ActiveOrDepartedLately) and config.ranking == "departure":
         until = sources.tables["orders"].complete_until
         frame = frame.assign(lasting=_lasting(engine, rule, labelled[-1][0], frame, until))
     return TrainingTable(

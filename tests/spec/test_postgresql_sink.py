@@ -172,6 +172,20 @@ def test_a_table_is_of_one_config(theirs, database) -> None:
     assert found(theirs) == [("A1", D, 0.6)]
 
 
+def test_a_table_of_another_schema_is_refused_with_the_statement_that_replaces_it(
+    theirs, database
+) -> None:
+    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE, "the scores of north, one")
+    with pytest.raises(
+        CannotWrite, match=r'has one, and this program writes two.*DROP TABLE "scores";'
+    ):
+        replace_rows(database, "scores", drawn({}), KEY, SCOPE, "the scores of north, two")
+    assert found(theirs) == [("A1", D, 0.5)]
+    theirs.execute('DROP TABLE "scores"')
+    replace_rows(database, "scores", drawn({"risk": 0.6}), KEY, SCOPE, "the scores of north, two")
+    assert found(theirs) == [("A1", D, 0.6)]
+
+
 def test_whoever_may_write_a_table_need_not_be_able_to_make_one(theirs, database) -> None:
     replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
     theirs.execute("DROP ROLE IF EXISTS nightly; CREATE ROLE nightly")
