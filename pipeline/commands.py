@@ -267,6 +267,8 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         console.say(f"Already published, from the same inputs: {short(publication.folder)}")
         _say_database(config, publication)
         return publication
+    if publication.manifest["note"]:
+        console.say(publication.manifest["note"])
     _say_list(publication.folder)
     _say_left_out(publication.manifest["features_left_out"])
     console.say(

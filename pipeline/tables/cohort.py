@@ -80,10 +80,7 @@ class ActiveOrDepartedLately:
     @property
     def says(self) -> str:
         """Who, after "accounts"."""
-        return (
-            "that still order, and those whose patience ended at most "
-            f"{self.departed_days} days before the snapshot"
-        )
+        return active_or_departed(self.departed_days)
 
     def make(self, engine: Engine, into: str, as_ofs: Sequence[date]) -> pd.DataFrame:
         """Create `into` (account_id, as_of); return what is expected of each row."""
@@ -104,6 +101,18 @@ class ActiveOrDepartedLately:
         """The same rule with the same median gaps of the supplier."""
         expected = expected_orders(engine, self.expected.silence, self.expected.median_gaps)
         return ActiveOrDepartedLately(expected, self.departed_days)
+
+
+def active_or_departed(days: int) -> str:
+    """Who is scored for the label departure, after "accounts"."""
+    return f"that still order, and those whose patience ended at most {days} days before"
+
+
+def cohort_of(config: Config) -> str:
+    """Who is scored, after "accounts"."""
+    if config.ranking == "risk":
+        return OrderedLately(config.cohort.days).says
+    return active_or_departed(config.win_back.days)
 
 
 def cohort_rule(engine: Engine, config: Config) -> CohortRule:

@@ -13,6 +13,8 @@ import numpy as np
 
 from models.bootstrap import Interval
 from pipeline.config import Config
+from pipeline.scoring.about_list import NOTE
+from pipeline.tables.cohort import cohort_of
 from pipeline.tables.label_definitions import label_of
 from pipeline.tables.tiers import TIERS
 from pipeline.training.evaluation import (
@@ -73,10 +75,11 @@ def model_card(config: Config, trained: Trained) -> str:
         "call the right ones in time. The risk is a probability and supports a decision; it makes "
         "none. It is not meant for prices, credit or judging persons.",
         "",
+        *_note(trained),
         "## Definitions",
         "",
         f"- Defection: {label.says}; late rows count for {label.maturity.reporting_lag_days} days.",
-        f"- Cohort: accounts with an order in the {config.cohort.days} days before the snapshot.",
+        f"- Cohort: accounts {cohort_of(config)}.",
         f"- Snapshot: midnight in {config.timezone}; only what had happened and was known counts.",
         "",
         "## Data",
@@ -101,6 +104,13 @@ def model_card(config: Config, trained: Trained) -> str:
         _WATCH,
     ]
     return "\n".join(parts) + "\n"
+
+
+def _note(trained: Trained) -> Iterator[str]:
+    """What to keep in mind about the lists of this version."""
+    if note := trained.model.metadata.get(NOTE):
+        yield f"**{note}**"
+        yield ""
 
 
 def _data(trained: Trained) -> Iterator[str]:

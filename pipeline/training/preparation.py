@@ -15,6 +15,7 @@ from pipeline.errors import DataError
 from pipeline.sources import Sources, load_sources, readable_paths
 from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.attributes import account_attributes
+from pipeline.tables.cohort import cohort_of
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.label_definitions import label_of
 from pipeline.tables.labels import next_year
@@ -125,8 +126,8 @@ def prepare(
     )
     if table.frame.empty:
         raise DataError(
-            f"No account has an order in the {config.cohort.days} days before any snapshot from "
-            f"{mature[0]} to {mature[-1]}. Check `snapshots` and `cohort.days` against the orders."
+            f"No account is in the cohort at any snapshot from {mature[0]} to {mature[-1]}: accounts "
+            f"{cohort_of(config)}. Check `snapshots` and `cohort.days` against the orders."
         )
     comparable_from = first_order + timedelta(
         days=config.cohort.days if config.ranking == "risk" else SETTLING_DAYS

@@ -65,7 +65,7 @@ def test_active_accounts_are_ranked_by_call_score_and_departed_ones_follow(depar
     scores = scores[scores["rank"].notna()]
     assert manifest["schema_version"] == SCHEMA_VERSION
     active = scores["crossed_on"].isna()
-    assert active.sum() > 100 and 0 < (~active).sum()
+    assert active.sum() > 100 and (~active).sum() > 0
     assert not scores["rank"].diff().dropna().ne(1).any()
     assert active.is_monotonic_decreasing  # active first
     assert scores.loc[active, "call_score"].is_monotonic_decreasing
