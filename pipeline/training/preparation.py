@@ -126,7 +126,7 @@ def prepare(
     )
     if table.frame.empty:
         raise DataError(
-            f"No account is in the cohort at any snapshot from {mature[0]} to {mature[-1]}: accounts "
+            f"No account is in the cohort from {mature[0]} to {mature[-1]}: accounts "
             f"{cohort_of(config)}. Check `snapshots` and `cohort.days` against the orders."
         )
     comparable_from = first_order + timedelta(

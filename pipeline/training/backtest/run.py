@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from models.out_of_time import learners, rolling
+from models.out_of_time import rolling
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.tracking.runs import Tracking, open_tracking
+from pipeline.training import keep_list_report
 from pipeline.training.backtest import ablation, calibration, labels
 from pipeline.training.backtest.ablation import Ablation
 from pipeline.training.backtest.calibration import WayRecord
@@ -23,7 +24,9 @@ from pipeline.training.choices import (
     test_snapshots,
 )
 from pipeline.training.inputs import input_tags, log_inputs
-from pipeline.training.learners import fitting_on
+from pipeline.training.keep_list import RISK_DAYS
+from pipeline.training.learners import fitting_on, learners_of
+from pipeline.training.measuring import measure_keep_list
 from pipeline.training.preparation import Prepared, open_engine, prepare
 from pipeline.training.reporting import left_out_lines
 
@@ -33,7 +36,8 @@ class BackTest:
     """What was found.
 
     earlier: each way to calibrate before the tests; tested: at them. rows: at the tests; treated:
-    of these, left out of what is measured.
+    of these, left out of what is measured. keep_list: for departure, what the list catches beside
+    size, as lines of text.
     """
 
     tests: tuple[date, ...]
@@ -44,6 +48,7 @@ class BackTest:
     without: Mapping[str, str]
     rows: int
     treated: int
+    keep_list: Sequence[str] = ()
     run_id: str = ""
 
 
@@ -65,8 +70,15 @@ def backtest(config: Config, steps: Steps) -> BackTest:
 
     shorter = [table.horizon_dataset(days) for days in table.shorter]
     rules = baselines(config, config.label.horizon_days)
-    together = learners(dataset, shorter, tests, settings)
-    out_of_time = rolling(together, tests, rules, comparable, fitting_on(steps))
+    own = learners_of(table, tests, settings)
+    out_of_time, departures = own.predict(tests, rules, comparable, fitting_on(steps))
+    keep_list: list[str] = []
+    if departures is not None:
+        steps.begin("Measuring the keep list")
+        silent = own.further.get(RISK_DAYS)
+        inactivity = rolling([silent], (), {}, comparable) if silent else None
+        measured = measure_keep_list(config, table, departures, tests, inactivity)
+        keep_list = keep_list_report.lines(measured)
     before = [s.snapshot for s in out_of_time.splits if s.snapshot < min(tests)]
     families = {feature.name: feature.family for feature in table.selection.features}
     draws = config.backtest.bootstrap_repetitions
@@ -80,6 +92,7 @@ def backtest(config: Config, steps: Steps) -> BackTest:
         without,
         len(out_of_time.at(*tests)),
         int(out_of_time.at(*tests).treated.sum()),
+        keep_list,
     )
     steps.begin("Logging to MLflow")
     return _record(tracking, config, prepared, result)
@@ -91,6 +104,7 @@ def lines(found: BackTest) -> list[str]:
     return [
         f"Test snapshots: {tests}. All out of time; means over snapshots.",
         *left_out_lines(found.treated, found.rows),
+        *(("", "## The keep list", "", *found.keep_list) if found.keep_list else ()),
         "",
         "## Feature families",
         "",
