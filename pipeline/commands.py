@@ -19,7 +19,6 @@ from pipeline.config import Config
 from pipeline.config.playbook import load_playbook
 from pipeline.errors import CheckFailed, DataError
 from pipeline.output_files import short, write_parquet, write_text
-from pipeline.scoring.about_list import sorted_by_size_note
 from pipeline.sources import load_sources
 from pipeline.sources.quarantine import write_quarantine
 from pipeline.sources.validation import report_lines, validate
@@ -137,8 +136,8 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
         f"{len(trained.prepared.table.selection.features)} features; defection is "
         f"{label_of(trained.prepared.config.label).says}"
     )
-    if trained.prepared.departure_from is not None:
-        console.say(sorted_by_size_note(trained.prepared.departure_from))
+    if trained.prepared.by_size:
+        console.say(trained.prepared.by_size)
     if sample := trained.prepared.table.sample():
         console.say(sample)
     for line in table(trained.evaluation):

@@ -97,7 +97,7 @@ def predicted(
     if prepared is None:
         with open_engine(config) as engine:
             prepared = prepare(engine, config, steps, until)
-    config = config.sorted_by_size() if prepared.departure_from else config
+    config = config.sorted_by_size() if prepared.by_size else config
     tests = test_snapshots(config, prepared.table.dataset)
 
     learners = learners_of(prepared.table, tests, model_settings(config))

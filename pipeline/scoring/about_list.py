@@ -61,11 +61,3 @@ def _order_again(model: RiskModel) -> str:
     if share is None:
         return ""
     return f"Of accounts that stopped, {share:.0%} ordered again within {RETURN_DAYS} days."
-
-
-def sorted_by_size_note(departure_from: date) -> str:
-    """Return what is said of a list where there is too little history for departure."""
-    return (
-        "Sorted by size; early warning is not proven here yet. Departures can be trained from "
-        f"{departure_from} on."
-    )

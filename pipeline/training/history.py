@@ -13,6 +13,20 @@ SETTLING_DAYS = 180  # from the first order, in which departures cannot be told 
 TRAINING_MONTHS = 6  # with a training snapshot, before the first test
 TESTS = 3  # mature snapshots, at which the model is tested
 
+NO_DEPARTURES = (
+    "Sorted by size; early warning cannot be learned here. No account departs, or every one, among "
+    "those to learn from or at a test snapshot."
+)
+"""What is said of a list where departures tell no accounts apart."""
+
+
+def too_short(departure_from: date) -> str:
+    """Return what is said of a list where there is too little history for departures."""
+    return (
+        "Sorted by size; early warning is not proven here yet. Departures can be trained from "
+        f"{departure_from} on."
+    )
+
 
 def first_departures(first_order: date) -> date:
     """Return the first date at which departures are labelled."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
+import numpy as np
 import pandas as pd
 
 from pipeline.config import Config
@@ -22,10 +24,12 @@ from pipeline.tables.labels import next_year
 from pipeline.tables.snapshots import snapshot_dates, tests_among
 from pipeline.tables.training_table import TrainingTable, learned_labels, training_table
 from pipeline.training.history import (
+    NO_DEPARTURES,
     SETTLING_DAYS,
     departures_from,
     enough_for_departures,
     first_departures,
+    too_short,
 )
 
 
@@ -33,10 +37,9 @@ from pipeline.training.history import (
 class Prepared:
     """The training table of a config, where it comes from, and the snapshots too young for it.
 
-    config: as it was given, or `sorted_by_size` where there is too little history for departure;
-    departure_from is then the date from which there is enough.
-    comparable_from: the first date at which the data reach back over the cohort's days. attributes:
-    see `pipeline.tables.attributes`.
+    config: as it was given, or `sorted_by_size` where departures cannot be learned; then by_size
+    says why, in sentences. comparable_from: the first date at which the data reach back over the
+    cohort's days. attributes: see `pipeline.tables.attributes`.
     """
 
     config: Config
@@ -46,7 +49,7 @@ class Prepared:
     until: date | None
     comparable_from: date
     attributes: pd.DataFrame
-    departure_from: date | None = None
+    by_size: str = ""
 
 
 def open_engine(config: Config) -> DuckDBEngine:
@@ -81,7 +84,7 @@ def prepare(
     require_orders(config, sources)
     complete_until = sources.tables["orders"].complete_until
     ((first_order,),) = engine.rows("SELECT CAST(MIN(occurred_at) AS DATE) FROM orders")
-    departure_from = None
+    why = ""
     if config.label.definition == "departure" and not however_short:
         wanted = [day for day in wanted if day >= first_departures(first_order or day)]
         if not wanted:
@@ -92,8 +95,37 @@ def prepare(
             )
         maturity = label_of(config.label).maturity
         if not enough_for_departures(wanted, maturity, complete_until):
-            departure_from = departures_from(wanted[0], maturity)
-            config = config.sorted_by_size()
+            why = too_short(departures_from(wanted[0], maturity))
+    if not why:
+        found = _built(engine, config, sources, steps, wanted, first_order, until)
+        if however_short or not found.table.of_departures or _departures_are_told(found):
+            return found
+        why = NO_DEPARTURES
+    config = config.sorted_by_size()
+    found = _built(engine, config, sources, steps, wanted, first_order, until)
+    return replace(found, by_size=why)
+
+
+def _departures_are_told(prepared: Prepared) -> bool:
+    """Return whether some accounts depart and others stay: in what is learned, and at each test."""
+    dataset, config = prepared.table.dataset, prepared.config
+    tests = tests_among(config, dataset.snapshots())
+    parts = [dataset.rows(dataset.teaches(from_treated=True))]
+    parts += [dataset.rows(dataset.as_of == np.datetime64(test, "D")) for test in tests]
+    return all(len(np.unique(part.label[~part.treated])) > 1 for part in parts)
+
+
+def _built(
+    engine: DuckDBEngine,
+    config: Config,
+    sources: Sources,
+    steps: Steps,
+    wanted: Sequence[date],
+    first_order: date,
+    until: date | None,
+) -> Prepared:
+    """Build the training table over the wanted snapshots that have a complete label."""
+    complete_until = sources.tables["orders"].complete_until
     labels = learned_labels(config)
     main = labels[-1].maturity
     mature, immature = main.split(wanted, complete_until)
@@ -141,7 +173,6 @@ def prepare(
         until,
         comparable_from,
         attributes,
-        departure_from,
     )
 
 

@@ -13,7 +13,6 @@ from pipeline.scoring.about_list import (
     NOTE,
     ORDER_AGAIN,
     SORTED_BY_SIZE,
-    sorted_by_size_note,
 )
 from pipeline.tables.label_definitions import fixed_horizon
 from pipeline.tracking.runs import open_tracking
@@ -86,8 +85,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         "definitions": prepared.table.selection.definitions(),
         "horizons_left_out": {str(days): why for days, why in horizons.left_out.items()},
     }
-    if prepared.departure_from is not None:
-        metadata |= {SORTED_BY_SIZE: True, NOTE: sorted_by_size_note(prepared.departure_from)}
+    if prepared.by_size:
+        metadata |= {SORTED_BY_SIZE: True, NOTE: prepared.by_size}
     if departures is not None:
         again = {str(found.days): found.share for found in audit.returns if found.defectors}
         metadata[ORDER_AGAIN] = again

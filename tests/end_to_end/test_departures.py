@@ -17,7 +17,7 @@ from pipeline.tracking.runs import open_tracking
 
 pytestmark = [pytest.mark.long, pytest.mark.trains]
 
-FIRST, SECOND = "2025-12-19", str(AS_OF)
+FIRST, SECOND = "2025-12-27", str(AS_OF)
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +129,8 @@ def test_too_little_history_is_sorted_by_size_and_says_from_when_on_it_is_not(
     assert "Departures can be trained from 2025-" in done.stdout
     promote = ("promote", "--version", 2, "--by", "a test", "--reason", "to score", "--override")
     copied.done(*promote)
-    copied.done("score", "--as-of", "2025-12-26")
-    scores, manifest = published(copied, "2025-12-26")
+    copied.done("score", "--as-of", "2025-12-30")
+    scores, manifest = published(copied, "2025-12-30")
     assert manifest["note"].startswith("Sorted by size")
     keep = scores[scores["list"] == "keep"]
     assert (keep["call_score"] == keep["call_value"]).all() and keep["risk"].notna().all()
