@@ -18,7 +18,7 @@ import numpy as np
 from models.dataset import BoolArray, Dataset, FloatArray, IntArray
 from models.gradient_boosting import Trees
 from models.learner import Learner
-from models.out_of_time import OutOfTime, Progress, calibrate, predict
+from models.out_of_time import OutOfTime, Progress, calibrate, predict, require_tests
 from models.recipe import Recipe
 from models.settings import ModelSettings
 
@@ -93,6 +93,7 @@ def rolling_departures(
 
     Where nobody had slipped before a snapshot, nobody is taken to have slipped at it.
     """
+    require_tests(learners.onset, tests)
     dataset = learners.onset.dataset
     every = replace(dataset, learnable=None)
     onsets = predict([learners.onset], baselines, progress, only)

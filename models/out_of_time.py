@@ -165,7 +165,7 @@ def rolling(
     Raises TooLittleHistory when a test snapshot is not in the dataset or has too little history.
     """
     *_, main = learners
-    _require_tests(main, tests)
+    require_tests(main, tests)
     predictions = predict(learners, baselines, progress, only)
     return calibrate(predictions, predictions.raw, tests, comparable_from)
 
@@ -337,7 +337,8 @@ def _at(dataset: Dataset, snapshot: date) -> BoolArray:
     return np.asarray(dataset.as_of == np.datetime64(snapshot, "D"), dtype=np.bool_)
 
 
-def _require_tests(learner: Learner, tests: Sequence[date]) -> None:
+def require_tests(learner: Learner, tests: Collection[date]) -> None:
+    """Raise TooLittleHistory where a test snapshot cannot be predicted."""
     present = learner.dataset.snapshots()
     problems = []
     for test in tests:

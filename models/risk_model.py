@@ -148,7 +148,9 @@ class RiskModel:
         """
         if self.departure is not None:
             return self.departure_risks(features, names, as_of).departure
-        return self._main_risk(predictions(self.boosters, self._ranks(features, names)), as_of)
+        raw = predictions(self.boosters, self._ranks(features, names))
+        departed = self._departed(features, names)
+        return self._main_risk([np.where(departed, np.nan, said) for said in raw], as_of)
 
     def departure_risks(
         self, features: FloatArray, names: Sequence[str], as_of: date | None = None
@@ -174,7 +176,8 @@ class RiskModel:
         return DepartureRisks(np.minimum(departure, 1 - slip), slip, onset)
 
     def _departed(self, features: FloatArray, names: Sequence[str]) -> BoolArray:
-        if self.departure is None:
+        """Return who has departed; nobody where the cohort's rule does not say."""
+        if self.departure is None and DAYS_PAST_PATIENCE not in names:
             return np.zeros(len(features), dtype=np.bool_)
         return _state(features, names, DAYS_PAST_PATIENCE) >= 0
 
@@ -191,7 +194,13 @@ class RiskModel:
         if self.horizon_days is None:
             return {}
         learners = len(self.boosters)
-        raw = predictions((*self.boosters, *self.horizon_boosters), self._ranks(features, names))
+        departed = self._departed(features, names)
+        raw = [
+            np.where(departed, np.nan, said)
+            for said in predictions(
+                (*self.boosters, *self.horizon_boosters), self._ranks(features, names)
+            )
+        ]
         risks = {self.horizon_days: self._main_risk(raw[:learners], as_of)}
         for horizon, told in zip(self.horizons, raw[learners:], strict=True):
             risks[horizon.days] = horizon.calibrator.apply(told, as_of)

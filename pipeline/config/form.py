@@ -209,7 +209,7 @@ class LabelConfig(Section):
         if self.definition == "departure" and self.horizon_days != DEPARTURE_DAYS:
             raise ValueError(
                 f"`horizon_days` is {DEPARTURE_DAYS} for departure, in which it falls due; leave "
-                "it out"
+                "it out, or write `definition: inactivity`"
             )
         if self.definition not in _WITH_HORIZONS and self.horizons_days:
             raise ValueError(
@@ -589,8 +589,16 @@ class Config(Section):
     def with_label(self, definition: str) -> Self:
         """The same with another label, and what follows from it."""
         chosen = {name: getattr(self.label, name) for name in self.label.model_fields_set}
-        label = LabelConfig.model_validate({**chosen, "definition": definition})
-        return self.model_copy(update={"label": label})
+        try:
+            label = LabelConfig.model_validate({**chosen, "definition": definition})
+        except ValidationError as error:
+            raise ConfigError(
+                f"{self.path}: `label` does not fit {definition}: {error.errors()[0]['msg']}. "
+                "Write `label.definition`."
+            ) from error
+        config = self.model_copy(update={"label": label})
+        config._written = {**self._written, "label": label.model_dump(mode="json")}
+        return config
 
     @property
     def ranking(self) -> Literal["departure", "size", "risk"]:

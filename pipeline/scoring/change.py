@@ -52,6 +52,8 @@ def with_changes(
             SAME,
         ),
     )
+    now, before = scores["list"].to_pandas(), frame["account_id"].map(_list_in(previous))
+    kind[(listed & before.notna() & (now != before)).to_numpy()] = NEW  # on the other list
     columns: dict[str, Any] = {"change_kind": kind}
     if effects is not None:
         columns |= effects.reindex(frame["account_id"])
@@ -99,6 +101,16 @@ def accounts_that_left(
             for field in scores.schema
         }
     )
+
+
+def _list_in(folder: Path) -> pd.Series:
+    """The list that an account was on in a publication, by account_id; none for one on none."""
+    table = pq.read_table(folder / "scores.parquet")
+    if "list" not in table.column_names:  # by a program that had one list only
+        return pd.Series(dtype=object)
+    frame = table.filter(pc.equal(table["list_status"], LISTED)).select(["account_id", "list"])
+    found: pd.Series = frame.to_pandas().set_index("account_id")["list"]
+    return found
 
 
 def _status_in(folder: Path) -> pd.Series:

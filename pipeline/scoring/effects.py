@@ -71,6 +71,8 @@ def effects(
         return f"the model cannot score the accounts of then: {mismatch}"
     steps = [earlier_risk(previous)[both], by_model[both], by_time[both], now[both]]
     changes = np.diff(np.column_stack(steps), axis=1)
+    # Who would have departed without what became known since has no risk in between.
+    changes[np.isnan(changes).any(axis=1)] = np.nan
     return pd.DataFrame(changes, index=both, columns=list(EFFECTS))
 
 
@@ -120,4 +122,7 @@ def _without_new_rows(
         )
         values = {feature.name: feature.value for feature in selection.features}
         frame = feature_frame(earlier, values, [as_of], "cohort").set_index("account_id")
-    return frame if state is None else frame.join(state.set_index("account_id")[[*STATE]])
+    if state is None:
+        return frame
+    expected = state.set_index("account_id")[[*STATE]].reindex(frame.index)
+    return frame.join(expected.fillna(np.inf))  # whom the rule leaves out departed long ago

@@ -138,7 +138,10 @@ class TrainingTable:
         """What value at stake is learned from, as plain arrays; ValueError where none was asked."""
         if self.trade is None:
             raise ValueError("this table was built without trade")
-        return years_of(self.trade, self.of_frame("weight"))
+        weight = self.of_frame("weight")
+        if self.of_departures:  # who slipped neither stayed nor departed later
+            weight = np.where(self.slipped, 0.0, weight)
+        return years_of(self.trade, weight)
 
     def accounts(self) -> pd.DataFrame:
         """account_id, as_of, tier, stands_for (see `Panel`) of the rows of `frame`."""

@@ -86,18 +86,15 @@ def prepare(
     ((first_order,),) = engine.rows("SELECT CAST(MIN(occurred_at) AS DATE) FROM orders")
     why = ""
     if config.label.definition == "departure" and not however_short:
-        wanted = [day for day in wanted if day >= first_departures(first_order or day)]
-        if not wanted:
-            raise DataError(
-                f"All snapshots lie within {SETTLING_DAYS} days of the first order, "
-                f"{first_order}: departures cannot be told from late orders yet. Choose later "
-                "`snapshots`, or give more history."
-            )
+        settled = [day for day in wanted if day >= first_departures(first_order or day)]
         maturity = label_of(config.label).maturity
-        if not enough_for_departures(wanted, maturity, complete_until):
-            why = too_short(departures_from(wanted[0], maturity))
+        if not enough_for_departures(settled, maturity, complete_until):
+            begins = settled[0] if settled else first_departures(first_order or wanted[0])
+            why = too_short(departures_from(begins, maturity))
+    else:
+        settled = wanted
     if not why:
-        found = _built(engine, config, sources, steps, wanted, first_order, until)
+        found = _built(engine, config, sources, steps, settled, first_order, until)
         if however_short or not found.table.of_departures or _departures_are_told(found):
             return found
         why = NO_DEPARTURES

@@ -33,6 +33,7 @@ ROWS: tuple[dict[str, Any], ...] = (
         "risk_band": "high",
         "risk_30": 0.8,
         "risk_180": 0.6,
+        "call_value": 12345.6,
         "value_at_stake": 12345.6,
         "value_at_stake_low": 9000.0,
         "value_at_stake_high": 20000.0,
@@ -368,7 +369,7 @@ def test_what_moved_is_told_and_an_account_that_left_has_no_risk(browser, tmp_pa
     choose(browser, "[data-filter=change]", "left")
     assert names(browser) == ["Lost"]
     card = open_card(browser)
-    assert "scored no more" in card and "risk was 80.0%" in card
+    assert "not scored any more" in card and "risk was 80.0%" in card
     for unsaid in ("NaN", "undefined", "Expected loss", "Silent", "Value at stake"):
         assert unsaid not in card, unsaid
     browser.one("[data-close]").click()

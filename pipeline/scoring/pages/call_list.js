@@ -290,7 +290,7 @@ function drawHelp() {
   const told = [
     ["Risk", `The probability of ${data.defection}, counted from ${data.as_of}. In words: ${least.join(", ")}.`],
     ["Already gone", "The chance that the account has stopped ordering already; 0 until an order is overdue."],
-    ["Value", `What accounts are ranked by: ${data.call_value}.`],
+    ["Value", `What a call is worth: ${data.call_value}.`],
     ["Call score", data.ranked_by],
     ["At stake", `Next year's ${basis} expected if the account stays, less the same if it defects` +
       `${about.currency ? `, in ${about.currency}` : ""}.`],
