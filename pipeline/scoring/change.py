@@ -108,7 +108,7 @@ def _list_in(folder: Path) -> pd.Series:
     table = pq.read_table(folder / "scores.parquet")
     if "list" not in table.column_names:  # by a program that had one list only
         return pd.Series(dtype=object)
-    frame = table.filter(pc.equal(table["list_status"], LISTED)).select(["account_id", "list"])
+    frame = table.filter(pc.not_equal(table["list"], NO_LIST)).select(["account_id", "list"])
     found: pd.Series = frame.to_pandas().set_index("account_id")["list"]
     return found
 

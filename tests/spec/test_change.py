@@ -103,6 +103,14 @@ def test_each_account_is_new_up_down_the_same_or_unlisted(then) -> None:
     assert kinds(with_changes(now(), then, None, 0.01))["stays"] == "up"
 
 
+def test_an_account_that_moved_to_the_other_list_is_new_there(tmp_path) -> None:
+    rows = {"stopped": ("listed", None), "stays": ("listed", 0.5), "waits": ("resting", 0.5)}
+    then = scores(THEN, rows, list=["keep", "keep", "none"])
+    now = scores(NOW, rows, list=["win_back", "keep", "none"], change=[None, 0.0, 0.0])
+    found = kinds(with_changes(now, published(tmp_path / "then", then), None, 0.05))
+    assert found == {"stopped": "new", "stays": "same", "waits": "same"}
+
+
 def test_where_nobody_has_left_nobody_is_told(tmp_path) -> None:
     both = {"stays": ("listed", 0.5)}
     before = published(tmp_path / "before", scores(THEN, both))
