@@ -24,6 +24,7 @@ from pipeline.engines import Engine, literal
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources import Sources
 from pipeline.tables.cohort import ActiveOrDepartedLately, cohort_rule, make_whole_cohort
+from pipeline.tables.expected_orders import ExpectedOrders
 from pipeline.tables.future.departures import (
     LASTING_DAYS,
     SLIP,
@@ -277,9 +278,10 @@ def training_table(
         engine.register("labelled_rows", active.assign(as_of=active["as_of"].dt.date))
     else:
         engine.make("labelled_rows", "SELECT account_id, as_of FROM cohort")
+    expected = rule.expected if isinstance(rule, ActiveOrDepartedLately) else None
     frames = []
     for label, mature in labelled:
-        frames.append(label_frame(engine, label, mature, "labelled_rows"))
+        frames.append(label_frame(engine, label, mature, "labelled_rows", expected))
     *further, main = frames
     horizons = (label.maturity.horizon_days for label, _ in labelled)
     frame = _with_labels(features, main)
@@ -323,16 +325,21 @@ def _sample(
 
 
 def label_frame(
-    engine: Engine, label: Label, mature: Sequence[date], rows: str = "cohort"
+    engine: Engine,
+    label: Label,
+    mature: Sequence[date],
+    rows: str = "cohort",
+    expected: ExpectedOrders | None = None,
 ) -> pd.DataFrame:
     """account_id, as_of, label_complete, defected, treated of `rows` at mature snapshots.
 
-    rows: a table (account_id, as_of). For departure also what `departures` says.
+    rows: a table (account_id, as_of). For departure also what `departures` says; expected: see
+    `pipeline.tables.future.departures.departure_labels`.
     """
     if not mature:
         return pd.DataFrame({name: [] for name in (*KEYS, "label_complete", "defected", "treated")})
     if isinstance(label, DepartureLabel):
-        return departure_labels(engine, label, mature, rows)
+        return departure_labels(engine, label, mature, rows, expected)
     assert isinstance(label, QueriedLabel)
     make_labels(engine, "labels", rows, mature, label)
     found = engine.frame("SELECT * FROM labels")

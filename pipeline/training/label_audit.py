@@ -16,7 +16,7 @@ from features.order_history import order_lines
 from features.values import First
 from pipeline.config.form import LabelConfig
 from pipeline.engines import Engine
-from pipeline.tables.expected_orders import expected_orders
+from pipeline.tables.expected_orders import ExpectedOrders, expected_orders
 from pipeline.tables.future.departures import NEITHER, departure_labels, silent_after
 from pipeline.tables.label_definitions import (
     DEFINITIONS,
@@ -120,18 +120,20 @@ def audit_labels(
     as_ofs = [day.date() for day in pd.to_datetime(frame["as_of"]).unique()]
     engine.register(_ROWS, frame.assign(as_of=pd.to_datetime(frame["as_of"]).dt.date))
     labels = _definitions(chosen)
+    label = labels[chosen.definition]
+    expected = expected_orders(engine, label.silence) if isinstance(label, DepartureLabel) else None
     answers = {
         name: found
-        for name, label in labels.items()
-        if (found := _labelled(engine, label, as_ofs, complete_until)) is not None
+        for name, one in labels.items()
+        if (found := _labelled(engine, one, as_ofs, complete_until, expected)) is not None
     }
     answers = {name: found.join(facts) for name, found in answers.items()}
-    own, label = answers[chosen.definition], labels[chosen.definition]
+    own = answers[chosen.definition]
     audit = LabelAudit(
         label.says,
         {name: labels[name].says for name in answers},
         tuple(_groups(own)),
-        tuple(_returns(engine, label, own, as_ofs, complete_until)),
+        tuple(_returns(engine, label, own, as_ofs, complete_until, expected)),
         tuple(_agreement(answers, one, other) for one, other in combinations(answers, 2)),
     )
     engine.drop(_ROWS)
@@ -153,14 +155,21 @@ def _definitions(chosen: LabelConfig) -> dict[str, Label]:
 
 
 def _labelled(
-    engine: Engine, label: Label, as_ofs: Sequence[date], complete_until: datetime
+    engine: Engine,
+    label: Label,
+    as_ofs: Sequence[date],
+    complete_until: datetime,
+    expected: ExpectedOrders | None,
 ) -> pd.DataFrame | None:
-    """watched_days and defected by account_id and as_of, of mature snapshots; None without any."""
+    """watched_days and defected by account_id and as_of, of mature snapshots; None without any.
+
+    expected: for departure, which has outcome and departed_on instead of watched_days.
+    """
     mature, _ = label.maturity.split(as_ofs, complete_until)
     if not mature:
         return None
     if isinstance(label, DepartureLabel):
-        known = departure_labels(engine, label, mature, _ROWS)
+        known = departure_labels(engine, label, mature, _ROWS, expected)
         return known.set_index(["as_of", "account_id"])[
             ["outcome", "departed_on", "defected"]
         ].sort_index()
@@ -194,6 +203,7 @@ def _returns(
     labels: pd.DataFrame,
     as_ofs: Sequence[date],
     complete_until: datetime,
+    expected: ExpectedOrders | None,
 ) -> Iterator[Return]:
     lag = label.maturity.reporting_lag_days
     for days in RETURN_DAYS:
@@ -202,8 +212,8 @@ def _returns(
         if not known:
             yield Return(days, 0, None)
             continue
-        if isinstance(label, DepartureLabel):
-            yield _return_after_patience(engine, label, labels, known, days)
+        if expected is not None:
+            yield _return_after_patience(engine, expected, label.maturity, labels, known, days)
             continue
         assert isinstance(label, QueriedLabel)
         # Orders from the day on which the first account is watched no longer.
@@ -222,13 +232,17 @@ def _returns(
 
 
 def _return_after_patience(
-    engine: Engine, label: DepartureLabel, labels: pd.DataFrame, known: Sequence[date], days: int
+    engine: Engine,
+    expected: ExpectedOrders,
+    maturity: Maturity,
+    labels: pd.DataFrame,
+    known: Sequence[date],
+    days: int,
 ) -> Return:
     """Of those that slipped or became due, who ordered so many days after their patience."""
     departed = labels[labels["outcome"] != NEITHER].reset_index()
     departed = departed[departed["as_of"].isin(pd.to_datetime(list(known)))]
-    expected = expected_orders(engine, label.silence)
-    silent = silent_after(engine, expected, departed, known, label.maturity, days)
+    silent = silent_after(engine, expected, departed, known, maturity, days)
     counted = departed["stands_for"]
     return Return(days, round(counted.sum()), _share(pd.Series(~silent), counted))
 
