@@ -114,8 +114,9 @@ def departure_labels(
 ) -> pd.DataFrame:
     """Return account_id, as_of, label_complete, defected, treated and what `departures` says.
 
-    expected: of the engine's orders, where they are at hand; else they are read. rows: a table (account_id, as_of) of active accounts. defected: 1 where the outcome is due.
-    treated: 1 where an action of ours falls into the first TREATED_DAYS days, whatever came of it.
+    expected: of the engine's orders, where they are at hand; else they are read. rows: a table
+    (account_id, as_of) of active accounts. defected: 1 where the outcome is due. treated: 1 where
+    an action of ours falls into the first TREATED_DAYS days, whatever came of it.
     """
     expected = expected_orders(engine, label.silence) if expected is None else expected
     asked = engine.frame(f"SELECT account_id, as_of FROM {rows} ORDER BY as_of, account_id")
