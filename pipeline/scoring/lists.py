@@ -24,7 +24,7 @@ def write_lists(
     rows = pa.concat_tables([listed, left])
     for_spreadsheets, workbook, page = (folder / name for name in LISTS)
     write_call_list(for_spreadsheets, rows)
-    write_spreadsheet(workbook, rows, about.as_of)
+    write_spreadsheet(workbook, rows, about.as_of, about.note)
     accounts = rows["account_id"].to_pylist()
     resolutions = "resolved_at" in sources.provided().get("complaints", ())
     past = past_months(engine, accounts, about.as_of, resolutions=resolutions)

@@ -21,9 +21,10 @@ _NO_GUESSING = dict.fromkeys(
 )
 
 
-def write_spreadsheet(path: Path, listed: pa.Table, as_of: date) -> None:
+def write_spreadsheet(path: Path, listed: pa.Table, as_of: date, note: str = "") -> None:
     """Write the listed rows: a sheet with all columns, and a sheet that says what they mean.
 
+    note: what to keep in mind about the whole list; if there is anything, it is the first line.
     Text is written as text, whatever it looks like. The same rows give the same bytes: the file
     is dated by its snapshot, not by the clock.
     """
@@ -32,26 +33,29 @@ def write_spreadsheet(path: Path, listed: pa.Table, as_of: date) -> None:
         book.set_properties(
             {"title": f"Call list as of {as_of}", "created": datetime.combine(as_of, time())}
         )
-        _list_sheet(book, columns, listed)
+        _list_sheet(book, columns, listed, note)
         _columns_sheet(book, columns)
 
 
-def _list_sheet(book: Any, columns: Sequence[Column], listed: pa.Table) -> None:
+def _list_sheet(book: Any, columns: Sequence[Column], listed: pa.Table, note: str) -> None:
     sheet = book.add_worksheet("Call list")
     header = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
     cells = _Cells(book)
+    head = 1 if note else 0  # the line of the headings
+    if note:
+        sheet.write_string(0, 0, note, book.add_format({"bold": True}))
     for place, column in enumerate(columns):
-        sheet.write_string(0, place, column.heading, header)
+        sheet.write_string(head, place, column.heading, header)
         sheet.set_column(place, place, column.width)
-        for line, value in enumerate(listed[column.name].to_pylist(), 1):
+        for line, value in enumerate(listed[column.name].to_pylist(), head + 1):
             cells.write(sheet, line, place, value, column.unit)
     names = [column.name for column in columns]
-    sheet.freeze_panes(1, names.index("name") + 1)  # rank, account and name stay in sight
-    sheet.autofilter(0, 0, max(listed.num_rows, 1), len(columns) - 1)
+    sheet.freeze_panes(head + 1, names.index("name") + 1)  # rank, account and name stay in sight
+    sheet.autofilter(head, 0, head + max(listed.num_rows, 1), len(columns) - 1)
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(0)
+    sheet.repeat_rows(0, head)
     sheet.set_footer("&L&A&RPage &P of &N")
 
 

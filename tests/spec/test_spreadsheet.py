@@ -53,7 +53,8 @@ def opened(path: Path, number: int = 1) -> Opened:
     texts = ["".join(t.text or "" for t in si.iter(f"{MAIN}t")) for si in shared]
     sheet = ElementTree.fromstring(parts[f"xl/worksheets/sheet{number}.xml"])
     lines = [row.findall(f"{MAIN}c") for row in sheet.iter(f"{MAIN}row")]
-    rows: list[list[Any]] = [[None] * len(lines[0]) for _ in lines]
+    width = max(map(len, lines))
+    rows: list[list[Any]] = [[None] * width for _ in lines]
     for row, cells in zip(rows, lines, strict=True):
         for cell in cells:
             value = cell.find(f"{MAIN}v")
@@ -155,6 +156,16 @@ def test_the_first_row_and_the_names_stay_and_every_column_can_be_filtered(path:
     assert filtered is not None and re.fullmatch(r"A1:[A-Z]+4", filtered.get("ref", ""))
     widths = [float(column.get("width", 0)) for column in sheet.iter(f"{MAIN}col")]
     assert widths and min(widths) > 5
+
+
+def test_what_to_keep_in_mind_about_the_list_is_its_first_line(path: Path) -> None:
+    write_spreadsheet(path, drawn_list({}, {}), D, "Sorted by size.")
+    book = opened(path)
+    assert book.rows[0][0] == "Sorted by size."
+    assert "Account" in book.rows[1] and len(book.rows) == 4
+    pane, filtered = book.sheet.find(f".//{MAIN}pane"), book.sheet.find(f"{MAIN}autoFilter")
+    assert pane is not None and pane.get("ySplit") == "2"
+    assert filtered is not None and re.fullmatch(r"A2:[A-Z]+4", filtered.get("ref", ""))
 
 
 def test_a_second_sheet_says_what_the_columns_mean(path: Path) -> None:
