@@ -27,6 +27,7 @@ from models.margin_caught import (
 )
 from models.measures import auc, over
 from pipeline.tables.tiers import TIERS
+from pipeline.training.campaign import Campaign, campaign
 from pipeline.training.keep_list import CALL_SCORE, SIZE, Bools, Floats, KeepListRows
 
 CAPACITY = "capacity"  # as many accounts as can be called
@@ -77,7 +78,8 @@ class KeepListEvaluation:
     calibration: said over did, with 99 % intervals, of the departure risk by ALL, TOP and tier, and
     of the slip chance. settled: the snapshots behind SETTLED; empty where nothing is known yet.
     recent: the tests by which a version is judged. capacity: calls. departures: their number in the
-    recent tests, each once; effective_number: of their margins.
+    recent tests, each once; effective_number: of their margins. campaign: the latest lists, called
+    one after another.
     """
 
     figures: Mapping[Key, Interval]
@@ -89,6 +91,7 @@ class KeepListEvaluation:
     capacity: int
     departures: int
     effective_number: float
+    campaign: Campaign
 
     def of(
         self,
@@ -150,6 +153,7 @@ def evaluate_keep_list(
         capacity=capacity,
         departures=int(once.sum()),
         effective_number=effective_number(rows.size[once]),
+        campaign=campaign(rows, capacity, repetitions),
     )
 
 

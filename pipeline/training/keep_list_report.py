@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from models.bootstrap import Interval
+from pipeline.training.campaign import REST_DAYS, Campaign
 from pipeline.training.keep_list import CALL_SCORE, SIZE
 from pipeline.training.keep_list_measures import (
     AUC,
@@ -34,6 +35,7 @@ from pipeline.training.size_comparison import (
     disagreements,
     points,
 )
+from pipeline.wording import counted
 
 _SPLITS = {
     ORDERED_BEFORE: "last order placed",
@@ -91,10 +93,32 @@ def lines(found: KeepListEvaluation) -> list[str]:
         f"{found.of(AUC, 'onset', '', MEAN).value:.4f} of the call score's chance, "
         f"{found.of(AUC, 'departure_risk', '', MEAN).value:.4f} of the departure risk "
         f"(size {found.of(AUC, SIZE, '', MEAN).value:.4f})",
+        *campaign_lines(found.campaign),
         calibration_line(found),
         verdict_line(found),
         *disagreements(found),
     ]
+
+
+def campaign_lines(found: Campaign) -> Iterator[str]:
+    """What the latest lists would have reached, called one after another, and by size."""
+    lists = f"{counted(len(found.lists), 'list')} from {found.lists[0]} to {found.lists[-1]}"
+    if not found.departures:
+        yield f"Campaign over {lists}: no departure is dated in that time"
+        return
+    own = found.courses[CALL_SCORE]
+    lower, median, upper = own.leads
+    lead = "" if math.isnan(median) else f", {median:.0f} days ahead ({lower:.0f} to {upper:.0f})"
+    gains = "; ".join(
+        f"{spelled(name)} {_share(found.courses[name].margin)}, difference {points(gain)}"
+        for name, gain in found.gains.items()
+    )
+    yield (
+        f"Campaign over {lists}, {found.capacity:,} calls each, {REST_DAYS} days of rest after a "
+        f"call: {counted(own.accounts, 'account')} called, {own.calls:,} calls; of "
+        f"{counted(found.departures, 'departure')} {own.called:,} called in time{lead}, "
+        f"{own.never:,} never; {_share(own.margin)} of their margin ({gains})"
+    )
 
 
 def spelled(ranking: str) -> str:

@@ -159,6 +159,11 @@ def test_what_is_said_and_logged(found: KeepListEvaluation) -> None:
     assert "+16.7 points" in said
     assert "last order placed 100.0% (size 60.0%)" in said
     assert "Already departed: 25.0% of the listed (size 25.0%)" in said
+    assert (
+        "Campaign over 3 lists from 2023-06-01 to 2025-02-01, 2 calls each, 30 days of rest after "
+        "a call: 4 accounts called, 6 calls; of 5 departures 5 called in time, 44 days ahead "
+        "(30 to 80), 0 never; 100.0% of their margin (size 73.3%, difference +26.7 points (" in said
+    )
     assert "Compared with size: not enough to judge. There are too few departures" in said
     logged = metrics(found)
     assert logged["keep_list/capacity/due_call_score"] == pytest.approx(1000 / 1200)
