@@ -1,4 +1,4 @@
-"""Consecutive keep lists, each called, drawn: who is called when, and how long before departures."""
+"""Consecutive keep lists, each called, drawn: who is called when, and how early."""
 
 from __future__ import annotations
 
