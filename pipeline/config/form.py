@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from joblib import cpu_count
 from pydantic import (
@@ -352,12 +352,18 @@ class EffortConfig(Section):
     )
 
 
+DELAY = "delay"  # the call of an account of tier A, instead of holding it out
+
+
 class HoldOutConfig(Section):
     """Accounts that are left off the list at random, so that what calling does can be measured."""
 
     share: ShareOrNone = Field(0.0, description="of the accounts that would be listed; 0 is off")
     key_accounts: bool = Field(False, strict=True, description="hold out key accounts, too")
-    tier_a: bool = Field(False, strict=True, description="hold out accounts of tier A, too")
+    tier_a: Annotated[bool, Field(strict=True)] | Literal["delay"] = Field(
+        False,
+        description="hold out accounts of tier A, too; delay: call them from the next list on",
+    )
 
 
 class PostgresqlConfig(Section):

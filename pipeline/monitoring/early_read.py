@@ -1,8 +1,8 @@
-"""What can be seen before a horizon is over: an order clears an account at once.
+"""What can be seen before a label is complete: an order clears an account at once.
 
-Of a publication that is some days old, the share that has ordered by now is compared with the
-share that its risks expect by now. Orders of the last days may not have been reported yet: the
-read ends as many days before as the reporting lag has.
+Of a publication that is some days old, the share of its active accounts that has ordered by now is
+compared with the share that its risks of inactivity expect by now. Orders of the last days may not
+have been reported yet: the read ends as many days before as the reporting lag has.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ _NO_SHORT_RISK = (
 )
 FIRST_DAY = 7  # before it hardly anybody has had the time to order
 _PUBLISHED = (30, 90, 180)
+_READ = ("departure", "inactivity")  # labels beside which risks of inactivity are published
 
 
 def early_read(
     engine: Engine, config: Config, pasts: Sequence[Past], known_until: date
 ) -> dict[str, Any]:
-    """Read each publication whose horizon is not over at `known_until`; as plain values."""
-    if config.label.definition != "inactivity":
+    """Read each publication whose horizons are not over at `known_until`; as plain values."""
+    if config.label.definition not in _READ:
         return {
             "why_not": f"Not available for the label {config.label.definition}: only an order "
             "that ends a silence can be seen before the horizon is over.",
@@ -49,13 +50,14 @@ def early_read(
     why_not = "No publication is old enough, with a horizon that is not over."
     for past in pasts:
         days = (known_until - past.as_of).days - lag
-        if not FIRST_DAY <= days < config.label.horizon_days:
+        if days < FIRST_DAY:
             continue
-        found = _read(engine, config, past, days)
-        if found is None:
+        scores = past.scores("account_id", "risk", *(f"risk_{each}" for each in _PUBLISHED))
+        horizons = _by_horizon(scores.dropna(subset="risk"), config)
+        if min(horizons, default=LONGEST_FIRST + 1) > LONGEST_FIRST:
             why_not = _NO_SHORT_RISK
-        else:
-            read.append(found)
+        elif days < max(horizons):
+            read.append(_read(engine, config, past, scores.dropna(subset="risk"), days))
     return {
         "why_not": None if read else why_not,
         "assumption": ASSUMPTION,
@@ -63,17 +65,16 @@ def early_read(
     }
 
 
-def _read(engine: Engine, config: Config, past: Past, days: int) -> dict[str, Any] | None:
-    """One publication; None where it has no risk over a horizon that is short enough."""
-    scores = past.scores("account_id", "risk", *(f"risk_{each}" for each in _PUBLISHED))
-    if min(_by_horizon(scores, config.label.horizon_days)) > LONGEST_FIRST:
-        return None
+def _read(
+    engine: Engine, config: Config, past: Past, scores: pd.DataFrame, days: int
+) -> dict[str, Any]:
+    """One publication after so many days. scores: of its active accounts."""
     label = inactivity(days, config.label.reporting_lag_days)
     found = labels_of(engine, label, [(past.as_of, scores["account_id"])])
     scores = scores.merge(found[["account_id", "defected", "treated"]], on="account_id")
     treated = (scores["treated"] == 1) & (config.backtest.treated != "keep")
     kept = scores[~treated]
-    silent = expected_silent(_by_horizon(kept, config.label.horizon_days), days)
+    silent = expected_silent(_by_horizon(kept, config), days)
     expected = cleared_by(silent)
     cleared = float((kept["defected"] == 0).mean()) if len(kept) else float("nan")
     return {
@@ -90,10 +91,11 @@ def _read(engine: Engine, config: Config, past: Past, days: int) -> dict[str, An
     }
 
 
-def _by_horizon(scores: pd.DataFrame, horizon_days: int) -> Mapping[int, FloatArray]:
-    """The published risks by days; a horizon that was not published is left out."""
+def _by_horizon(scores: pd.DataFrame, config: Config) -> Mapping[int, FloatArray]:
+    """The published risks of inactivity by days; a horizon that was not published is left out."""
     columns = {days: scores[f"risk_{days}"] for days in _PUBLISHED}
-    columns[horizon_days] = scores["risk"]
+    if config.label.definition == "inactivity":
+        columns[config.label.horizon_days] = scores["risk"]
     return {
         days: risks.to_numpy(dtype=np.float64)
         for days, risks in sorted(columns.items())

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.scoring.listing import DELAYED, HELD_OUT
 from pipeline.wording import counted
 
 _SHOWN = 5  # earlier lists of a kind
+_OUTCOMES = {  # of the label departure
+    "due": "stopped ordering",
+    "slip": "had stopped before",
+    "neither": "still order",
+}
+_COINS = {
+    HELD_OUT: ("Held out by a coin", "held out"),
+    DELAYED: ("Called one list later by a coin", "delayed"),
+}
 _MEASURES = {
     "base_rate": "share that defects",
     "auc": "AUC",
@@ -25,6 +35,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _drift(report["drift"])
     yield from _expected(report["expected"])
     yield from _early(report["early"])
+    yield from _ripens(report["ripens"])
     yield from _realised(report["realised"])
     yield from _plays(report["plays"])
 
@@ -72,6 +83,11 @@ def _early(early: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _ripens(ripens: Mapping[str, Any]) -> Iterator[str]:
+    dates = ", ".join(f"{what} {day}" for what, day in ripens["dates"].items())
+    yield f"Ripens   what comes of the list of {ripens['as_of']} is known from: {dates}"
+
+
 def _realised(measured: list[Mapping[str, Any]]) -> Iterator[str]:
     if not measured:
         yield "Realised No earlier list has a complete label yet."
@@ -87,6 +103,25 @@ def _realised(measured: list[Mapping[str, Any]]) -> Iterator[str]:
             f"{past['mean_risk']:.1%}; AUC {past['auc']['value']:.4f}; calibration error "
             f"{past['calibration_error']:.3f}, {verdict} ({past['calibration_limit']:.3f})"
         )
+        yield f"         {of_list(past['list'])}"
+
+
+def of_list(found: Mapping[str, Any]) -> str:
+    """What became of the accounts that were listed to be kept, in a sentence."""
+    said = f"Listed and left alone: {_outcomes(found['untreated'])}"
+    if found["treated"]:
+        said += f"; acted on: {_outcomes(found['treated'])}"
+    if found["margin_caught"] is None:
+        return f"{said}."
+    return (
+        f"{said}. The list held {found['margin_caught']:.1%} of the margin that left; as many "
+        f"accounts sorted by value {found['margin_caught_by_value']:.1%}."
+    )
+
+
+def _outcomes(counts: Mapping[str, int]) -> str:
+    said = (f"{count:,} {_OUTCOMES.get(name, name)}" for name, count in counts.items())
+    return ", ".join(said) or "nobody"
 
 
 def _plays(plays: Mapping[str, Any]) -> Iterator[str]:
@@ -95,12 +130,24 @@ def _plays(plays: Mapping[str, Any]) -> Iterator[str]:
         return
     listed, acted = (sum(play[name] for play in plays["plays"]) for name in ("listed", "acted"))
     yield f"Plays    {listed:,} named by {counted(len(plays['plays']), 'play')}, {acted:,} acted on"
-    if plays["held_out"] and plays["held_out"]["difference"] is not None:
-        held = plays["held_out"]
-        yield (
-            f"         held out less listed, share of defectors: {held['difference']:+.1%} "
-            f"({held['low']:+.1%} to {held['high']:+.1%})"
-        )
+    for coin in plays["coins"]:
+        yield f"         {of_coin(coin)}"
+
+
+def of_coin(found: Mapping[str, Any]) -> str:
+    """What a coin shows that calling does, in a sentence."""
+    what, group = _COINS[found["coin"]]
+    covers = f"tier {', '.join(found['tiers'])}"
+    covers += "" if found["key_accounts"] else ", no key accounts"
+    apart, called = (
+        f"{found[part]['defected']:,} of {found[part]['accounts']:,}"
+        for part in ("apart", "called")
+    )
+    said = f"{what} ({covers}): {apart} {group} defected, {called} called"
+    if found["difference"] is None:
+        return f"{said}."
+    interval = f"{found['low']:+.1%} to {found['high']:+.1%}"
+    return f"{said}; difference {found['difference']:+.1%} ({interval})."
 
 
 def _interval(found: Mapping[str, float]) -> str:

@@ -14,6 +14,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from models.drift import Reference
 from models.expected_performance import expected_performance
 from pipeline.config import Config
@@ -22,11 +24,18 @@ from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.monitoring.early_read import early_read
 from pipeline.monitoring.input_drift import input_drift
 from pipeline.monitoring.page import write_page
-from pipeline.monitoring.past import Past, newest_publication, past_publications
+from pipeline.monitoring.past import (
+    Past,
+    labels_of,
+    newest_publication,
+    one_a_week,
+    past_publications,
+)
 from pipeline.monitoring.plain import figures
 from pipeline.monitoring.plays import plays
 from pipeline.monitoring.realised import realised
 from pipeline.monitoring.reference import required
+from pipeline.monitoring.ripeness import ripens
 from pipeline.scoring.publication import Publication, publish
 from pipeline.scoring.score import Prepared, prepared, scored
 from pipeline.tables.label_definitions import label_of
@@ -147,10 +156,16 @@ def _report(engine: DuckDBEngine, asked: _Asked, steps: Steps) -> dict[str, Any]
     complete_until = ready.sources.tables["orders"].complete_until
     known_until = min(complete_until, datetime.combine(request.as_of, time()))
     label = label_of(config.label)
-    days = [past.as_of for past in asked.pasts]
-    mature, _ = label.maturity.split(days, known_until)
-    ripe = [past for past in asked.pasts if past.as_of in mature]
-    measured, labels = realised(engine, config, ripe)
+    mature, _ = label.maturity.split([past.as_of for past in asked.pasts], known_until)
+    weekly = one_a_week(asked.pasts)
+    measured = realised(engine, config, [past for past in weekly if past.as_of in mature])
+
+    def labels(wanted: pd.DataFrame) -> pd.DataFrame:
+        by_day = wanted.groupby("as_of")["account_id"]
+        of_day = {pd.Timestamp(str(day)).date(): accounts for day, accounts in by_day}
+        return labels_of(engine, label, [(day, of_day[day]) for day in mature if day in of_day])
+
+    latest = asked.newest.as_of if asked.newest else request.as_of
     return {
         "config": config.name,
         "as_of": str(request.as_of),
@@ -165,7 +180,8 @@ def _report(engine: DuckDBEngine, asked: _Asked, steps: Steps) -> dict[str, Any]
             "accounts": len(risk),
             **figures(expected_performance(risk, config.scoring.call_capacity)),
         },
-        "early": early_read(engine, config, asked.pasts, known_until.date()),
+        "ripens": {"as_of": str(latest), "dates": ripens(config, latest)},
+        "early": early_read(engine, config, weekly, known_until.date()),
         "realised": measured,
         "plays": plays(engine, config, asked.pasts, labels, request.as_of),
     }

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.monitoring.lines import of_coin, of_list
 from pipeline.pages.page import filled
 
 _PAGES = Path(__file__).parent / "pages"
@@ -21,7 +22,7 @@ def write_page(path: Path, report: Mapping[str, Any]) -> None:
     text = filled(
         _PAGES / "monitor.html",
         title=f"Monitor {report['as_of']}, {report['config']}",
-        filters={"share": _share, "number": _number},
+        filters={"share": _share, "number": _number, "of_list": of_list, "of_coin": of_coin},
         report=report,
         first=features[:SHOWN],
         others=features[SHOWN:],

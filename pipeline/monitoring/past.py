@@ -36,20 +36,23 @@ class Past:
 
 
 def past_publications(root: Path, before: date, config: Config) -> list[Past]:
-    """The publications of the same meaning with an earlier as_of, oldest first; one a week.
-
-    Of each calendar week the last: nightly lists say nearly the same, and would be counted seven
-    times.
-    """
-    found: dict[tuple[int, int], Past] = {}
+    """The publications of the same meaning with an earlier as_of, oldest first."""
+    found: list[Past] = []
     meaning = config.meaning_of_risk()
     folder = newest_before(root, before, meaning)
     while folder is not None:
-        past = _past(folder)
-        week = past.as_of.isocalendar()
-        found.setdefault((week.year, week.week), past)
-        folder = newest_before(root, past.as_of, meaning)
-    return sorted(found.values(), key=lambda past: past.as_of)
+        found.append(_past(folder))
+        folder = newest_before(root, found[-1].as_of, meaning)
+    return found[::-1]
+
+
+def one_a_week(pasts: Sequence[Past]) -> list[Past]:
+    """Of each calendar week the last: nightly lists say nearly the same.
+
+    pasts: oldest first, and so is the answer.
+    """
+    weeks = {past.as_of.isocalendar()[:2]: past for past in pasts}
+    return list(weeks.values())
 
 
 def newest_publication(root: Path, as_of: date, config: Config) -> Past | None:

@@ -3,24 +3,23 @@
 An account counts once a play, by the first list that named it with the play. Acted on means that
 an action on it is dated within the horizon of that list. Who is acted on is no accident: the
 shares of defectors of those acted on and of the others say nothing about what acting does. Only
-held-out accounts do, for a coin chose them.
+what a coin decided does (`pipeline.monitoring.coin`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from models.shares import difference
 from pipeline.config import Config
 from pipeline.engines import Engine
+from pipeline.monitoring.coin import coins, defected
 from pipeline.monitoring.past import Past
-from pipeline.monitoring.plain import figure
-from pipeline.scoring.listing import HELD_OUT, LISTED
+from pipeline.scoring.listing import DELAYED, HELD_OUT, LISTED
 from pipeline.tables.actions import ACTIONS
 
 NO_PLAY = "no play"
@@ -29,26 +28,31 @@ FEWEST_ALIKE = 5  # results told in the same words; what is told of one account 
 _COLUMNS = ("account_id", "play", "list_status", "tier", "key_account")
 
 
-def plays(
-    engine: Engine, config: Config, pasts: Sequence[Past], labels: pd.DataFrame, as_of: date
-) -> dict[str, Any]:
-    """Count by play, over publications oldest first; as plain values.
+Labels = Callable[[pd.DataFrame], pd.DataFrame]
+"""From account_id and as_of of some accounts to account_id, as_of, defected of those whose label is
+complete."""
 
-    labels: account_id, as_of, defected of the publications whose label is complete.
-    """
+
+def plays(
+    engine: Engine, config: Config, pasts: Sequence[Past], labels: Labels, as_of: date
+) -> dict[str, Any]:
+    """Count by play, over publications oldest first; as plain values."""
     if not pasts:
-        return {"why_not": "There is no earlier list.", "plays": [], "held_out": None}
+        return {"why_not": "There is no earlier list.", "plays": [], "coins": []}
     named = pd.concat([past.scores(*_COLUMNS).assign(as_of=past.as_of) for past in pasts])
-    named = named[named["list_status"].isin([LISTED, HELD_OUT])]
-    named["as_of"] = pd.to_datetime(named["as_of"])
+    named = named[named["list_status"].isin([LISTED, HELD_OUT, DELAYED])]
+    named["as_of"] = pd.to_datetime(named["as_of"]).astype("datetime64[s]")
+    named["play"] = named["play"].fillna(NO_PLAY)
+    # What is counted of an account: its first list with a play, and its first list of a year.
+    first = ~named.duplicated(["account_id", "play", "list_status"])
+    first |= ~named.assign(year=named["as_of"].dt.year).duplicated(["account_id", "year"])
+    named = named[first]
+    known = labels(named[["account_id", "as_of"]].drop_duplicates())
+    known = known.assign(as_of=pd.to_datetime(known["as_of"]).astype("datetime64[s]"))
     named = named.merge(
-        labels.assign(as_of=pd.to_datetime(labels["as_of"]))[["account_id", "as_of", "defected"]],
-        on=["account_id", "as_of"],
-        how="left",
+        known[["account_id", "as_of", "defected"]], on=["account_id", "as_of"], how="left"
     )
-    listed = named[named["list_status"] == LISTED].copy()
-    listed["play"] = listed["play"].fillna(NO_PLAY)
-    listed = listed.drop_duplicates(["account_id", "play"])
+    listed = named[named["list_status"] == LISTED].drop_duplicates(["account_id", "play"])
     if engine.has_table(ACTIONS.table):
         listed = _with_actions(engine, listed, config.label.horizon_days, as_of)
         why_not = None
@@ -57,7 +61,7 @@ def plays(
         why_not = "No outcomes are recorded (`sources.outcomes`): nobody can say who was acted on."
     found = [_play(str(play), rows) for play, rows in listed.groupby("play")]
     found.sort(key=lambda play: (-play["listed"], play["play"]))
-    return {"why_not": why_not, "plays": found, "held_out": _held_out(config, named)}
+    return {"why_not": why_not, "plays": found, "coins": coins(config.scoring.hold_out, named)}
 
 
 def _with_actions(
@@ -91,37 +95,6 @@ def _play(play: str, rows: pd.DataFrame) -> dict[str, Any]:
         "listed": len(rows),
         "acted": int(acted.sum()),
         "results": told,
-        "acted_ripe": _defected(rows[acted]),
-        "not_acted_ripe": _defected(rows[~acted]),
+        "acted_ripe": defected(rows[acted]),
+        "not_acted_ripe": defected(rows[~acted]),
     }
-
-
-def _held_out(config: Config, named: pd.DataFrame) -> dict[str, Any] | None:
-    """Those held out beside those listed whom the coin could have held out; None without any."""
-    choice = config.scoring.hold_out
-    eligible = named[
-        (choice.key_accounts | ~named["key_account"].astype(bool))
-        & (choice.tier_a | (named["tier"] != "A"))
-    ]
-    # The coin is thrown once a year for each account: it counts once a year, by its first list.
-    year = eligible["as_of"].dt.year
-    eligible = eligible.assign(year=year).drop_duplicates(["account_id", "year"])
-    out = eligible[eligible["list_status"] == HELD_OUT]
-    if out.empty:
-        return None
-    listed = eligible[eligible["list_status"] == LISTED]
-    left_out, left = _defected(out), _defected(listed)
-    gap = difference(left_out["defected"], left_out["accounts"], left["defected"], left["accounts"])
-    return {
-        "held_out": left_out,
-        "listed": left,
-        "difference": figure(gap.value),
-        "low": figure(gap.low),
-        "high": figure(gap.high),
-    }
-
-
-def _defected(rows: pd.DataFrame) -> dict[str, int]:
-    """How many have a complete label, and how many of them defected."""
-    ripe = rows[rows["defected"].notna()]
-    return {"accounts": len(ripe), "defected": int(ripe["defected"].sum())}

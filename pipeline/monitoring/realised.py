@@ -16,34 +16,72 @@ from pipeline.config import Config
 from pipeline.engines import Engine
 from pipeline.monitoring.past import Past, labels_of
 from pipeline.monitoring.plain import figure, figures
+from pipeline.scoring.listing import KEEP
 from pipeline.tables.label_definitions import label_of
 
+DEFECTED, STAYED = "defected", "stayed"
 _REPETITIONS = 200
+_COLUMNS = ("account_id", "risk", "list", "call_value")
 
 
-def realised(
-    engine: Engine, config: Config, ripe: Sequence[Past]
-) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+def realised(engine: Engine, config: Config, ripe: Sequence[Past]) -> list[dict[str, Any]]:
     """Measure publications whose label is complete, oldest first; as plain values.
 
-    Also the labels themselves: account_id, as_of, defected, treated. Treated accounts are counted
-    and left out, as in the evaluation of a training, unless `backtest.treated` is `keep`.
+    Treated accounts are counted and left out, as in the evaluation of a training, unless
+    `backtest.treated` is `keep`; `list` says what became of those that were listed to be kept, of
+    the treated ones apart.
     """
-    if not ripe:
-        return [], pd.DataFrame(columns=["account_id", "as_of", "defected", "treated"])
     # Departed accounts are scored for win-back only and have no risk.
-    scores = {past.as_of: past.scores("account_id", "risk").dropna() for past in ripe}
+    scores = {past.as_of: past.scores(*_COLUMNS).dropna(subset="risk") for past in ripe}
     labels = labels_of(
         engine, label_of(config.label), [(day, rows["account_id"]) for day, rows in scores.items()]
     )
     found = []
     for past in ripe:
         at = labels["as_of"] == pd.Timestamp(past.as_of)
-        rows = scores[past.as_of].merge(
-            labels.loc[at, ["account_id", "defected", "treated"]], on="account_id"
-        )
-        found.append(_measured(config, past, rows))
-    return found, labels
+        of_day = labels[at].assign(outcome=_outcomes(labels[at]))
+        kept = of_day[["account_id", "defected", "treated", "outcome"]]
+        rows = scores[past.as_of].merge(kept, on="account_id")
+        found.append(_measured(config, past, rows) | {"list": _of_list(rows)})
+    return found
+
+
+def _outcomes(labels: pd.DataFrame) -> pd.Series:
+    """What became of each account, in a word."""
+    if "outcome" in labels:
+        return labels["outcome"]
+    return labels["defected"].map({1: DEFECTED, 0: STAYED})
+
+
+def _of_list(rows: pd.DataFrame) -> dict[str, Any]:
+    """What became of the accounts that were listed to be kept, and what else a list had caught.
+
+    margin: of the untreated accounts that defected, as far as it was known then, the share that the
+    list held and the share that as many accounts with the largest value would have held.
+    """
+    treated = rows["treated"] == 1
+    listed = rows["list"] == KEEP
+    left_alone = rows[~treated]
+    worth = left_alone["call_value"].clip(lower=0).to_numpy(dtype=np.float64)
+    left = worth * (left_alone["defected"] == 1).to_numpy(dtype=np.float64)
+    on_list = (left_alone["list"] == KEEP).to_numpy()
+    by_value = np.zeros(len(worth), dtype=np.bool_)
+    by_value[np.argsort(-worth, kind="stable")[: on_list.sum()]] = True
+    total = float(left.sum())
+    shares = (
+        float(left[chosen].sum()) / total if total else np.nan for chosen in (on_list, by_value)
+    )
+    caught, by_size = (figure(share) for share in shares)
+    return {
+        "untreated": _counts(rows.loc[listed & ~treated, "outcome"]),
+        "treated": _counts(rows.loc[listed & treated, "outcome"]),
+        "margin_caught": caught,
+        "margin_caught_by_value": by_size,
+    }
+
+
+def _counts(outcomes: pd.Series) -> dict[str, int]:
+    return {str(outcome): int(count) for outcome, count in outcomes.value_counts().items()}
 
 
 def _measured(config: Config, past: Past, rows: pd.DataFrame) -> dict[str, Any]:

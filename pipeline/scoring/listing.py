@@ -2,7 +2,7 @@
 
 Active accounts can be kept, departed ones won back. Going down the ranking of each list, an account
 is left out where it is not worth a call, where it rests after an action of ours, where a coin holds
-it out, and where those who would call it can call no more.
+it out or delays its call, and where those who would call it can call no more.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.config.form import HoldOutConfig, ScoringConfig
+from pipeline.config.form import DELAY, HoldOutConfig, ScoringConfig
 
 LISTED = "listed"
 HELD_OUT = "held_out"  # would be listed; a coin says that nobody calls, so that calling is measured
+DELAYED = "delayed"  # would be listed; a coin says that it is called from the next list on
 RESTING = "resting"  # acted on lately, and the risk is in no higher band since
 WITHOUT_PROFIT = "without_profit"  # a call costs more than there is to save
 BEYOND_CAPACITY = "beyond_capacity"
@@ -33,12 +34,17 @@ _COIN_BITS = 64
 
 
 def with_list_status(
-    scores: pa.Table, scoring: ScoringConfig, as_of: date, resting: Collection[str]
+    scores: pa.Table,
+    scoring: ScoringConfig,
+    as_of: date,
+    resting: Collection[str],
+    named_before: Collection[str] = (),
 ) -> pa.Table:
     """The ranked scores with list, rank_in_list and list_status.
 
-    resting: ids of the accounts that rest. Held-out accounts take no capacity. The same accounts,
-    date and choices give the same lists.
+    resting: ids of the accounts that rest; named_before: of those that the list before held or
+    delayed, which are not delayed again. Held-out and delayed accounts take no capacity. The same
+    accounts, date and choices give the same lists.
     """
     names = ["account_id", "owner_id", "tier", "key_account", "call_value", "crossed_on"]
     rows = scores.select(names).to_pylist()
@@ -62,8 +68,9 @@ def with_list_status(
             elif row["account_id"] in resting:
                 status[place] = RESTING
             elif called[owner] < of_owner and listed < most:
-                if _held_out(row, scoring.hold_out, as_of):
-                    status[place] = HELD_OUT
+                apart = _apart(row, scoring.hold_out, as_of)
+                if apart and not (apart == DELAYED and row["account_id"] in named_before):
+                    status[place] = apart
                 else:
                     status[place] = LISTED
                     called[owner] += 1
@@ -118,16 +125,18 @@ def _capacity(owners: set[str | None], scoring: ScoringConfig) -> int:
     return scoring.capacity_per_owner or ceil(scoring.call_capacity / len(owners))
 
 
-def _held_out(row: Mapping[str, Any], choice: HoldOutConfig, as_of: date) -> bool:
-    """A coin thrown once a calendar year for each account, whoever else is scored.
+def _apart(row: Mapping[str, Any], choice: HoldOutConfig, as_of: date) -> str:
+    """What a coin, thrown once a calendar year for each account, does with its call, if anything.
 
-    So whoever is held out stays so over the horizons that overlap, and is called by no later list
-    of the year: two groups that can be compared.
+    Whoever else is scored, it falls the same. So whoever is held out stays so over the horizons
+    that overlap, and is called by no later list of the year: two groups that can be compared.
     """
-    if (row["key_account"] and not choice.key_accounts) or (
-        row["tier"] == "A" and not choice.tier_a
-    ):
-        return False
+    if row["key_account"] and not choice.key_accounts:
+        return ""
+    if row["tier"] == "A" and not choice.tier_a:
+        return ""
     digest = hashlib.sha256(f"{as_of.year} {row['account_id']}".encode()).digest()
     coin = int.from_bytes(digest[: _COIN_BITS // 8], "big") / 2**_COIN_BITS
-    return bool(coin < choice.share)
+    if coin >= choice.share:
+        return ""
+    return DELAYED if row["tier"] == "A" and choice.tier_a == DELAY else HELD_OUT

@@ -34,7 +34,7 @@ from pipeline.scoring.change import accounts_that_left, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
 from pipeline.scoring.database import require_database, write_to_database
-from pipeline.scoring.earlier import earlier_risk
+from pipeline.scoring.earlier import earlier_risk, named_by
 from pipeline.scoring.effects import effects
 from pipeline.scoring.known_features import require_known
 from pipeline.scoring.listing import KEEP, WIN_BACK, listed_rows, with_list_status
@@ -336,7 +336,8 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     names = model_columns(frame, selection)
     risk = scores.select(["account_id", "risk"]).to_pandas().set_index("account_id")["risk"]
     rests = resting(frame, risk, request.acted_on, config.scoring)
-    scores = with_list_status(scores, config.scoring, as_of, rests)
+    named = named_by(request.previous)
+    scores = with_list_status(scores, config.scoring, as_of, rests, named)
     listed = listed_rows(scores)["account_id"].to_pylist()
     steps.begin("Explaining the accounts to call")
     roles = main_contact_roles(engine, listed, as_of)

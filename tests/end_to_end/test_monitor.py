@@ -153,8 +153,9 @@ def test_without_drift_it_says_so_and_what_came_of_earlier_lists(watched) -> Non
         assert set(play["results"]) <= ({"reached"} if play["acted"] >= 5 else {"others"})
     ripe_ones = [play[part]["accounts"] for play in plays["plays"] for part in PARTS]
     assert sum(ripe_ones) == (scores(watched, RIPE)["list_status"] == "listed").sum()
-    held = plays["held_out"]
-    assert held["held_out"]["accounts"] > 0 and held["low"] < held["difference"] < held["high"]
+    (held,) = plays["coins"]
+    assert held["tiers"] == ["A", "B", "C"] and held["apart"]["accounts"] > 0
+    assert held["low"] < held["difference"] < held["high"]
 
 
 def ordered(project: Project, as_of: str, days: int) -> set[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from feature_tables import load
@@ -15,6 +16,7 @@ from worlds import arrow, complete
 
 from features.contract import OUTCOMES
 from pipeline.config.form import ScoringConfig
+from pipeline.monitoring.coin import coins
 from pipeline.scoring.cooldown import LAST_ACTION, last_action, lists_acted_on, resting
 from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.publication import publish
@@ -153,6 +155,44 @@ def test_nobody_is_held_out_unless_it_is_asked_and_never_the_important_ones() ->
     assert asked == ["held_out", "listed"] * (MANY // 2)
     asked = status(important, **every, hold_out={"share": 1.0, "key_accounts": True})
     assert asked == ["listed", "held_out"] * (MANY // 2)
+
+
+def test_a_delayed_call_of_tier_a_comes_with_the_next_list() -> None:
+    scores = ranked([None] * MANY, tier=["A", "B"] * (MANY // 2))
+    choices = ScoringConfig(call_capacity=MANY, hold_out={"share": 0.3, "tier_a": "delay"})
+    first = with_list_status(scores, choices, D, set())
+    assert count(first, "A", "delayed") == pytest.approx(0.3 * MANY / 2, abs=100)
+    assert count(first, "A", "held_out") == count(first, "B", "delayed") == 0
+    assert count(first, "B", "held_out") > 0
+    named = {*first.filter(pc.equal(first["list_status"], "delayed"))["account_id"].to_pylist()}
+    named |= {*listed_rows(first)["account_id"].to_pylist()}
+    after = with_list_status(scores, choices, date(2025, 4, 1), set(), named)
+    assert count(after, "A", "listed") == MANY // 2
+    assert count(after, "B", "held_out") == count(first, "B", "held_out")
+
+
+def count(scores: pa.Table, tier: str, status: str) -> int:
+    both = pc.and_(pc.equal(scores["tier"], tier), pc.equal(scores["list_status"], status))
+    return scores.filter(both).num_rows
+
+
+def test_the_estimate_of_a_delay_covers_the_truth_over_400_redraws_of_the_coin() -> None:
+    """Each account has its outcome if called now, and if called later; a year throws new coins."""
+    accounts, random = 200, np.random.default_rng(0)
+    now = random.random(accounts) < 0.3
+    later = now | (random.random(accounts) < 0.1)
+    truth = later.mean() - now.mean()
+    scores = ranked([None] * accounts, tier=["A"] * accounts)
+    choices = ScoringConfig(call_capacity=accounts, hold_out={"share": 0.5, "tier_a": "delay"})
+    covered = []
+    for year in range(2000, 2400):
+        told = with_list_status(scores, choices, date(year, 3, 1), set())
+        named = told.select(["account_id", "list_status", "tier", "key_account"]).to_pandas()
+        named["as_of"] = pd.Timestamp(f"{year}-03-01")
+        delayed = (named["list_status"] == "delayed").to_numpy()
+        (coin,) = coins(choices.hold_out, named.assign(defected=np.where(delayed, later, now)))
+        covered.append(coin["low"] <= truth <= coin["high"])
+    assert 0.92 <= np.mean(covered) <= 0.98
 
 
 # --- rest ------------------------------------------------------------------------------------

@@ -48,6 +48,12 @@ def past(**known: Any) -> dict[str, Any]:
         "auc": SOME,
         "average_precision": SOME,
         "precision_at_capacity": SOME,
+        "list": {
+            "untreated": {"due": 4, "slip": 1, "neither": 35},
+            "treated": {"neither": 10},
+            "margin_caught": 0.41,
+            "margin_caught_by_value": 0.38,
+        },
     } | known
 
 
@@ -93,9 +99,9 @@ def report(**parts: Any) -> dict[str, Any]:
         "expected": {"assumption": "Holds if.", "accounts": 100} | dict.fromkeys(measures, SOME),
         "early": {"why_not": "Too young.", "assumption": "Holds if.", "publications": []}
         | parts.get("early", {}),
+        "ripens": {"as_of": "2025-05-05", "dates": {"departures": "2025-12-30"}},
         "realised": parts.get("realised", []),
-        "plays": {"why_not": "No outcomes.", "plays": [], "held_out": None}
-        | parts.get("plays", {}),
+        "plays": {"why_not": "No outcomes.", "plays": [], "coins": []} | parts.get("plays", {}),
     }
 
 
@@ -170,7 +176,20 @@ def test_what_is_written_by_hand_is_text_on_the_page(tmp_path) -> None:
         "acted_ripe": share,
         "not_acted_ripe": share,
     }
-    held = {"held_out": share, "listed": share, "difference": 0.0, "low": -0.3, "high": 0.3}
-    text, page = told(report(plays={"why_not": None, "plays": [play], "held_out": held}), tmp_path)
+    coin = {"coin": "held_out", "tiers": ["B", "C"], "key_accounts": False}
+    coin |= {"apart": share, "called": share, "difference": 0.0, "low": -0.3, "high": 0.3}
+    text, page = told(report(plays={"why_not": None, "plays": [play], "coins": [coin]}), tmp_path)
     assert "30 named by 1 play, 20 acted on" in text and "+0.0% (-30.0% to +30.0%)" in text
     assert "<script>" not in page and "<b>" not in page
+
+
+def test_what_became_of_the_listed_and_when_the_rest_is_known(tmp_path) -> None:
+    text, page = told(report(realised=[past()]), tmp_path)
+    said = (
+        "Listed and left alone: 4 stopped ordering, 1 had stopped before, 35 still order; acted "
+        "on: 10 still order. The list held 41.0% of the margin that left; as many accounts sorted "
+        "by value 38.0%."
+    )
+    assert said in text and said in page
+    known = "what comes of the list of 2025-05-05 is known from: departures 2025-12-30"
+    assert known in text and "departures 2025-12-30." in page

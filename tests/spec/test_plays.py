@@ -13,8 +13,10 @@ from worlds import arrow
 
 from features.contract import OUTCOMES
 from pipeline.config import Config, load_config
+from pipeline.config.form import HoldOutConfig
+from pipeline.monitoring.lines import of_coin
 from pipeline.monitoring.past import Past
-from pipeline.monitoring.plays import plays
+from pipeline.monitoring.plays import Labels, plays
 
 FIRST, SECOND, NOW = date(2025, 1, 6), date(2025, 3, 3), date(2025, 6, 1)
 
@@ -56,11 +58,14 @@ def acted(account: str, day: str, result: str = "reached") -> dict[str, object]:
     return dict.fromkeys(OUTCOMES.stored()) | given | {"deleted": False}
 
 
-def labels(defected: dict[str, int], as_of: date = FIRST) -> pd.DataFrame:
-    days = [pd.Timestamp(as_of)] * len(defected)
-    return pd.DataFrame(
-        {"account_id": list(defected), "as_of": days, "defected": list(defected.values())}
-    )
+def labels(defected: dict[str, int], as_of: date = FIRST) -> Labels:
+    """Those of one list are known."""
+
+    def of(wanted: pd.DataFrame) -> pd.DataFrame:
+        asked = wanted[wanted["as_of"] == pd.Timestamp(as_of)]
+        return asked.assign(defected=asked["account_id"].map(defected))
+
+    return of
 
 
 def test_an_account_counts_once_a_play_by_the_first_list(engine, config, tmp_path) -> None:
@@ -96,7 +101,12 @@ def test_an_account_counts_once_a_play_by_the_first_list(engine, config, tmp_pat
     assert by_play["call"]["not_acted_ripe"] == {"accounts": 1, "defected": 1}
     assert by_play["visit"]["acted_ripe"] == {"accounts": 0, "defected": 0}  # not ripe yet
     assert by_play["call"]["results"] == {"others": 1}  # one account's words are not told
-    assert found["held_out"] is None
+    assert found["coins"] == []
+
+
+def hold_out(config: Config, **choice: object) -> Config:
+    scoring = config.scoring.model_copy(update={"hold_out": HoldOutConfig(share=0.3, **choice)})
+    return config.model_copy(update={"scoring": scoring})
 
 
 def test_held_out_accounts_are_compared_with_those_the_coin_could_have_held_out(
@@ -107,13 +117,38 @@ def test_held_out_accounts_are_compared_with_those_the_coin_could_have_held_out(
     rows += [(f"K{n}", "listed", "call", "A") for n in range(5)]  # never held out
     pasts = [listing(tmp_path, FIRST, rows), listing(tmp_path, SECOND, rows)]
     defected = {account: int(account in {"H0", "H1", "H2", "L0", "K0"}) for account, *_ in rows}
-    found = plays(engine, config, pasts, labels(defected), NOW)
+    found = plays(engine, hold_out(config), pasts, labels(defected), NOW)
     assert "No outcomes are recorded" in found["why_not"]
-    held = found["held_out"]
-    assert held["held_out"] == {"accounts": 10, "defected": 3}
-    assert held["listed"] == {"accounts": 20, "defected": 1}
-    assert held["difference"] == pytest.approx(0.25)
-    assert held["low"] < 0.25 < held["high"]
+    (coin,) = found["coins"]
+    assert (coin["coin"], coin["tiers"], coin["key_accounts"]) == ("held_out", ["B", "C"], False)
+    assert coin["apart"] == {"accounts": 10, "defected": 3}
+    assert coin["called"] == {"accounts": 20, "defected": 1}
+    assert coin["difference"] == pytest.approx(0.25)
+    assert coin["low"] < 0.25 < coin["high"]
+    assert of_coin(coin).startswith(
+        "Held out by a coin (tier B, C, no key accounts): 3 of 10 held out defected, 1 of 20 called"
+    )
+
+
+def test_delayed_calls_are_a_comparison_of_tier_a_by_the_first_list_of_the_year(
+    engine, config, tmp_path
+) -> None:
+    first = [("D0", "delayed", None, "A"), ("D1", "delayed", None, "A")]
+    first += [("L0", "listed", "call", "A"), ("L1", "listed", "call", "A")]
+    first += [("H0", "held_out", None, "B"), ("L2", "listed", "call", "B")]
+    later = [(account, "listed", "call", tier) for account, _, _, tier in first]
+    pasts = [listing(tmp_path, FIRST, first), listing(tmp_path, SECOND, later)]
+    known = labels({"D0": 1, "D1": 1, "L0": 1, "L1": 0, "H0": 0, "L2": 1})
+    found = plays(engine, hold_out(config, tier_a="delay"), pasts, known, NOW)
+    held, delayed = found["coins"]
+    assert (held["tiers"], held["apart"], held["called"]) == (
+        ["B", "C"],
+        {"accounts": 1, "defected": 0},
+        {"accounts": 1, "defected": 1},
+    )
+    assert (delayed["coin"], delayed["tiers"]) == ("delayed", ["A"])
+    assert delayed["apart"] == {"accounts": 2, "defected": 2}
+    assert delayed["called"] == {"accounts": 2, "defected": 1}
 
 
 def test_without_lists_there_is_nothing_to_count(engine, config) -> None:
