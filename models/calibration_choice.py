@@ -21,17 +21,19 @@ from models.isotonic import IsotonicCalibrator, fit_isotonic
 from models.season import LAST_YEAR, LAST_YEAR_AND_TREND, LATEST, Season, independent_observations
 
 RAW, LASTING, WEIGHED, ISOTONIC = "raw", "lasting", "season weighed", "isotonic"
+OWN_LEVEL = "own level"
 
 WAYS = {
     RAW: "the model's own probabilities",
     ISOTONIC: "rising steps, fitted to the latest snapshots",
+    OWN_LEVEL: "slope, and the level of the model's own probabilities",
     LASTING: "slope and intercept where they stand out from how snapshots differ",
     LATEST: "slope, and the level of the latest known snapshot",
     LAST_YEAR: "slope, and the level of the same season last year",
     LAST_YEAR_AND_TREND: "the same, moved by how this year differs from last year",
     WEIGHED: "between `lasting` and `last year`, by how far each has been off",
 }
-"""The ways by name. The last one is taken unless another has proved better."""
+"""The ways by name. The last one is the usual one, unless told otherwise."""
 
 ISOTONIC_SNAPSHOTS = 3
 """Rising steps follow whatever they see, so they see the latest snapshots alone."""
@@ -91,6 +93,7 @@ def fit_ways(known: Known) -> dict[str, Calibrator]:
     return {
         RAW: LogitCalibrator(1.0, 0.0, "identity"),
         ISOTONIC: fit_isotonic(known.label[latest], known.raw[latest], known.weight[latest]),
+        OWN_LEVEL: replace(weighed, season=Season({}, 0.0), keeps_level=True),
         LASTING: replace(weighed, season=Season({}, 0.0)),
         LATEST: level(LATEST),
         LAST_YEAR: level(LAST_YEAR),
@@ -99,35 +102,35 @@ def fit_ways(known: Known) -> dict[str, Calibrator]:
     }
 
 
-def choose(known: Known, risks: Mapping[str, FloatArray]) -> str:
+def choose(known: Known, risks: Mapping[str, FloatArray], usual: str = WEIGHED) -> str:
     """Return the way to take next, from how each has done so far.
 
-    risks: of each way, (n,); rows where it is NaN for want of a calibrator are left out. The Brier
-    scores of the snapshots are compared pairwise with those of the usual way. Another one is taken
-    if it is better by two standard errors, over at least three snapshots' worth of outcomes; among
-    several, the best.
+    risks: of each way, (n,); rows where it is NaN for want of a calibrator are left out. usual: the
+    way that is taken unless another has proved better. The Brier scores of the snapshots are
+    compared pairwise with those of the usual way. Another one is taken if it is better by two
+    standard errors, over at least three snapshots' worth of outcomes; among several, the best.
     """
-    told = ~np.isnan(risks[WEIGHED])
+    told = ~np.isnan(risks[usual])
     if not told.any():
-        return WEIGHED
+        return usual
     as_of, label, weight = known.as_of[told], known.label[told], known.weight[told]
     snapshots, codes = np.unique(as_of, return_inverse=True)
     independent = independent_observations(
         [day.item() for day in snapshots], horizon_of(as_of, known.label_complete[told])
     )
     if independent < FEWEST_OBSERVATIONS:
-        return WEIGHED
+        return usual
     scores = {
         way: np.bincount(codes, weight * np.square(risk[told] - label)) / np.bincount(codes, weight)
         for way, risk in risks.items()
     }
-    gains = {way: scores[WEIGHED] - score for way, score in scores.items()}
+    gains = {way: scores[usual] - score for way, score in scores.items()}
     better = {
         way: float(gain.mean())
         for way, gain in gains.items()
         if gain.mean() > STANDARD_ERRORS * gain.std(ddof=1) / np.sqrt(independent)
     }
-    return max(better, key=lambda way: better[way], default=WEIGHED)
+    return max(better, key=lambda way: better[way], default=usual)
 
 
 def calibrator_from(values: Mapping[str, Any]) -> Calibrator:

@@ -15,12 +15,18 @@ from datetime import date
 
 import numpy as np
 
+from models.calibration_choice import OWN_LEVEL
 from models.dataset import BoolArray, Dataset, FloatArray, IntArray
 from models.gradient_boosting import Trees
 from models.learner import Learner
 from models.out_of_time import OutOfTime, Progress, calibrate, predict, require_tests
 from models.recipe import Recipe
 from models.settings import ModelSettings
+
+USUAL_WAY = OWN_LEVEL
+"""To calibrate onset and departure risk. Their labels take so long that a few years hold hardly
+three of them that do not overlap; what the level was then says less than the model does. Measured
+in docs/decisions/0020-what-ranks-and-calibrates-the-keep-list.md."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +116,15 @@ def rolling_departures(
         tests,
         comparable_from,
         counts=dataset.stands_for * (1 - slip_chance),
+        usual=USUAL_WAY,
     )
     departure = calibrate(
-        onsets, onsets.raw * (1 - raw_slip), tests, comparable_from, dataset=every
+        onsets,
+        onsets.raw * (1 - raw_slip),
+        tests,
+        comparable_from,
+        dataset=every,
+        usual=USUAL_WAY,
     )
     rows = np.isin(dataset.as_of, np.array(onsets.snapshots, dtype="datetime64[D]"))
     slip_chance = slip_chance[rows]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration_choice import WAYS, Calibrator, Known, choose, fit_ways
+from models.calibration_choice import WAYS, WEIGHED, Calibrator, Known, choose, fit_ways
 from models.dataset import BoolArray, Dataset, DateArray, FloatArray, teaching
 from models.ensemble import averaged
 from models.errors import TooLittleHistory
@@ -240,6 +240,7 @@ def calibrate(
     *,
     dataset: Dataset | None = None,
     counts: FloatArray | None = None,
+    usual: str = WEIGHED,
 ) -> OutOfTime:
     """Calibrate each snapshot on what was predicted out of time and known by then.
 
@@ -249,6 +250,7 @@ def calibrate(
     dataset : the same rows with the outcomes to calibrate to; those learned by default.
     counts : how many accounts each row stands for where the level of a snapshot is measured, (n,);
         `stands_for` by default.
+    usual : the way to calibrate that is taken unless another has proved better.
     """
     dataset = predictions.dataset if dataset is None else dataset
     teaches = dataset.teaches(predictions.from_treated)
@@ -272,7 +274,7 @@ def calibrate(
             calibrators = fit_ways(outcomes)
             for name, other in calibrators.items():
                 ways[name][now] = other.apply(raw[now], snapshot, counts[now])
-            way = choose(outcomes, {name: risks[past] for name, risks in ways.items()})
+            way = choose(outcomes, {name: risks[past] for name, risks in ways.items()}, usual)
             calibrator, risk[now] = calibrators[way], ways[way][now]
         splits.append(
             Split(

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.calibration import LogitCalibrator
-from models.calibration_choice import RAW, Calibrator, calibrator_from, choose, fit_ways
+from models.calibration_choice import RAW, WEIGHED, Calibrator, calibrator_from, choose, fit_ways
 from models.dataset import BoolArray, Dataset, FloatArray, latest_day
-from models.departures import OutOfTimeDepartures
+from models.departures import USUAL_WAY, OutOfTimeDepartures
 from models.ensemble import averaged
 from models.errors import DamagedModel, FeatureMismatch
 from models.explanation import Explanation, explanation
@@ -332,17 +332,21 @@ def fit_final(
     model of departures, whose onset is then the main learner, and out_of_time its departure risk.
     """
     *_, main = learners
+    usual = WEIGHED if departures is None else USUAL_WAY
     able = [one for one in learners if one is main or one.both_classes]
     from_treated = main.settings.learn_from_treated
     way, calibrator = _last_calibrator(
-        out_of_time, main.every(from_treated).rates(comparable_from), from_treated
+        out_of_time, main.every(from_treated).rates(comparable_from), from_treated, usual
     )
     parts = None
     if departures is not None:
         slips = departures.learners.slip
         of_onset, of_slip = (
-            _last_calibrator(said, learner.taught.rates(comparable_from), from_treated)[1]
-            for said, learner in ((departures.onset, main), (departures.slip, slips))
+            _last_calibrator(said, learner.taught.rates(comparable_from), from_treated, way)[1]
+            for said, learner, way in (
+                (departures.onset, main, USUAL_WAY),
+                (departures.slip, slips, WEIGHED),
+            )
         )
         text = slips.text(None) if slips.both_classes else None
         parts = DepartureParts(text, of_slip, of_onset)
@@ -365,14 +369,14 @@ def fit_final(
 
 
 def _last_calibrator(
-    out_of_time: OutOfTime, rates: Mapping[date, float], from_treated: bool
+    out_of_time: OutOfTime, rates: Mapping[date, float], from_treated: bool, usual: str
 ) -> tuple[str, Calibrator]:
     """Choose a way by its record, and fit it on all predictions; without any the raw ones stay."""
     told = out_of_time.taught(from_treated)
     if not len(told):
         return RAW, LogitCalibrator(1.0, 0.0, "identity")
     known = told.known(rates)
-    way = choose(known, told.ways)
+    way = choose(known, told.ways, usual)
     return way, fit_ways(known)[way]
 
 

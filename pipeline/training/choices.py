@@ -14,6 +14,7 @@ from pipeline.config import Config
 from pipeline.errors import ConfigError, DataError
 from pipeline.tables.snapshots import tests_among
 from pipeline.training.evaluation import BG_NBD, RIVAL
+from pipeline.wording import counted
 
 
 def require_order_history(config: Config) -> None:
@@ -59,10 +60,18 @@ def baselines(config: Config, horizon_days: int) -> dict[str, Recipe]:
 def refuse_one_class(dataset: Dataset) -> None:
     """Whatever the model, it could learn nothing."""
     if len(set(dataset.label.tolist())) < 2:
-        share = "every" if dataset.label[0] else "no"
+        snapshots = counted(len(dataset.snapshots()), "snapshot")
+        if dataset.label[0]:
+            raise DataError(
+                f"Nothing can be learned: every account defects in all {len(dataset.label):,} rows "
+                f"of {snapshots}. Check the mapping of `orders` (dates, and which lines have an "
+                "amount above 0) and the choices under `label`."
+            )
         raise DataError(
-            f"Nothing can be learned: {share} account defects in all {len(dataset.label):,} rows. "
-            "Check the mapping of `orders` and the choices under `label`."
+            f"Nothing can be learned: no account defects in all {len(dataset.label):,} rows of "
+            f"{snapshots}. Accounts that left have to be in the extract: does it hold current "
+            "customers only? If they are, begin with older `snapshots`, or choose a shorter "
+            "horizon or another definition under `label`."
         )
 
 

@@ -117,6 +117,14 @@ class Judge:
         """The last of them."""
         return self.apart[-TESTS:]
 
+    def leaves_within(self, days: int) -> np.ndarray:
+        """Whether each row of the table's frame truly leaves within so many days, (n,)."""
+        frame = self.table.frame
+        told = pd.read_parquet(self.market.folder / "truth.parquet").drop_duplicates("account_id")
+        left_on = told.set_index("account_id")["left_on"].reindex(frame["account_id"])
+        left_in = (pd.to_datetime(left_on).to_numpy() - frame["as_of"]) / pd.Timedelta(days=1)
+        return ((left_in >= 0) & (left_in < days)).to_numpy()
+
     @cached_property
     def rows(self) -> pd.DataFrame:
         """The active accounts at the tests, by as_of, then account; see `list_truth.outcomes`.

@@ -80,11 +80,15 @@ def outcomes(rows: pd.DataFrame) -> dict[str, Floats]:
 
 
 def measure(
-    rows: pd.DataFrame, scores: Mapping[str, Floats], shares: Iterable[float] = SHARES
+    rows: pd.DataFrame,
+    scores: Mapping[str, Floats],
+    shares: Iterable[float] = SHARES,
+    parts: Mapping[str, float] | None = None,
 ) -> Records:
     """Return what each ranking catches: share, ranking, outcome, value, tests (with a value).
 
-    rows: as for `outcomes`, with as_of; scores: of the same rows. Values are means over the
+    rows: as for `outcomes`, with as_of; scores: of the same rows. parts: of the share, that a
+    ranking has for its list; the whole by default. Values are means over the
     snapshots at which the outcome is known. The outcome "gone" is the share of the accounts listed
     that had left before the snapshot; "gone margin" is that of their size.
     """
@@ -96,7 +100,7 @@ def measure(
         for ranking, score in scores.items():
             values: dict[str, list[float]] = {}
             for now in tests:
-                chosen = listed(score[now], share)
+                chosen = listed(score[now], share * (parts or {}).get(ranking, 1.0))
                 for outcome, weight in weights.items():
                     values.setdefault(outcome, []).append(caught(weight[now], chosen))
                 values.setdefault("gone", []).append(float(gone[now][chosen].mean()))

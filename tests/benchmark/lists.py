@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 from clock import Clock, machine
 from list_market import INACTIVITY_DAYS, Judge, Market, judge
-from list_truth import Floats, Records, calibration, measure
-from lists_page import CALL_SCORE, FAMILIES, SIZE, SUBSETS, TRUTH, page, part
+from list_truth import HORIZON_DAYS, Floats, Records, calibration, measure
+from lists_page import BESIDE_WIN_BACK, CALL_SCORE, FAMILIES, SIZE, SUBSETS, TRUTH, page, part
 from seeds import seeds_of
 
 from models.dataset import Dataset
@@ -35,6 +35,7 @@ from models.learner import Learner, fit_together
 from models.out_of_time import OutOfTime, rolling
 from pipeline.errors import UsageError
 from pipeline.market.worlds import world_of
+from pipeline.scoring.listing import KEEP_SHARE
 
 ACCOUNTS, MONTHS = 3_000, 48
 RESULTS = Path("var/bench/lists.json")
@@ -53,6 +54,20 @@ class Predicted:
     def departures(self) -> tuple[Floats, Floats]:
         """The onset and the departure risk."""
         return self._departures(self.judge.table.dataset, self._trees)
+
+    @cached_property
+    def taught_the_truth(self) -> Floats:
+        """The chance to leave within the horizon, by the same learner and the true dates."""
+        judge, dataset = self.judge, self.judge.table.dataset
+        leaves = judge.leaves_within(HORIZON_DAYS)
+        learner = Learner(
+            replace(dataset, label=leaves.astype(np.int8), learnable=None),
+            judge.tests,
+            judge.settings,
+            self._trees,
+        )
+        found = rolling([learner], judge.tests, {}, judge.kept.comparable_from, only=judge.apart)
+        return self._of_rows(found, found.published_risk)
 
     @cached_property
     def inactivity(self) -> Floats:
@@ -101,11 +116,13 @@ def lists(market: Predicted) -> Records:
         CALL_SCORE: onset * size,
         SIZE: size,
         TRUTH: rows["leaves_90"].to_numpy() * size,
+        BESIDE_WIN_BACK: onset * size,
+        "taught the truth": market.taught_the_truth * size,
         "silence x size": silence * size,
         "risk_90 x size": market.inactivity * size,
         "departure risk x size": departure * size,
     }
-    return measure(rows, scores)
+    return measure(rows, scores, parts={BESIDE_WIN_BACK: KEEP_SHARE})
 
 
 def ablation(market: Predicted) -> Records:

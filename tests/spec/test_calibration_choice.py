@@ -13,6 +13,7 @@ from models.calibration import LogitCalibrator
 from models.calibration_choice import (
     ISOTONIC,
     LASTING,
+    OWN_LEVEL,
     RAW,
     WAYS,
     WEIGHED,
@@ -79,6 +80,11 @@ def test_every_way_is_fitted() -> None:
     assert ways[RAW].apply(RAW_RISKS) == pytest.approx(RAW_RISKS)
     lasting = ways[LASTING].apply(RAW_RISKS, date(2021, 9, 1))
     assert logit(lasting) == pytest.approx(logit(RAW_RISKS) + 0.5, abs=0.1)
+    own = ways[OWN_LEVEL].apply(RAW_RISKS, date(2021, 9, 1))
+    assert own.mean() == pytest.approx(RAW_RISKS.mean())  # off by .5 as the model is
+    assert np.diff(logit(own)) == pytest.approx(np.diff(logit(lasting)))  # with the same slope
+    kept = calibrator_from(json.loads(json.dumps(ways[OWN_LEVEL].to_dict())))
+    assert kept == ways[OWN_LEVEL]
     for reference, rate in ((LATEST, 0.9), (LAST_YEAR, 0.4)):
         assert ways[reference].apply(RAW_RISKS, date(2021, 9, 1)).mean() == pytest.approx(rate)
 
@@ -137,3 +143,5 @@ def test_without_a_record_the_usual_way_is_taken() -> None:
     known, risks = record({WEIGHED: NONE, LAST_YEAR: FIVE})
     nothing = {way: np.full(len(known.label), np.nan) for way in risks}
     assert choose(known, nothing) == WEIGHED
+    assert choose(known, nothing, usual=LAST_YEAR) == LAST_YEAR
+    assert choose(known, risks, usual=LAST_YEAR) == WEIGHED  # it has proved better

@@ -50,6 +50,14 @@ def test_outcomes_of_accounts(name: str, weight: tuple[float, ...]) -> None:
     assert outcomes(ROWS)[name] == pytest.approx(weight)
 
 
+def test_a_ranking_may_have_a_part_of_the_list() -> None:
+    score = np.array([6.0, 5, 4, 3, 2, 1])
+    scores = {"whole": score, "half": score}
+    found = pd.DataFrame(measure(ROWS, scores, shares=[2 / 3], parts={"half": 0.5}))
+    gone = found[found["outcome"] == "gone"].set_index("ranking")["value"]
+    assert gone.to_dict() == {"whole": 1 / 4, "half": 0}  # Di is the fourth
+
+
 @pytest.mark.parametrize(
     ("accounts", "share", "most"), [(6, 0.03, 1), (50, 0.03, 2), (1_610, 0.03, 48), (100, 0.12, 12)]
 )
