@@ -117,7 +117,7 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
     """Train, register and review a challenger; print what was measured."""
     from pipeline.review.review import review_trained
     from pipeline.training.keep_list_report import lines as keep_list_lines
-    from pipeline.training.reporting import chance_line, table, value_line
+    from pipeline.training.reporting import chance_line, coverage_line, table, value_line
     from pipeline.training.train import train
 
     with openlineage.told(f"{config.name}.train", console.complain) as data:
@@ -149,6 +149,7 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
         console.say(line)
     console.say(trained.leakage.line())
     console.say(value_line(trained.value))
+    console.say(coverage_line(trained.value_coverage))
     for warning in trained.prepared.sources.warnings:
         console.complain("\n".join(warning.lines()))
     if trained.prepared.immature:

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from features.order_history import days_silent, order_days, order_lines, usual_gap
+from features.order_history import days_silent, order_lines, usual_gap
 from features.values import Last, Value
 from models.risk_model import DAYS_PAST_DUE, DAYS_PAST_PATIENCE, DepartureRisks
-from models.value_at_stake import ValueAtStake
+from models.value_at_stake import THIN_HISTORY_DAYS, ValueAtStake
 from pipeline.config.form import ScoringConfig
 from pipeline.scoring.effects import EFFECTS
 from pipeline.scoring.key_accounts import key_account_values, key_accounts
@@ -27,7 +27,6 @@ from pipeline.scoring.win_back import BEFORE_LAST_ORDER
 from pipeline.tables.tiers import tiers
 from pipeline.tables.trade import past_of, past_trade
 
-THIN_HISTORY_DAYS = 3  # order days below which a history is too short to know its rhythm
 WIN_BACK_BANDS = (30, 60)  # days since patience ended, up to which the first bands reach
 
 Floats = npt.NDArray[np.float64]
@@ -54,8 +53,8 @@ SCHEMA = pa.schema(
         ("change_kind", pa.string()),
         *((name, pa.float64()) for name in EFFECTS),
         ("value_at_stake", pa.float64()),
-        ("value_at_stake_low", pa.float64()),
-        ("value_at_stake_high", pa.float64()),
+        ("next_year_low", pa.float64()),
+        ("next_year_high", pa.float64()),
         ("value_basis", pa.string()),
         ("currency", pa.string()),
         ("expected_loss", pa.float64()),
@@ -86,7 +85,6 @@ def shown_values(last_touch: Last | None) -> dict[str, Value]:
         "shown_days_silent": days_silent,
         "shown_usual_gap": usual_gap,
         "shown_last_order_s": Last(order_lines),
-        "shown_order_days": order_days(None),
         **key_account_values(),
         **past_trade(),
     }
@@ -140,7 +138,7 @@ def score_table(
     past = past_of(frame)
     stake = value.at_stake(past)
     last_year = past.last_year.worth(value.margin_share)
-    thin = (frame["shown_order_days"] < THIN_HISTORY_DAYS).to_numpy()
+    thin = past.order_days < THIN_HISTORY_DAYS
     tier = tiers(last_year)
     key, note = key_accounts(frame, value.margin_share, scoring.key_accounts)
     departed = _departed(frame)
@@ -164,8 +162,8 @@ def score_table(
         "change": risk - before,
         **dict.fromkeys(("change_kind", *EFFECTS)),  # `pipeline.scoring.change`
         "value_at_stake": stake.value,
-        "value_at_stake_low": stake.low,
-        "value_at_stake_high": stake.high,
+        "next_year_low": np.where(departed, np.nan, stake.low),
+        "next_year_high": np.where(departed, np.nan, stake.high),
         "value_basis": value.basis,
         "currency": currency,
         "expected_loss": risk * stake.value,

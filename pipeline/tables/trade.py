@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.expressions import DAYS_PER_YEAR, age
-from features.order_history import first_order, traded
+from features.order_history import first_order, order_days, traded
 from features.values import Value
 from models.value_at_stake import Past, Traded, Years
 
 _LAST_YEAR, _YEAR_BEFORE = "traded_last_year_", "traded_year_before_"
-_AGE = "traded_since_days"
+_AGE, _ORDER_DAYS = "traded_since_days", "traded_order_days"
 
 
 def past_trade() -> dict[str, Value]:
@@ -26,7 +26,7 @@ def past_trade() -> dict[str, Value]:
     values: Mapping[str, Value] = {
         prefix + name: value for prefix, parts in windows.items() for name, value in parts.items()
     }
-    return {**values, _AGE: age(first_order)}
+    return {**values, _AGE: age(first_order), _ORDER_DAYS: order_days(None)}
 
 
 def past_of(frame: pd.DataFrame) -> Past:
@@ -35,6 +35,7 @@ def past_of(frame: pd.DataFrame) -> Past:
         _traded(frame, _LAST_YEAR),
         _traded(frame, _YEAR_BEFORE),
         frame[_AGE].to_numpy(dtype=np.float64),
+        frame[_ORDER_DAYS].to_numpy(dtype=np.float64),
     )
 
 
@@ -72,7 +73,7 @@ def margin_lost(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def years_of(frame: pd.DataFrame, weight: npt.NDArray[np.float64]) -> Years:
-    """Past, label and next year of accounts as arrays; NaN where the year is not known.
+    """Past, label and next year of accounts as arrays; NaN where what follows is not known.
 
     weight: what each row counts.
     """
@@ -83,6 +84,8 @@ def years_of(frame: pd.DataFrame, weight: npt.NDArray[np.float64]) -> Years:
         past=past_of(frame),
         next_year=_traded(frame),
         complete=frame["year_complete"].to_numpy(dtype="datetime64[D]"),
+        stayed=frame["stayed"].to_numpy(dtype=np.float64),
+        stayed_complete=frame["stayed_complete"].to_numpy(dtype="datetime64[D]"),
         weight=weight,
     )
 

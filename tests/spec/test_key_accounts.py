@@ -45,7 +45,7 @@ def drawn(text: str = DRAWN) -> pd.DataFrame:
     zero = np.zeros(len(accounts))
     year = [given["margin"], given["revenue"], zero]
     before = [given["margin_before"], given["revenue_before"], zero]
-    frame = dict(zip(past_trade(), [*year, *before, given["age"]], strict=True))
+    frame = dict(zip(past_trade(), [*year, *before, given["age"], zero + 9], strict=True))
     *quarters, largest, ordered = key_account_values()
     frame |= {name: (given["quarters"] > ago) * 5.0 for ago, name in enumerate(quarters)}
     frame |= {largest: given["largest"] * 100_000, ordered: zero + 100_000}
