@@ -27,7 +27,7 @@ from pipeline.tables.label_definitions import label_of
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
-from pipeline.wording import counted
+from pipeline.wording import counted, listed
 
 if TYPE_CHECKING:
     from pipeline.review.review import Reviewed
@@ -271,6 +271,11 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         console.say(publication.manifest["note"])
     _say_list(publication.folder)
     _say_left_out(publication.manifest["features_left_out"])
+    if absent := publication.manifest["key_accounts_not_scored"]:
+        console.say(
+            f"Not scored, though named in `scoring.key_accounts`: {listed(absent, 5)}. Check the "
+            "ids; accounts that departed long ago are not scored."
+        )
     console.say(
         f"{publication.manifest['rows']['scores']:,} accounts scored as of {as_of} with version "
         f"{publication.manifest['model']['version']}; "

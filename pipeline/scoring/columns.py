@@ -241,9 +241,17 @@ COLUMNS = {
             width=6,
         ),
         Column(
+            "best_tier",
+            "Best tier",
+            "the best tier of the last two years: an account that leaves falls to C",
+            null_means="the account has left, and the publication before did not say",
+            width=6,
+        ),
+        Column(
             "key_account",
             "Key account",
-            "whether it meets the config's criteria of a key account",
+            "whether it meets the config's criteria of a key account, met them in the last 12 "
+            "months, or is named in the config; on a list it is a key account that is leaving",
         ),
         Column(
             "key_account_note",
@@ -323,7 +331,8 @@ COLUMNS = {
         Column(
             "effort",
             "Effort",
-            "what winning it back is worth, in the config's words",
+            "what keeping it or winning it back is worth, by best tier: maximum, high, low or "
+            "none, or the config's words",
             null_means=_LEFT,
             width=16,
         ),

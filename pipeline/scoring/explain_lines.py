@@ -63,6 +63,9 @@ def _figures(account: Account) -> Iterator[str]:
     if row["next_year_low"] is not None:
         ends = f"{row['next_year_low']:z,.0f} to {row['next_year_high']:z,.0f}{money}"
         yield _line("next year", f"{ends} if it stays; so do 9 in 10 such accounts")
+    if row["key_account"]:
+        leaving = "" if row["crossed_on"] is None else "leaving; "
+        yield _line("key account", f"{leaving}{row['key_account_note']}")
     if row["expected_loss"] is not None:
         yield _line("expected loss", f"{row['expected_loss']:z,.0f}{money}")
     score = "" if row["call_score"] is None else f"call score {row['call_score']:z,.0f}; "

@@ -6,7 +6,7 @@ ended and by the margin of the year before their last order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -61,6 +61,7 @@ SCHEMA = pa.schema(
         ("call_value", pa.float64()),
         ("call_score", pa.float64()),
         ("tier", pa.string()),
+        ("best_tier", pa.string()),
         ("key_account", pa.bool_()),
         ("key_account_note", pa.string()),
         ("effort", pa.string()),
@@ -119,6 +120,7 @@ def score_table(
     previous: pd.Series,
     currency: str | None,
     people: pd.DataFrame,
+    named: Collection[str] = (),
 ) -> pa.Table:
     """Put together the published columns and rank the accounts.
 
@@ -131,6 +133,7 @@ def score_table(
     scoring : bands, key accounts and words of effort.
     previous : the risk last published, by account_id.
     people : name and owner_id by account_id.
+    named : accounts that the config names as key accounts.
     """
     touched = frame.get("shown_last_touch_s", pd.Series(np.nan, index=frame.index))
     accounts, risk = frame["account_id"], predicted.risk
@@ -139,8 +142,7 @@ def score_table(
     stake = value.at_stake(past)
     last_year = past.last_year.worth(value.margin_share)
     thin = past.order_days < THIN_HISTORY_DAYS
-    tier = tiers(last_year)
-    key, note = key_accounts(frame, value.margin_share, scoring.key_accounts)
+    keys = key_accounts(frame, value.margin_share, scoring.key_accounts, named)
     departed = _departed(frame)
     call_value = stake.value
     if ranking != "risk":
@@ -169,13 +171,14 @@ def score_table(
         "expected_loss": risk * stake.value,
         "call_value": call_value,
         "call_score": np.where(departed, np.nan, _chance(predicted, ranking) * call_value),
-        "tier": tier,
-        "key_account": key,
-        "key_account_note": note,
+        "tier": tiers(last_year),
+        "best_tier": keys.best_tier,
+        "key_account": keys.key,
+        "key_account_note": keys.note,
         "effort": np.where(
             stake.value <= scoring.profit.contact_cost,
             scoring.effort.without_profit,
-            pd.Series(tier).map(scoring.effort.model_dump()),
+            pd.Series(keys.best_tier).map(scoring.effort.model_dump()),
         ),
         "days_silent": frame["shown_days_silent"],
         "usual_gap": frame["shown_usual_gap"],

@@ -32,8 +32,8 @@ def past_trade() -> dict[str, Value]:
 def past_of(frame: pd.DataFrame) -> Past:
     """The columns of `past_trade` as arrays."""
     return Past(
-        _traded(frame, _LAST_YEAR),
-        _traded(frame, _YEAR_BEFORE),
+        traded_of(frame, _LAST_YEAR),
+        traded_of(frame, _YEAR_BEFORE),
         frame[_AGE].to_numpy(dtype=np.float64),
         frame[_ORDER_DAYS].to_numpy(dtype=np.float64),
     )
@@ -61,7 +61,7 @@ def margin_lost(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     frame: as `worth_by_snapshot`, with what was traded in the next year. NaN where that is not
     known.
     """
-    last_year, next_year = past_of(frame).last_year, _traded(frame)
+    last_year, next_year = past_of(frame).last_year, traded_of(frame)
     lost = np.empty(len(frame))
     as_of = frame["as_of"].to_numpy()
     for snapshot in np.unique(as_of):
@@ -82,7 +82,7 @@ def years_of(frame: pd.DataFrame, weight: npt.NDArray[np.float64]) -> Years:
         as_of=frame["as_of"].to_numpy(dtype="datetime64[D]"),
         defected=frame["defected"].to_numpy(dtype=np.int8),
         past=past_of(frame),
-        next_year=_traded(frame),
+        next_year=traded_of(frame),
         complete=frame["year_complete"].to_numpy(dtype="datetime64[D]"),
         stayed=frame["stayed"].to_numpy(dtype=np.float64),
         stayed_complete=frame["stayed_complete"].to_numpy(dtype="datetime64[D]"),
@@ -90,7 +90,8 @@ def years_of(frame: pd.DataFrame, weight: npt.NDArray[np.float64]) -> Years:
     )
 
 
-def _traded(frame: pd.DataFrame, prefix: str = "") -> Traded:
+def traded_of(frame: pd.DataFrame, prefix: str = "") -> Traded:
+    """The columns of `features.order_history.traded` behind a prefix as arrays."""
     return Traded(
         *(
             frame[prefix + name].to_numpy(dtype=np.float64)

@@ -73,7 +73,7 @@ function meter(share) {
 }
 
 const keyAccount = (account) =>
-  account.key_account ? el("span", { class: "badge" }, "key account") : null;
+  account.key_account ? el("span", { class: "badge" }, left(account) ? "key account" : "key account, leaving") : null;
 
 // --- the list ------------------------------------------------------------------------------------
 
@@ -437,7 +437,9 @@ function figures(account) {
     ["Last order", [account.last_order_at], []],
     ["Last touch", [account.last_touch_at], []],
     ["Owner", [account.owner_id], []],
-    ["Tier", [account.tier], [account.effort]],
+    ["Tier", [account.tier],
+      [known(account.best_tier) && account.best_tier !== account.tier ? `${account.best_tier} within the last two years` : "",
+       known(account.effort) ? `effort: ${account.effort}` : ""]],
   ];
   return el("dl", { class: "figures" },
     told.filter(([, said]) => said && said.some((part) => known(part) && part !== "")).map(([term, said, more]) =>
