@@ -3,9 +3,12 @@
 Both are expectations, learned from years that are over. An account's yearly rate, over its last two
 years as far as it has been known, is multiplied by the ratio of what such accounts brought in the
 next year to their rate: one ratio for those that stayed, one for those that defected, because many
-a silent account comes back. Such accounts are those of the same size and age. The ratio of sums is
-the estimate of least chance when the spread of margins grows with their size, and needs no
-logarithm of what may be zero or negative (Cochran, 1977, on ratio estimators).
+a silent account comes back. Such accounts are those of the same size and age; newcomers form one
+group. The ratio of sums is the estimate of least chance when the spread of margins grows with their
+size, and needs no logarithm of what may be zero or negative (Cochran, 1977, on ratio estimators).
+
+The interval is the account's own: between its ends lies next year's margin of nine in ten accounts
+that stay the whole year. The ends are quantiles of the same ratio among such accounts of the group.
 
 Stored as `value_at_stake.json`.
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,17 +25,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.dataset import BoolArray, DateArray, FloatArray, IntArray, account_codes, latest_day
+from models.dataset import BoolArray, DateArray, FloatArray, IntArray, latest_day
 from models.errors import DamagedModel
 
 FILE = "value_at_stake.json"
-FORMAT = 1
+FORMAT = 2
 
 YEAR_BEFORE_COUNTS = 0.5
 """What the year before last counts for in the rate, the last year counting 1."""
 
-FEWEST_DAYS = 90
-"""A rate is taken over no fewer days: one order in the first week is not one a week."""
+THIN_HISTORY_DAYS = 3
+"""Order days below which a history is too short to know its rhythm."""
+
+NEWCOMER_DAYS = 90
+"""An account known for fewer days, or with a thin history, is a newcomer: what it has brought so
+far counts as a year's. One order in the first week is not one a week."""
 
 SIZES = 5
 """Classes of size, by quantiles of the rate."""
@@ -41,7 +48,7 @@ NEW_DAYS = 365
 """An account known for fewer days is new: more of such leave, and those that stay grow."""
 
 PRIOR_ROWS = 20
-"""Rows of the class's common ratio that are counted into each group's own."""
+"""Rows that all groups together count for within each group."""
 
 FEWEST_ACCOUNTS = 20
 """Of either class, below which nothing is learned; nor, of those at a loss, about them."""
@@ -49,7 +56,8 @@ FEWEST_ACCOUNTS = 20
 LEAST_RECORDED = 0.1
 """Share of what was traded for which a margin must be recorded."""
 
-REPETITIONS = 500
+INSIDE = 0.9
+"""Share of the accounts that stay whose next year lies in the interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,25 +109,40 @@ class Past:
     """What is known of accounts at a snapshot, (n,) each.
 
     last_year: the 365 days before it; year_before: the 365 before those. age_days: since the first
-    order.
+    order. order_days: on which it ever ordered.
     """
 
     last_year: Traded
     year_before: Traded
     age_days: FloatArray
+    order_days: FloatArray
+
+    @property
+    def newcomer(self) -> BoolArray:
+        """Which accounts are newcomers, (n,)."""
+        return (self.order_days < THIN_HISTORY_DAYS) | (self.age_days < NEWCOMER_DAYS)
 
     def rate(self, margin_share: float | None) -> FloatArray:
-        """Return the margin (or revenue) a year, (n,), over the days that the account was known."""
+        """Return the margin (or revenue) a year, (n,), over the days that the account was known.
+
+        Over a year or more for a newcomer.
+        """
         year = 365.0
         days = np.clip(self.age_days, 0, year)
         days += YEAR_BEFORE_COUNTS * np.clip(self.age_days - year, 0, year)
         worth = self.last_year.worth(margin_share)
         worth = worth + YEAR_BEFORE_COUNTS * self.year_before.worth(margin_share)
-        return np.asarray(worth * year / np.maximum(days, FEWEST_DAYS), dtype=np.float64)
+        days = np.where(self.newcomer, np.maximum(days, year), days)
+        return np.asarray(worth * year / days, dtype=np.float64)
 
     def rows(self, mask: BoolArray | IntArray) -> Past:
         """Return the rows that `mask` (boolean, or row numbers) selects."""
-        return Past(self.last_year.rows(mask), self.year_before.rows(mask), self.age_days[mask])
+        return Past(
+            self.last_year.rows(mask),
+            self.year_before.rows(mask),
+            self.age_days[mask],
+            self.order_days[mask],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +151,8 @@ class Years:
 
     account, as_of: (n,). defected: (n,), 1 = by the definition, 0 = stayed. next_year: what was
     traded in the 365 days from the snapshot; NaN where that is not known. complete: datetime64[D]
-    (n,), from when on it is. weight: (n,), what each row counts.
+    (n,), from when on it is. stayed: (n,), 1 = it stayed the whole of that year, 0 = it did not,
+    NaN where that is not known. stayed_complete: as complete. weight: (n,), what each row counts.
     """
 
     account: NDArray[Any]
@@ -137,15 +161,45 @@ class Years:
     past: Past
     next_year: Traded
     complete: DateArray
+    stayed: FloatArray
+    stayed_complete: DateArray
     weight: FloatArray
+
+    def rows(self, mask: BoolArray | IntArray) -> Years:
+        """Return the rows that `mask` (boolean, or row numbers) selects."""
+        return Years(
+            self.account[mask],
+            self.as_of[mask],
+            self.defected[mask],
+            self.past.rows(mask),
+            self.next_year.rows(mask),
+            self.complete[mask],
+            self.stayed[mask],
+            self.stayed_complete[mask],
+            self.weight[mask],
+        )
+
+    def known_at(self, day: np.datetime64) -> Years:
+        """Return the rows up to the snapshot `day`, with what was known by then of their future."""
+        part = self.rows(self.as_of <= day)
+        year = part.next_year
+        over = part.complete <= day
+        return replace(
+            part,
+            next_year=Traded(
+                np.where(over, year.recorded_margin, np.nan),
+                np.where(over, year.amount_with_margin, np.nan),
+                np.where(over, year.amount_without_margin, np.nan),
+            ),
+            stayed=np.where(part.stayed_complete <= day, part.stayed, np.nan),
+        )
 
 
 class Estimate(NamedTuple):
-    """Value at stake and its interval, each (n,), in units of the currency.
+    """Value at stake, and what next year brings if the account stays, (n,), in the currency.
 
-    low, high: the 95 % interval of the expectation, by a bootstrap over accounts: how far it
-    depends on which accounts there were to learn from. What a single account will bring spreads
-    far more. NaN where nothing was learned.
+    value: see `ValueAtStake.expected`. low, high: between them lies next year's margin (or revenue)
+    of nine in ten such accounts that stay the whole year; NaN where too little is known of such.
     """
 
     value: FloatArray
@@ -158,11 +212,12 @@ class ValueAtStake:
     """The ratios of next year to the yearly rate, by group.
 
     margin_share: see `Traded.worth`; None for revenue. sizes: the rates that part the classes of
-    size, in units of the currency. stayed, defected: a ratio per group; low, high: of their
-    difference. The groups: accounts whose rate is zero or a loss; then the sizes of those known for
-    a year, smallest first; then the sizes of the new ones. snapshots: learned from; outcome_end:
-    the date at which the last of their years was complete. Without any, nothing was learned, and
-    value at stake is last year's number.
+    size, in units of the currency. stayed, defected: the mean ratio per group, by the label. The
+    groups: accounts whose rate is zero or a loss; then the sizes of those known for a year,
+    smallest first; then the sizes of the new ones; then newcomers. low, high: quantiles of the
+    ratio among those that stayed the whole year, per group without the first; empty where too few
+    did. snapshots: learned from; outcome_end: the date at which the last of their outcomes was
+    complete. Without any, nothing was learned, and value at stake is last year's number.
     """
 
     margin_share: float | None
@@ -176,10 +231,12 @@ class ValueAtStake:
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together (ValueError)."""
-        groups = 1 + 2 * (len(self.sizes) + 1) if self.snapshots else 0
-        found = {len(part) for part in (self.stayed, self.defected, self.low, self.high)}
-        if found != {groups} or list(self.sizes) != sorted(self.sizes):
-            raise ValueError(f"{found} ratios for {groups} groups, parted at {self.sizes}")
+        groups = _group_count(len(self.sizes)) if self.snapshots else 0
+        found = {len(part) for part in (self.stayed, self.defected)}
+        ends = {len(part) for part in (self.low, self.high)}
+        fit_together = found == {groups} and ends in ({0}, {groups - 1})
+        if not fit_together or list(self.sizes) != sorted(self.sizes):
+            raise ValueError(f"{found}, {ends} ratios for {groups} groups, parted at {self.sizes}")
 
     @property
     def learned(self) -> bool:
@@ -198,7 +255,7 @@ class ValueAtStake:
             worth = past.last_year.worth(self.margin_share)
             return worth, np.zeros(len(worth))
         rate = past.rate(self.margin_share)
-        group = _groups(rate, past.age_days, self.sizes)
+        group = _groups(rate, past, self.sizes)
         return np.array(self.stayed)[group] * rate, np.array(self.defected)[group] * rate
 
     def at_stake(self, past: Past) -> Estimate:
@@ -207,19 +264,18 @@ class ValueAtStake:
         Negative only for an account that has been kept at a loss, where such accounts went on so.
         """
         stays, defects = self.expected(past)
+        low = high = np.full(len(stays), np.nan)
         if not self.learned:
-            unknown = np.full(len(stays), np.nan)
-            return Estimate(stays, unknown, unknown)
+            return Estimate(stays, low, high)
         rate = past.rate(self.margin_share)
-        group = _groups(rate, past.age_days, self.sizes)
-        ends = np.sort(
-            [np.array(self.low)[group] * rate, np.array(self.high)[group] * rate], axis=0
-        )
         gains = rate > 0
-        value, low, high = (
-            np.where(gains, np.maximum(part, 0), part) for part in (stays - defects, *ends)
-        )
-        return Estimate(value, low, high)
+        if self.low:
+            place = np.maximum(_groups(rate, past, self.sizes) - 1, 0)
+            low, high = (
+                np.where(gains, np.array(end)[place] * rate, np.nan)
+                for end in (self.low, self.high)
+            )
+        return Estimate(np.where(gains, np.maximum(stays - defects, 0), stays - defects), low, high)
 
     def save(self, folder: Path) -> None:
         """Write `value_at_stake.json` into the existing `folder`."""
@@ -228,19 +284,20 @@ class ValueAtStake:
         (folder / FILE).write_text(text, encoding="utf-8")
 
 
-def fit(years: Years, seed: int = 0) -> ValueAtStake:
+def fit(years: Years) -> ValueAtStake:
     """Learn from the rows whose next year is known.
 
     Nothing is learned from fewer than 20 accounts that stayed or 20 that defected; nor, of those at
-    a loss, about them: at stake with them is then nothing.
+    a loss, about them: at stake with them is then nothing. There are no ends of the interval where
+    fewer than 20 accounts stayed the whole year.
     """
     margin_share = years.past.last_year.margin_share(years.weight)
     worth = years.next_year.worth(margin_share)
     known = ~np.isnan(worth) & (years.weight > 0)
-    weight = years.weight[known]
-    rate = years.past.rate(margin_share)[known]
-    defected = np.asarray(years.defected)[known] == 1
-    account = years.account[known]
+    years, worth = years.rows(known), worth[known]
+    weight, account = years.weight, years.account
+    rate = years.past.rate(margin_share)
+    defected = np.asarray(years.defected) == 1
     gains = rate > 0
 
     def too_few(some: BoolArray) -> bool:
@@ -250,30 +307,31 @@ def fit(years: Years, seed: int = 0) -> ValueAtStake:
     if too_few(gains):
         return ValueAtStake(margin_share)
     sizes = tuple(_quantiles(rate[gains], weight[gains], np.linspace(0, 1, SIZES + 1)[1:-1]))
-    group = _groups(rate, years.past.age_days[known], sizes)
+    group = _groups(rate, years.past, sizes)
     # What those bring who have returned everything is no multiple of their rate.
-    moved = np.where(rate == 0, 0.0, worth[known])
-    sums = _account_sums(account_codes(account), defected, group, moved, rate, weight)
+    moved = np.where(rate == 0, 0.0, worth)
+    sums = _sums(defected, group, moved, rate, weight)
     if too_few(rate < 0):
         sums[..., 0] = 0  # a few rates near zero would give ratios of any size
-    stayed, left = _ratios(sums.sum(axis=0))
-    random = np.random.default_rng(seed)
-    accounts = len(sums)
-    differences = []
-    for _ in range(REPETITIONS):
-        drawn = np.bincount(random.integers(0, accounts, accounts), minlength=accounts)
-        one, other = _ratios(np.tensordot(drawn, sums, axes=1))
-        differences.append(one - other)
-    low, high = np.percentile(differences, [2.5, 97.5], axis=0)
+    stayed, left = _ratios(sums)
+    stayers = gains & (years.stayed == 1)
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    complete = years.complete
+    if len(set(account[stayers])) >= FEWEST_ACCOUNTS:
+        ratio = worth[stayers] / rate[stayers]
+        low, high = _ends(ratio, group[stayers] - 1, account[stayers], weight[stayers])
+        told = ~np.isnan(years.stayed)
+        complete = np.concatenate([complete, years.stayed_complete[told]])
     return ValueAtStake(
         margin_share=margin_share,
         sizes=sizes,
         stayed=tuple(stayed.tolist()),
         defected=tuple(left.tolist()),
-        low=tuple(low.tolist()),
-        high=tuple(high.tolist()),
-        snapshots=tuple(str(day) for day in np.unique(years.as_of[known])),
-        outcome_end=latest_day(years.complete[known]).isoformat(),
+        low=low,
+        high=high,
+        snapshots=tuple(str(day) for day in np.unique(years.as_of)),
+        outcome_end=latest_day(complete).isoformat(),
     )
 
 
@@ -293,10 +351,16 @@ def load(folder: Path) -> ValueAtStake:
         raise DamagedModel(f"{folder / FILE} cannot be read ({error!r}). Retrain.") from error
 
 
-def _groups(rate: FloatArray, age_days: FloatArray, sizes: tuple[float, ...]) -> IntArray:
+def _group_count(sizes: int) -> int:
+    """How many groups there are with so many edges between the classes of size."""
+    return 2 + 2 * (sizes + 1)
+
+
+def _groups(rate: FloatArray, past: Past, sizes: tuple[float, ...]) -> IntArray:
     """The number of each account's group, (n,); see `ValueAtStake`."""
     size = 1 + np.searchsorted(sizes, rate, side="right")
-    group = size + np.where(age_days < NEW_DAYS, len(sizes) + 1, 0)
+    group = size + np.where(past.age_days < NEW_DAYS, len(sizes) + 1, 0)
+    group = np.where(past.newcomer, _group_count(len(sizes)) - 1, group)
     return np.asarray(np.where(rate > 0, group, 0), dtype=np.int64)
 
 
@@ -308,22 +372,40 @@ def _quantiles(values: FloatArray, weight: FloatArray, shares: FloatArray) -> li
     return [float(value) for value in found]
 
 
-def _account_sums(
-    codes: IntArray,
-    defected: BoolArray,
-    group: IntArray,
-    worth: FloatArray,
-    rate: FloatArray,
-    weight: FloatArray,
+def _ends(
+    ratio: FloatArray, group: IntArray, account: NDArray[Any], weight: FloatArray
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The ends of the interval of the ratio, per group; all rows count into each for PRIOR_ROWS.
+
+    A quantile of few accounts is too narrow for the next one: as in conformal prediction, of n + 1
+    accounts so many are to lie inside.
+    """
+    order = np.argsort(ratio, kind="stable")
+    ratio, group, account, weight = ratio[order], group[order], account[order], weight[order]
+    low: list[float] = []
+    high: list[float] = []
+    for number in range(_group_count(SIZES - 1) - 1):
+        own = group == number
+        counts = np.cumsum(np.where(own, weight, 0.0) + PRIOR_ROWS * weight / weight.sum())
+        accounts = len(set(account[own])) + PRIOR_ROWS
+        part = min((1 + INSIDE) / 2 * (1 + 1 / accounts), 1.0)
+        for ends, share in ((low, 1 - part), (high, part)):
+            place = np.searchsorted(counts, share * counts[-1])
+            ends.append(float(ratio[min(place, len(ratio) - 1)]))
+    return tuple(low), tuple(high)
+
+
+def _sums(
+    defected: BoolArray, group: IntArray, worth: FloatArray, rate: FloatArray, weight: FloatArray
 ) -> FloatArray:
-    """Worth, rate and rows by account, class and group: (accounts, 3, 2, groups)."""
-    shape = (int(codes.max()) + 1, 2, 1 + 2 * SIZES)
-    cell = np.ravel_multi_index((codes, defected.astype(np.int64), group), shape)
+    """Worth, rate and rows by class and group: (3, 2, groups)."""
+    shape = (2, _group_count(SIZES - 1))
+    cell = np.ravel_multi_index((defected.astype(np.int64), group), shape)
     summed = [
         np.bincount(cell, weight * values, int(np.prod(shape))).reshape(shape)
         for values in (worth, rate, np.ones(len(rate)))
     ]
-    return np.stack(summed, axis=1)
+    return np.stack(summed)
 
 
 def _ratios(sums: FloatArray) -> FloatArray:

@@ -27,7 +27,7 @@ from pipeline.tables.label_definitions import label_of
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
-from pipeline.wording import counted
+from pipeline.wording import counted, listed
 
 if TYPE_CHECKING:
     from pipeline.review.review import Reviewed
@@ -117,7 +117,7 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
     """Train, register and review a challenger; print what was measured."""
     from pipeline.review.review import review_trained
     from pipeline.training.keep_list_report import lines as keep_list_lines
-    from pipeline.training.reporting import chance_line, table, value_line
+    from pipeline.training.reporting import chance_line, coverage_line, table, value_line
     from pipeline.training.train import train
 
     with openlineage.told(f"{config.name}.train", console.complain) as data:
@@ -149,6 +149,7 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
         console.say(line)
     console.say(trained.leakage.line())
     console.say(value_line(trained.value))
+    console.say(coverage_line(trained.value_coverage))
     for warning in trained.prepared.sources.warnings:
         console.complain("\n".join(warning.lines()))
     if trained.prepared.immature:
@@ -270,6 +271,11 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         console.say(publication.manifest["note"])
     _say_list(publication.folder)
     _say_left_out(publication.manifest["features_left_out"])
+    if absent := publication.manifest["key_accounts_not_scored"]:
+        console.say(
+            f"Not scored, though named in `scoring.key_accounts`: {listed(absent, 5)}. Check the "
+            "ids; accounts that departed long ago are not scored."
+        )
     console.say(
         f"{publication.manifest['rows']['scores']:,} accounts scored as of {as_of} with version "
         f"{publication.manifest['model']['version']}; "

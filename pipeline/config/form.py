@@ -41,6 +41,7 @@ from pipeline.config.kinds import (
     Families,
     Horizons,
     Name,
+    Names,
     NotNegative,
     OwnName,
     Part,
@@ -320,6 +321,9 @@ class ProfitConfig(Section):
 class KeyAccountConfig(Section):
     """What makes a key account; see `pipeline.scoring.key_accounts`."""
 
+    named: Names = Field(
+        (), description="account ids; key accounts in any case, before the criteria are asked"
+    )
     profit_share: Share = Field(
         0.5, description="of all profit; the accounts that together bring the first so much"
     )
@@ -344,11 +348,11 @@ class KeyAccountConfig(Section):
 class EffortConfig(Section):
     """What an account that may defect is worth doing, in words."""
 
-    A: str = Field("win back by all means", description="for tier A")
-    B: str = Field("strive", description="for tier B")
-    C: str = Field("when it costs little", description="for tier C")
+    A: str = Field("maximum", description="for best tier A")
+    B: str = Field("high", description="for best tier B")
+    C: str = Field("low", description="for best tier C")
     without_profit: str = Field(
-        "let go", description="where the whole value at stake is less than a call costs"
+        "none", description="where the whole value at stake is less than a call costs"
     )
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from features.expressions import DAYS_PER_YEAR
 from models.bootstrap import Interval
+from models.value_at_stake import THIN_HISTORY_DAYS
 from pipeline.review.recipe import Predicted
-from pipeline.scoring.score_table import THIN_HISTORY_DAYS
 from pipeline.tables.trade import past_of
 from pipeline.training.evaluation import COHORT, Evaluation, Facts, gain_over
 

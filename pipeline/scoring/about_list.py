@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from models.risk_model import RiskModel
+from models.value_at_stake import THIN_HISTORY_DAYS
 from pipeline.config import Config
 from pipeline.scoring.page import About
-from pipeline.scoring.score_table import THIN_HISTORY_DAYS
 from pipeline.sources import Sources
 from pipeline.tables.label_definitions import label_of
 

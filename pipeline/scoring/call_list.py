@@ -14,7 +14,7 @@ _DECIMALS = {
     **dict.fromkeys(("risk_30", "risk_90", "risk_180"), 3),
     **dict.fromkeys(("change_by_model", "change_by_time", "change_by_data"), 3),
     **dict.fromkeys(("days_silent", "usual_gap", "days_past_due"), 0),
-    **dict.fromkeys(("value_at_stake", "value_at_stake_low", "value_at_stake_high"), 0),
+    **dict.fromkeys(("value_at_stake", "next_year_low", "next_year_high"), 0),
     **dict.fromkeys(("expected_loss", "call_value", "call_score"), 0),
 }
 

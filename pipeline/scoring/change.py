@@ -22,8 +22,8 @@ LEFT = "left"  # scored before, and no longer in the cohort
 _NOT_RECORDED = "not recorded"  # the list status of a publication that did not know of any
 
 _KEPT = (
-    *("account_id", "name", "owner_id", "horizon_days", "currency", "tier", "key_account"),
-    *("last_order_at", "last_touch_at"),
+    *("account_id", "name", "owner_id", "horizon_days", "currency", "tier", "best_tier"),
+    *("key_account", "last_order_at", "last_touch_at"),
 )
 
 
@@ -85,7 +85,7 @@ def accounts_that_left(
     then = then.sort_by([("rank", "ascending")])
     rows = then.num_rows
     given = {
-        **{name: then[name] for name in _KEPT},
+        **{name: then[name] for name in _KEPT if name in then.column_names},
         "as_of": pa.repeat(scores["as_of"][0], rows),
         "previous_risk": then["risk"],
         "list": pa.repeat(NO_LIST, rows),

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 SHARE, MONEY, DAYS = "share, 0-1", "currency", "days"
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of scores.parquet, in the manifest; raised when a column is removed, renamed or means another
 thing, not when one is added."""
 
@@ -35,6 +35,10 @@ class Column:
 
 _LEFT = "the account has left"  # a row without a rank; see list_status
 _DEPARTED = "the account has departed or left"
+_NO_INTERVAL = (
+    "too few accounts are known to have stayed a whole year, or this one brought no gain in two "
+    "years, or it has departed or left"
+)
 _OTHER_LABEL = "the label is not departure, or the account has left"
 
 
@@ -188,18 +192,19 @@ COLUMNS = {
             width=13,
         ),
         Column(
-            "value_at_stake_low",
-            "At stake, low",
-            "lower end of its 95 % interval",
+            "next_year_low",
+            "Next year, low",
+            "next year's margin (or revenue) if the account stays the whole year: 9 in 10 such "
+            "accounts bring from this",
             MONEY,
-            "no year was over yet to learn from",
+            _NO_INTERVAL,
         ),
         Column(
-            "value_at_stake_high",
-            "At stake, high",
-            "upper end of its 95 % interval",
+            "next_year_high",
+            "Next year, high",
+            "to this",
             MONEY,
-            "no year was over yet to learn from",
+            "as for next_year_low",
         ),
         Column(
             "value_basis", "Value is", "what the value at stake is made of", "", _LEFT, width=18
@@ -236,9 +241,17 @@ COLUMNS = {
             width=6,
         ),
         Column(
+            "best_tier",
+            "Best tier",
+            "the best tier of the last two years: an account that leaves falls to C",
+            null_means="the account has left, and the publication before did not say",
+            width=6,
+        ),
+        Column(
             "key_account",
             "Key account",
-            "whether it meets the config's criteria of a key account",
+            "whether it meets the config's criteria of a key account, met them in the last 12 "
+            "months, or is named in the config; on a list it is a key account that is leaving",
         ),
         Column(
             "key_account_note",
@@ -318,7 +331,8 @@ COLUMNS = {
         Column(
             "effort",
             "Effort",
-            "what winning it back is worth, in the config's words",
+            "what keeping it or winning it back is worth, by best tier: maximum, high, low or "
+            "none, or the config's words",
             null_means=_LEFT,
             width=16,
         ),

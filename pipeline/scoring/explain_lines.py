@@ -59,9 +59,13 @@ def _figures(account: Account) -> Iterator[str]:
         yield _line("no order in", told)
     money = f" {row['currency']}" if row["currency"] else ""
     stake = f"{row['value_at_stake']:z,.0f}{money}"
-    if row["value_at_stake_low"] is not None:
-        stake += f" ({row['value_at_stake_low']:z,.0f} to {row['value_at_stake_high']:z,.0f})"
     yield _line("value at stake", f"{stake}, counted in {row['value_basis']}; tier {row['tier']}")
+    if row["next_year_low"] is not None:
+        ends = f"{row['next_year_low']:z,.0f} to {row['next_year_high']:z,.0f}{money}"
+        yield _line("next year", f"{ends} if it stays; so do 9 in 10 such accounts")
+    if row["key_account"]:
+        leaving = "" if row["crossed_on"] is None else "leaving; "
+        yield _line("key account", f"{leaving}{row['key_account_note']}")
     if row["expected_loss"] is not None:
         yield _line("expected loss", f"{row['expected_loss']:z,.0f}{money}")
     score = "" if row["call_score"] is None else f"call score {row['call_score']:z,.0f}; "

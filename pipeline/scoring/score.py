@@ -301,6 +301,7 @@ def scored(
         previous=earlier_risk(request.previous),
         currency=sources.currency,
         people=_people(engine, as_of),
+        named=_named_key_accounts(config, engine, as_of),
     )
     return frame, scores
 
@@ -387,6 +388,9 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "not_yet_known": {name: _rows_known_since(engine, name, as_of) for name in sources.tables},
         "quarantined": {name: table.quarantined for name, table in sources.tables.items()},
         "features_left_out": dict(selection.left_out),
+        "key_accounts_not_scored": sorted(
+            _named_key_accounts(config, engine, as_of) - {*scores["account_id"].to_pylist()}
+        ),
         "columns_without_data": [
             name for name in scores.column_names if scores[name].null_count == scores.num_rows
         ],
@@ -428,6 +432,12 @@ def _effects(
         risk,
         request.previous,
     )
+
+
+def _named_key_accounts(config: Config, engine: Engine, as_of: date) -> set[str]:
+    """The accounts that the config names as key accounts, or that they had become by then."""
+    merged = merged_by(engine, as_of)
+    return {merged.get(account, account) for account in config.scoring.key_accounts.named}
 
 
 def _people(engine: Engine, as_of: date) -> pd.DataFrame:

@@ -6,7 +6,7 @@ ended and by the margin of the year before their last order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from features.order_history import days_silent, order_days, order_lines, usual_gap
+from features.order_history import days_silent, order_lines, usual_gap
 from features.values import Last, Value
 from models.risk_model import DAYS_PAST_DUE, DAYS_PAST_PATIENCE, DepartureRisks
-from models.value_at_stake import ValueAtStake
+from models.value_at_stake import THIN_HISTORY_DAYS, ValueAtStake
 from pipeline.config.form import ScoringConfig
 from pipeline.scoring.effects import EFFECTS
 from pipeline.scoring.key_accounts import key_account_values, key_accounts
@@ -27,7 +27,6 @@ from pipeline.scoring.win_back import BEFORE_LAST_ORDER
 from pipeline.tables.tiers import tiers
 from pipeline.tables.trade import past_of, past_trade
 
-THIN_HISTORY_DAYS = 3  # order days below which a history is too short to know its rhythm
 WIN_BACK_BANDS = (30, 60)  # days since patience ended, up to which the first bands reach
 
 Floats = npt.NDArray[np.float64]
@@ -54,14 +53,15 @@ SCHEMA = pa.schema(
         ("change_kind", pa.string()),
         *((name, pa.float64()) for name in EFFECTS),
         ("value_at_stake", pa.float64()),
-        ("value_at_stake_low", pa.float64()),
-        ("value_at_stake_high", pa.float64()),
+        ("next_year_low", pa.float64()),
+        ("next_year_high", pa.float64()),
         ("value_basis", pa.string()),
         ("currency", pa.string()),
         ("expected_loss", pa.float64()),
         ("call_value", pa.float64()),
         ("call_score", pa.float64()),
         ("tier", pa.string()),
+        ("best_tier", pa.string()),
         ("key_account", pa.bool_()),
         ("key_account_note", pa.string()),
         ("effort", pa.string()),
@@ -86,7 +86,6 @@ def shown_values(last_touch: Last | None) -> dict[str, Value]:
         "shown_days_silent": days_silent,
         "shown_usual_gap": usual_gap,
         "shown_last_order_s": Last(order_lines),
-        "shown_order_days": order_days(None),
         **key_account_values(),
         **past_trade(),
     }
@@ -121,6 +120,7 @@ def score_table(
     previous: pd.Series,
     currency: str | None,
     people: pd.DataFrame,
+    named: Collection[str] = (),
 ) -> pa.Table:
     """Put together the published columns and rank the accounts.
 
@@ -133,6 +133,7 @@ def score_table(
     scoring : bands, key accounts and words of effort.
     previous : the risk last published, by account_id.
     people : name and owner_id by account_id.
+    named : accounts that the config names as key accounts.
     """
     touched = frame.get("shown_last_touch_s", pd.Series(np.nan, index=frame.index))
     accounts, risk = frame["account_id"], predicted.risk
@@ -140,9 +141,8 @@ def score_table(
     past = past_of(frame)
     stake = value.at_stake(past)
     last_year = past.last_year.worth(value.margin_share)
-    thin = (frame["shown_order_days"] < THIN_HISTORY_DAYS).to_numpy()
-    tier = tiers(last_year)
-    key, note = key_accounts(frame, value.margin_share, scoring.key_accounts)
+    thin = past.order_days < THIN_HISTORY_DAYS
+    keys = key_accounts(frame, value.margin_share, scoring.key_accounts, named)
     departed = _departed(frame)
     call_value = stake.value
     if ranking != "risk":
@@ -164,20 +164,21 @@ def score_table(
         "change": risk - before,
         **dict.fromkeys(("change_kind", *EFFECTS)),  # `pipeline.scoring.change`
         "value_at_stake": stake.value,
-        "value_at_stake_low": stake.low,
-        "value_at_stake_high": stake.high,
+        "next_year_low": np.where(departed, np.nan, stake.low),
+        "next_year_high": np.where(departed, np.nan, stake.high),
         "value_basis": value.basis,
         "currency": currency,
         "expected_loss": risk * stake.value,
         "call_value": call_value,
         "call_score": np.where(departed, np.nan, _chance(predicted, ranking) * call_value),
-        "tier": tier,
-        "key_account": key,
-        "key_account_note": note,
+        "tier": tiers(last_year),
+        "best_tier": keys.best_tier,
+        "key_account": keys.key,
+        "key_account_note": keys.note,
         "effort": np.where(
             stake.value <= scoring.profit.contact_cost,
             scoring.effort.without_profit,
-            pd.Series(tier).map(scoring.effort.model_dump()),
+            pd.Series(keys.best_tier).map(scoring.effort.model_dump()),
         ),
         "days_silent": frame["shown_days_silent"],
         "usual_gap": frame["shown_usual_gap"],

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.expressions import DAYS_PER_YEAR, age
-from features.order_history import first_order, traded
+from features.order_history import first_order, order_days, traded
 from features.values import Value
 from models.value_at_stake import Past, Traded, Years
 
 _LAST_YEAR, _YEAR_BEFORE = "traded_last_year_", "traded_year_before_"
-_AGE = "traded_since_days"
+_AGE, _ORDER_DAYS = "traded_since_days", "traded_order_days"
 
 
 def past_trade() -> dict[str, Value]:
@@ -26,15 +26,16 @@ def past_trade() -> dict[str, Value]:
     values: Mapping[str, Value] = {
         prefix + name: value for prefix, parts in windows.items() for name, value in parts.items()
     }
-    return {**values, _AGE: age(first_order)}
+    return {**values, _AGE: age(first_order), _ORDER_DAYS: order_days(None)}
 
 
 def past_of(frame: pd.DataFrame) -> Past:
     """The columns of `past_trade` as arrays."""
     return Past(
-        _traded(frame, _LAST_YEAR),
-        _traded(frame, _YEAR_BEFORE),
+        traded_of(frame, _LAST_YEAR),
+        traded_of(frame, _YEAR_BEFORE),
         frame[_AGE].to_numpy(dtype=np.float64),
+        frame[_ORDER_DAYS].to_numpy(dtype=np.float64),
     )
 
 
@@ -60,7 +61,7 @@ def margin_lost(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     frame: as `worth_by_snapshot`, with what was traded in the next year. NaN where that is not
     known.
     """
-    last_year, next_year = past_of(frame).last_year, _traded(frame)
+    last_year, next_year = past_of(frame).last_year, traded_of(frame)
     lost = np.empty(len(frame))
     as_of = frame["as_of"].to_numpy()
     for snapshot in np.unique(as_of):
@@ -72,7 +73,7 @@ def margin_lost(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def years_of(frame: pd.DataFrame, weight: npt.NDArray[np.float64]) -> Years:
-    """Past, label and next year of accounts as arrays; NaN where the year is not known.
+    """Past, label and next year of accounts as arrays; NaN where what follows is not known.
 
     weight: what each row counts.
     """
@@ -81,13 +82,16 @@ def years_of(frame: pd.DataFrame, weight: npt.NDArray[np.float64]) -> Years:
         as_of=frame["as_of"].to_numpy(dtype="datetime64[D]"),
         defected=frame["defected"].to_numpy(dtype=np.int8),
         past=past_of(frame),
-        next_year=_traded(frame),
+        next_year=traded_of(frame),
         complete=frame["year_complete"].to_numpy(dtype="datetime64[D]"),
+        stayed=frame["stayed"].to_numpy(dtype=np.float64),
+        stayed_complete=frame["stayed_complete"].to_numpy(dtype="datetime64[D]"),
         weight=weight,
     )
 
 
-def _traded(frame: pd.DataFrame, prefix: str = "") -> Traded:
+def traded_of(frame: pd.DataFrame, prefix: str = "") -> Traded:
+    """The columns of `features.order_history.traded` behind a prefix as arrays."""
     return Traded(
         *(
             frame[prefix + name].to_numpy(dtype=np.float64)

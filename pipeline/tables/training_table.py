@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.definition import Selection, select
+from features.expressions import DAYS_PER_YEAR
 from features.order_history import traded
 from features.values import Value
 from models.dataset import Dataset, Panel, as_stretch
@@ -24,11 +25,13 @@ from pipeline.engines import Engine, literal
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources import Sources
 from pipeline.tables.cohort import ActiveOrDepartedLately, cohort_rule, make_whole_cohort
-from pipeline.tables.expected_orders import ExpectedOrders
+from pipeline.tables.expected_orders import ExpectedOrders, expected_orders
 from pipeline.tables.future.departures import (
     LASTING_DAYS,
+    NEITHER,
     SLIP,
     departure_labels,
+    departures,
     silent_after,
 )
 from pipeline.tables.label_definitions import (
@@ -285,8 +288,10 @@ def training_table(
     *further, main = frames
     horizons = (label.maturity.horizon_days for label, _ in labelled)
     frame = _with_labels(features, main)
+    until = sources.tables["orders"].complete_until
+    trade = _with_next_year(engine, past.merge(frame[[*KEYS, "defected"]]), year)
+    trade = _with_stayed(engine, expected, labelled[-1][0], trade, year[1], until)
     if isinstance(rule, ActiveOrDepartedLately) and config.ranking == "departure":
-        until = sources.tables["orders"].complete_until
         frame = frame.assign(lasting=_lasting(engine, rule, labelled[-1][0], frame, until))
     return TrainingTable(
         frame,
@@ -295,7 +300,7 @@ def training_table(
         dict(zip(horizons, further, strict=False)),
         _shorter(config),
         _published(config),
-        _with_next_year(engine, past.merge(frame[[*KEYS, "defected"]]), year),
+        trade,
         standing(past) if kept is None else kept,
         mark_treated=config.backtest.treated != "keep",
         threads=config.model.all_threads,
@@ -402,3 +407,34 @@ def _with_next_year(
     found = engine.frame("SELECT * FROM next_year")
     found = found[found["as_of"].isin(pd.to_datetime(list(mature)))]
     return past.merge(found, on=list(KEYS), how="left", validate="one_to_one")
+
+
+def _with_stayed(
+    engine: Engine,
+    expected: ExpectedOrders | None,
+    label: Label,
+    trade: pd.DataFrame,
+    mature: Sequence[date],
+    complete_until: datetime,
+) -> pd.DataFrame:
+    """The rows with `stayed` and `stayed_complete`; see `models.value_at_stake.Years`.
+
+    An account stays the whole year if no departure is dated in it or before it. For another label
+    than departure it stays if it does not defect. mature: the snapshots whose next year is known.
+    """
+    if not isinstance(label, DepartureLabel):
+        return trade.assign(
+            stayed=1.0 - trade["defected"].where(trade["year_complete"].notna()),
+            stayed_complete=trade["year_complete"],
+        )
+    expected = expected_orders(engine, label.silence) if expected is None else expected
+    horizon_days = DAYS_PER_YEAR + label.silence.most_after_due
+    year = replace(label.maturity, horizon_days=horizon_days)
+    as_ofs, _ = year.split(mature, complete_until)
+    found = departures(engine, expected, trade, as_ofs, year, DAYS_PER_YEAR)
+    days = pd.Timedelta(days=horizon_days + year.reporting_lag_days)
+    known = found[list(KEYS)].assign(
+        stayed=(found["outcome"] == NEITHER).astype(np.float64),
+        stayed_complete=found["as_of"] + days,
+    )
+    return trade.merge(known, on=list(KEYS), how="left", validate="one_to_one")

@@ -28,7 +28,7 @@ from pipeline.training.evaluation import (
     gain_over,
 )
 from pipeline.training.keep_list_report import markdown as keep_list_markdown
-from pipeline.training.reporting import chance_line, treated_lines, value_line
+from pipeline.training.reporting import chance_line, coverage_line, treated_lines, value_line
 from pipeline.training.trained import Trained
 
 _MEASURES = {
@@ -202,7 +202,12 @@ def _figures(config: Config, trained: Trained) -> Iterator[str]:
         f"{terms.contact_cost:,.0f} and offers {terms.incentive_share:.0%} of the value. Ranked by "
         f"risk x value the same calls earn {loss:,.0f}. These are assumptions, not measured."
     )
-    further = (*trained.horizons.lines(), value_line(trained.value), *treated_lines(evaluation))
+    further = (
+        *trained.horizons.lines(),
+        value_line(trained.value),
+        coverage_line(trained.value_coverage),
+        *treated_lines(evaluation),
+    )
     for line in further:
         yield ""
         yield f"{line}."

@@ -40,6 +40,7 @@ from pipeline.training.model_card import model_card
 from pipeline.training.preparation import Prepared
 from pipeline.training.reporting import (
     chance_line,
+    coverage_metrics,
     metrics,
     said,
     table,
@@ -196,6 +197,7 @@ def _log(run: Run, config: Config, trained: Trained, drawn: Mapping[str, bytes])
         }
     )
     run.metrics(metrics(evaluation))
+    run.metrics(coverage_metrics(trained.value_coverage))
     if trained.keep_list is not None:
         run.metrics(keep_list_metrics(trained.keep_list))
         run.json("compared_with_size.json", compare_with_size(trained.keep_list)._asdict())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from models.bootstrap import Interval
-from models.value_at_stake import ValueAtStake
+from models.value_at_stake import INSIDE, ValueAtStake
+from models.value_coverage import EVERYBODY, Coverage
 from pipeline.training.evaluation import (
     ALL,
     COHORT,
@@ -116,3 +117,29 @@ def value_line(value: ValueAtStake) -> str:
         f"Value at stake: next year's {value.basis} if an account stays less if it defects, "
         f"learned from {counted(len(value.snapshots), 'snapshot')}, {days}"
     )
+
+
+def coverage_line(found: Coverage) -> str:
+    """How often next year's margin lay in the interval, in a sentence."""
+    if not found.snapshots:
+        return (
+            "Interval of next year's value: not judged yet; no snapshot has accounts that are "
+            "known to have stayed a year, after earlier ones that were known by then"
+        )
+    tiers = ", ".join(
+        f"tier {name} {share:.1%}" for name, share in found.inside.items() if name != EVERYBODY
+    )
+    days = " to ".join(dict.fromkeys((found.snapshots[0], found.snapshots[-1])))
+    return (
+        f"Interval of next year's value: holds {found.inside[EVERYBODY]:.1%} of the accounts that "
+        f"stayed the year ({tiers}); {INSIDE:.0%} are meant; out of time, "
+        f"{counted(found.rows, 'row')} of {counted(len(found.snapshots), 'snapshot')}, {days}"
+    )
+
+
+def coverage_metrics(found: Coverage) -> dict[str, float | None]:
+    """Return the shares of `coverage_line` for MLflow."""
+    return {
+        "value_at_stake/coverage" + ("" if name == EVERYBODY else f"_tier_{name}"): share
+        for name, share in found.inside.items()
+    }

@@ -7,6 +7,7 @@ from datetime import date
 from models.learner import fit_together
 from models.risk_model import fit_final
 from models.value_at_stake import fit as fit_value_at_stake
+from models.value_coverage import coverage
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.scoring.about_list import (
@@ -102,7 +103,9 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         horizons.models,
         departures,
     )
-    value = fit_value_at_stake(prepared.table.years(), settings.seed)
+    years = prepared.table.years()
+    value = fit_value_at_stake(years)
+    value_coverage = coverage(years, prepared.table.of_frame("tier"))
     steps.begin("Logging to MLflow")
     trained = Trained(
         prepared,
@@ -114,6 +117,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         horizons,
         model,
         value,
+        value_coverage,
         departures,
         keep_list,
     )

@@ -9,6 +9,7 @@ from models.departures import OutOfTimeDepartures
 from models.out_of_time import OutOfTime
 from models.risk_model import RiskModel
 from models.value_at_stake import ValueAtStake
+from models.value_coverage import Coverage
 from pipeline.training.evaluation import Evaluation, Facts
 from pipeline.training.horizons import Horizons
 from pipeline.training.keep_list_measures import KeepListEvaluation
@@ -21,8 +22,8 @@ from pipeline.training.preparation import Prepared
 class Trained:
     """A fitted model and what was measured on the way to it.
 
-    facts: of the out-of-time rows. departures, keep_list: for the label departure, what is
-    predicted beside, and what the keep list would have caught.
+    facts: of the out-of-time rows. value_coverage: by tier. departures, keep_list: for the label
+    departure, what is predicted beside, and what the keep list would have caught.
     """
 
     prepared: Prepared
@@ -35,5 +36,6 @@ class Trained:
     horizons: Horizons
     model: RiskModel
     value: ValueAtStake
+    value_coverage: Coverage
     departures: OutOfTimeDepartures | None = None
     keep_list: KeepListEvaluation | None = None

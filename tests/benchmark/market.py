@@ -27,7 +27,7 @@ from models.gradient_boosting import Trees
 from models.learner import Learner
 from models.out_of_time import OutOfTime, learners, rolling, testable
 from models.settings import ModelSettings
-from models.value_at_stake import Traded, Years
+from models.value_at_stake import Years
 from models.value_at_stake import fit as fit_value
 from pipeline.config import load_config
 from pipeline.console import Steps
@@ -267,22 +267,7 @@ def _learnable(years: Years, day: np.datetime64) -> bool:
 
 def _one_year(years: Years, found: OutOfTime, snapshot: date) -> dict[str, Any]:
     day = np.datetime64(snapshot, "D")
-    over = years.complete <= day
-    unknown = np.full(len(over), np.nan)
-    then = replace(
-        years,
-        next_year=Traded(
-            *(
-                np.where(over, part, unknown)
-                for part in (
-                    years.next_year.recorded_margin,
-                    years.next_year.amount_with_margin,
-                    years.next_year.amount_without_margin,
-                )
-            )
-        ),
-    )
-    model = fit_value(then)
+    model = fit_value(years.known_at(day))
     now = np.flatnonzero(years.as_of == day)
     past, outcome = years.past.rows(now), years.next_year.rows(now).worth(model.margin_share)
     left = years.defected[now] == 1

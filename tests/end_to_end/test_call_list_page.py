@@ -35,8 +35,8 @@ ROWS: tuple[dict[str, Any], ...] = (
         "risk_180": 0.6,
         "call_value": 12345.6,
         "value_at_stake": 12345.6,
-        "value_at_stake_low": 9000.0,
-        "value_at_stake_high": 20000.0,
+        "next_year_low": 9000.0,
+        "next_year_high": 20000.0,
         "expected_loss": 9024.6,
         "previous_risk": 0.5,
         "change": 0.231,
@@ -48,7 +48,7 @@ ROWS: tuple[dict[str, Any], ...] = (
         "controllable": "yes",
         "play": "Name a person for the open complaint",
         "play_owner": "service",
-        "effort": "win back by all means",
+        "effort": "maximum",
     },
     {
         "name": "Zwei AG",
@@ -174,7 +174,16 @@ def test_the_list_shows_all_accounts_in_order_with_their_figures(browser, page) 
     )
     assert browser.texts("#totals dd") == ["12,425 EUR", "1", "3", "1"]
     first = browser.texts("#rows tr")[0].splitlines()
-    for said in ("key account", "Kim", "A", "73.1%", "high", "▲ +23.1 pts", "12,346", "9,025"):
+    for said in (
+        "key account, leaving",
+        "Kim",
+        "A",
+        "73.1%",
+        "high",
+        "▲ +23.1 pts",
+        "12,346",
+        "9,025",
+    ):
         assert any(said in line for line in first), said
     assert browser.texts("#rows td.silent")[:2] == ["12 days\nusually 7", "1 day\nusually 7"]
 
@@ -257,10 +266,10 @@ def test_a_card_tells_the_whole_account(browser, page) -> None:
         "180 days: 60.0%",
         "risk was 50.0%",
         "12,346 EUR",
-        "95% interval 9,000 to 20,000 EUR",
+        "next year 9,000 to 20,000 EUR if it stays; so do 9 in 10 such accounts",
         "usual gap 7 days",
         "2024-12-20",
-        "win back by all means",
+        "effort: maximum",
         "Orders in 90 days: 6, then 2.",
         "We can influence this.",
         "Name a person for the open complaint (service)",

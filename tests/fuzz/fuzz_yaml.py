@@ -53,7 +53,7 @@ _BASE: dict[str, Any] = {
         "max_staleness_days": 3,
         "bands": {"high": 0.5, "low": 0},
         "hold_out": {"share": 0.1},
-        "key_accounts": {"profit_share": 0.4, "growth": -0.1},
+        "key_accounts": {"named": ["A1"], "profit_share": 0.4, "growth": -0.1},
         "effort": {"A": "win back"},
         "profit": {"contact_cost": 10, "value_days": 90},
         "postgresql": {"url_variable": "SCORES_URL", "table": "s.scores"},

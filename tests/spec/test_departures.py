@@ -9,6 +9,7 @@ orders every 20 days there is due after 20 days and has departed after 80.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pandas as pd
@@ -791,6 +792,28 @@ def test_slip_due_neither(engine: Engine) -> None:
         back       | -30  | -10 | 50       | active | neither |
         """,
     )
+
+
+def test_who_stays_a_whole_year(engine: Engine) -> None:
+    """Whoever becomes due later than within 90 days has not defected, but has not stayed either."""
+    orders = """
+        account | ordered
+        stays   | -400 to 600 by 20
+        returns | -400 to 100 by 20, 300 to 600 by 20
+        later   | -400 to 344 by 20
+        after   | -400 to 360 by 20
+        slips   | -400 to -40 by 20, 120 to 600 by 20
+        """
+    load(engine, complete({"orders": [*_order_rows(MARKET, "m"), *_order_rows(orders, "o")]}))
+    expected = expected_orders(engine, SILENCE)
+    accounts = ["stays", "returns", "later", "after", "slips"]
+    rows = pd.DataFrame({"account_id": accounts, "as_of": pd.Timestamp(DAY_0)})
+    label = departure(SILENCE, 0)
+    year = replace(label.maturity, horizon_days=365 + SILENCE.most_after_due)
+    of_year = departures(engine, expected, rows, [DAY_0], year, 365)["outcome"].tolist()
+    of_label = departures(engine, expected, rows, [DAY_0], label.maturity)["outcome"].tolist()
+    assert of_year == ["neither", "due", "due", "neither", "slip"]
+    assert of_label == ["neither", "neither", "neither", "neither", "slip"]
 
 
 def test_lasting_departures(engine: Engine) -> None:

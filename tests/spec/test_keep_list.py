@@ -61,6 +61,7 @@ def drawn_table() -> TrainingTable:
         trade[f"traded_{window}_amount_with_margin"] = np.abs(margin)
         trade[f"traded_{window}_amount_without_margin"] = zeros
     trade["traded_since_days"] = 1000.0
+    trade["traded_order_days"] = 10.0
     standing = pd.DataFrame(KEYS).assign(
         weight=1.0, followed=True, tier=list("ABCABC"), last_year=MARGIN
     )

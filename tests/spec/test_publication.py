@@ -148,14 +148,15 @@ def scores(
     rule: ValueAtStake = LAST_YEAR,
 ) -> Any:
     """The table of accounts A0, A1, ... known for a year, whose margin is their value."""
-    last_year = dict(zip(past_trade(), [value, value, 0.0, 0.0, 0.0, 0.0, 365.0], strict=True))
+    order_days = [2.0, *[5.0] * (len(names) - 1)]
+    trade = [value, value, 0.0, 0.0, 0.0, 0.0, 365.0, order_days]
+    last_year = dict(zip(past_trade(), trade, strict=True))
     frame = pd.DataFrame(
         {
             "account_id": [f"A{i}" for i in range(len(names))],
             "shown_days_silent": 10.4,
             "shown_usual_gap": [np.nan, *[7.0] * (len(names) - 1)],
             "shown_last_order_s": datetime(2024, 12, 20).timestamp(),
-            "shown_order_days": [2.0, *[5.0] * (len(names) - 1)],
             **dict.fromkeys(key_account_values(), 0.0),
             **last_year,
         }
@@ -196,18 +197,19 @@ def test_what_is_at_stake_is_published_with_its_interval_and_what_it_rests_on() 
     learned = ValueAtStake(
         margin_share=1.0,
         sizes=(50.0,),
-        stayed=(0.0, 0.9, 0.8, 0.9, 0.8),
-        defected=(0.0, 0.4, 0.2, 0.4, 0.2),
-        low=(0.0, 0.3, 0.5, 0.3, 0.5),
-        high=(0.0, 0.6, 0.75, 0.6, 0.75),
+        stayed=(0.0, 0.9, 0.8, 0.9, 0.8, 2.0),
+        defected=(0.0, 0.4, 0.2, 0.4, 0.2, 0.5),
+        low=(0.7, 0.5, 0.3, 0.5, 0.2),
+        high=(1.4, 1.2, 1.4, 1.2, 3.0),
         snapshots=("2023-12-01",),
         outcome_end="2024-12-01",
     )
-    names = ("account_id", "value_at_stake", "value_at_stake_low", "value_at_stake_high")
-    both = scores(["x", "y"], [100, 40], [0.5, 0.5], learned).select([*names, "value_basis"])
-    assert [tuple(row.values()) for row in both.to_pylist()] == [
-        ("A0", pytest.approx(60), pytest.approx(50), pytest.approx(75), "margin"),
-        ("A1", pytest.approx(20), pytest.approx(12), pytest.approx(24), "margin"),
+    names = ("account_id", "value_at_stake", "next_year_low", "next_year_high")
+    three = scores(["x", "y", "z"], [10, 100, 40], [0.5, 0.5, 0.5], learned)
+    assert [tuple(row.values()) for row in three.select([*names, "value_basis"]).to_pylist()] == [
+        ("A1", pytest.approx(60), pytest.approx(50), pytest.approx(120), "margin"),
+        ("A2", pytest.approx(20), pytest.approx(28), pytest.approx(56), "margin"),
+        ("A0", pytest.approx(15), pytest.approx(2), pytest.approx(30), "margin"),  # a newcomer
     ]
     (one,) = scores(["x"], [100], [0.5]).select([*names, "value_basis"]).to_pylist()
     assert tuple(one.values()) == ("A0", 100, None, None, "last year's margin")

@@ -41,13 +41,15 @@ def departures(
     rows: pd.DataFrame,
     as_ofs: Sequence[date],
     maturity: Maturity,
+    horizon_days: int = HORIZON_DAYS,
 ) -> pd.DataFrame:
     """Return the outcomes of accounts that were active at snapshots.
 
     Parameters
     ----------
     rows : account_id, as_of; those at other snapshots than `as_ofs` are left out.
-    maturity : of the label departure.
+    maturity : of the label departure with this horizon.
+    horizon_days : an account becomes due if a departure is dated within so many days.
 
     Returns
     -------
@@ -65,6 +67,7 @@ def departures(
             days,
             _numbers(engine, expected, here["account_id"], complete),
             day_number(as_of),
+            horizon_days,
         )
         outcome = np.select([slip >= 0, due >= 0], [SLIP, DUE], NEITHER)
         order = np.where(slip >= 0, slip, due)
@@ -163,6 +166,7 @@ def _departures_on(
     days: OrderDays,
     account: npt.NDArray[np.int64],
     snapshot: int,
+    horizon_days: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """For each account, the order by which it slips, and the order by which it becomes due.
 
@@ -182,5 +186,5 @@ def _departures_on(
     next_one = np.searchsorted(of * wide + dated, account * wide + snapshot)
     place = np.minimum(next_one, len(dated) - 1)
     falls_due = (next_one < len(dated)) & (of[place] == account)
-    falls_due &= dated[place] < snapshot + HORIZON_DAYS
+    falls_due &= dated[place] < snapshot + horizon_days
     return np.where(slips, last, none), np.where(falls_due, departures[place], none)
