@@ -12,7 +12,7 @@ from pipeline.market import wear
 from pipeline.market.arrays import Floats, Ints
 from pipeline.market.chance import Streams
 from pipeline.market.customers import Customers
-from pipeline.market.service import NORMAL, UNIFORM, Fates
+from pipeline.market.service import NORMAL, UNIFORM, Fates, troubled
 from pipeline.market.supplier import LATE_SHARE, SLOWNESS
 from pipeline.market.worlds import World
 
@@ -90,17 +90,20 @@ class NewOrders:
         while (due := np.nonzero(self._remains <= 0))[0].size:
             account, future, count = self._rows[due[0]], due[1], self._count[due]
             fate = (future * GAPS + count) % FATES
+            u = self._draws.u[account, fate]
+            some = troubled(u, late[due])
+            of, buyer = (due[0][some], future[some]), account[some]
             fates = Fates.of(
-                self._draws.u[account, fate],
-                self._draws.z[account, fate],
-                at=week + 1 + self._remains[due] / pace[due],
-                lead_days=self._customers.lead_days[account],
-                size=self._customers.size[account],
-                voices=wear.voices(self._world.in_contacts(bond[due])),
-                late=late[due],
-                slowness=slowness[due],
+                u[some],
+                self._draws.z[buyer, fate[some]],
+                at=week + 1 + self._remains[of] / pace[of],
+                lead_days=self._customers.lead_days[buyer],
+                size=self._customers.size[buyer],
+                voices=wear.voices(self._world.in_contacts(bond[of])),
+                late=late[of],
+                slowness=slowness[of],
             )
-            place = np.ravel_multi_index(due, self._remains.shape)
+            place = np.ravel_multi_index(of, self._remains.shape)
             for push in fates.pushes:
                 self._wears.add(place, push, weights[push.kind.cause])
             self._remains[due] += self._draws.gaps[account, future, count % GAPS]

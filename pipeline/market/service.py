@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.market import wear
-from pipeline.market.arrays import Floats, Ints, choose
+from pipeline.market.arrays import Flags, Floats, Ints, choose
 from pipeline.market.calendar import NEVER
 from pipeline.market.chance import Streams, side_by_side
 from pipeline.market.customers import Customers
@@ -32,6 +32,14 @@ REOPENED = 0.10  # of the solutions do not hold
 
 UNIFORM, NORMAL = 12, 3  # draws that decide the fate of an order
 WEEKS_AFTER_THE_END = 60  # so far wear is kept that is to come
+
+
+def troubled(u: Floats, late: Floats) -> Flags:
+    """Which orders come late or have a problem, (orders,); no other takes anything from the bond.
+
+    u, late: as for `Fates.of`.
+    """
+    return np.asarray((u[:, 0] < late) | (u[:, 2] < PROBLEM), dtype=np.bool_)
 
 
 @dataclass(frozen=True)

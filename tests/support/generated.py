@@ -3,6 +3,8 @@
 Times fall exactly on snapshots, exactly on the begin of windows, a second beside them, or
 anywhere; rows are known at once, late, long before, or exactly at a snapshot; keys have versions
 that change, move or delete what went before; optional columns are sometimes null.
+
+A strategy is made once and not at every draw: hypothesis looks through each new one first.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import operator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from hypothesis import strategies as st
 from laws import FORKS_PER_BATCH, WORLDS_PER_BATCH, Batch, Fork
@@ -22,12 +25,14 @@ DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 Times = st.SearchStrategy[datetime]
 
+FIRST_SNAPSHOTS = st.sampled_from([date(2023, 3, 1), date(2023, 12, 31), date(2024, 2, 1)])
+
 
 @st.composite
 def snapshots(draw: st.DrawFn, most: int = 6) -> tuple[date, ...]:
     """One to `most` snapshots: monthly, weekly or irregular."""
     count = draw(st.integers(1, most))
-    first = draw(st.sampled_from([date(2023, 3, 1), date(2023, 12, 31), date(2024, 2, 1)]))
+    first = draw(FIRST_SNAPSHOTS)
     months = [date(first.year + n // 12, n % 12 + 1, 1) for n in range(2, 2 + count)]
     weeks = [first + n * 7 * DAY for n in range(count)]
     days = draw(st.lists(st.integers(0, 800), min_size=count, max_size=count, unique=True))
@@ -35,6 +40,7 @@ def snapshots(draw: st.DrawFn, most: int = 6) -> tuple[date, ...]:
     return tuple(draw(st.sampled_from([months, weeks, irregular])))
 
 
+@lru_cache(maxsize=8)
 def moments(as_ofs: tuple[date, ...]) -> Times:
     """Edges of windows and their neighbouring seconds, and any other time."""
     reach = [0, 1, 14, *(sides * window for window in DEFAULT_WINDOWS for sides in (1, 2))]
@@ -52,11 +58,13 @@ def moments(as_ofs: tuple[date, ...]) -> Times:
     )
 
 
-def delays() -> st.SearchStrategy[timedelta]:
-    """From one stamp to the next: mostly none, sometimes long, sometimes backwards."""
-    return st.sampled_from([0, 0, 0, 1 / 86_400, 0.4, 1, 9, 14, 45, 200, -3]).map(
-        lambda days: timedelta(seconds=round(days * 86_400))
-    )
+# From one stamp to the next: mostly none, sometimes long, sometimes backwards.
+DELAYS = st.sampled_from(
+    [
+        timedelta(seconds=round(days * 86_400))
+        for days in (0, 0, 0, 1 / 86_400, 0.4, 1, 9, 14, 45, 200, -3)
+    ]
+)
 
 
 GOODS = (
@@ -92,15 +100,27 @@ def order_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row
     )
 
 
-@st.composite
-def deliveries(draw: st.DrawFn, times: Times) -> Row:
+ASIDE = st.sampled_from(
+    [timedelta(seconds=s) for s in (0, 0, -1, 1, 43_200, -86_400, 3 * 86_400, 60 * 86_400)]
+)
+
+
+def deliveries(times: Times) -> st.SearchStrategy[Row]:
     """A promise and a delivery, either of them or none; often the delivery is exactly on time."""
-    promised = draw(st.none() | times)
-    if promised is None:
-        return {"promised_at": None, "delivered_at": draw(st.none() | times)}
-    aside = st.sampled_from([0, 0, -1, 1, 43_200, -86_400, 3 * 86_400, 60 * 86_400])
-    beside = aside.map(lambda seconds: promised + timedelta(seconds=seconds))
-    return {"promised_at": promised, "delivered_at": draw(st.none() | beside | beside | times)}
+    perhaps = st.none() | times
+    promised_before = st.none() | ASIDE | ASIDE | times
+
+    @st.composite
+    def delivery(draw: st.DrawFn) -> Row:
+        promised = draw(perhaps)
+        if promised is None:
+            return {"promised_at": None, "delivered_at": draw(perhaps)}
+        delivered = draw(promised_before)
+        if isinstance(delivered, timedelta):
+            delivered += promised
+        return {"promised_at": promised, "delivered_at": delivered}
+
+    return delivery()
 
 
 PEOPLE = (
@@ -142,26 +162,54 @@ SUBJECTS = (
 )
 
 
-@st.composite
-def complaint_rows(draw: st.DrawFn, accounts: tuple[str, ...], times: Times) -> Row:
+SUBJECT = st.sampled_from(SUBJECTS)
+SEVERITY = st.sampled_from([None, "low", "Medium", "high", "CRITICAL", "urgent"])
+REACHED = st.sampled_from([(), STAGES[:1], STAGES[1:2], STAGES[:2], STAGES])
+DUE = st.sampled_from(["none", "long", "short", "when the last stage happens"])
+UNRECORDED = st.sampled_from([(), (), (), (), STAGES, STAGES[:1], STAGES[1:]])
+
+
+def complaint_rows(accounts: tuple[str, ...], times: Times) -> st.SearchStrategy[Row]:
     """One complaint with any combination of stages, recorded or not."""
-    opened = draw(times)
-    row = {
-        "account_id": draw(st.sampled_from(accounts)),
-        "opened_at": opened,
-        **draw(st.sampled_from(SUBJECTS)),
-        "severity": draw(st.sampled_from([None, "low", "Medium", "high", "CRITICAL", "urgent"])),
-    }
-    stamps = [opened]
-    for stage in draw(st.sampled_from([(), STAGES[:1], STAGES[1:2], STAGES[:2], STAGES])):
-        stamp = stamps[-1] + draw(delays())
-        stamps.append(stamp)
-        row |= {f"{stage}_at": stamp, f"{stage}_known_at": stamp + draw(delays())}
-    due = draw(st.sampled_from(["none", "long", "short", "when the last stage happens"]))
-    if due != "none":
-        row["due_at"] = {"long": opened + 30 * DAY, "short": opened + DAY}.get(due, stamps[-1])
-    unrecorded = draw(st.sampled_from([(), (), (), (), STAGES, STAGES[:1], STAGES[1:]]))
-    return row | {f"{stage}_recorded": False for stage in unrecorded}
+    account = st.sampled_from(accounts)
+
+    @st.composite
+    def complaint(draw: st.DrawFn) -> Row:
+        opened = draw(times)
+        row = {
+            "account_id": draw(account),
+            "opened_at": opened,
+            **draw(SUBJECT),
+            "severity": draw(SEVERITY),
+        }
+        stamps = [opened]
+        for stage in draw(REACHED):
+            stamp = stamps[-1] + draw(DELAYS)
+            stamps.append(stamp)
+            row |= {f"{stage}_at": stamp, f"{stage}_known_at": stamp + draw(DELAYS)}
+        due = draw(DUE)
+        if due != "none":
+            row["due_at"] = {"long": opened + 30 * DAY, "short": opened + DAY}.get(due, stamps[-1])
+        return row | {f"{stage}_recorded": False for stage in draw(UNRECORDED)}
+
+    return complaint()
+
+
+STORIES = st.sampled_from(
+    [
+        (),
+        (),
+        ("undated",),
+        ("left",),
+        ("here", "left"),
+        ("left", "here"),
+        ("left", "gone"),
+        ("left", "left", "here"),
+    ]
+)
+# How long before the last day a leaving is known.
+NOTICE = st.sampled_from([timedelta(days=-30), timedelta(days=-90)])
+KNOWN_BEFORE_OR_AFTER = DELAYS | NOTICE
 
 
 @st.composite
@@ -172,26 +220,12 @@ def rep_versions(draw: st.DrawFn, times: Times, known: Times | None = None) -> l
     """
     found: list[Row] = []
     for rep in REPS:
-        story = draw(
-            st.sampled_from(
-                [
-                    (),
-                    (),
-                    ("undated",),
-                    ("left",),
-                    ("here", "left"),
-                    ("left", "here"),
-                    ("left", "gone"),
-                    ("left", "left", "here"),
-                ]
-            )
-        )
         versions: list[Row] = []
-        for event in story:
+        for event in draw(STORIES):
             left = draw(times)
             row: Row = {"rep_id": rep, "left_on": None if event == "here" else left}
             if event != "undated" or known is not None:
-                late = left + draw(delays() | notice())
+                late = left + draw(KNOWN_BEFORE_OR_AFTER)
                 row["known_at"] = late if known is None else draw(known)
                 while any(row["known_at"] == version["known_at"] for version in versions):
                     row["known_at"] += DAY
@@ -200,9 +234,7 @@ def rep_versions(draw: st.DrawFn, times: Times, known: Times | None = None) -> l
     return found
 
 
-def notice() -> st.SearchStrategy[timedelta]:
-    """How long before the last day a leaving is known."""
-    return st.sampled_from([timedelta(days=-30), timedelta(days=-90)])
+CHANGES = st.sampled_from([(), (), (), ("other",), ("some", "gone"), ("gone",)])
 
 
 @st.composite
@@ -216,10 +248,10 @@ def histories(
     """Rows under keys of their own; some with later versions that differ, move or delete."""
     history: list[Row] = []
     for number, first in enumerate(draw(_lists(rows, most))):
-        row = first | {key: f"k{number}", "known_at": first[happened] + draw(delays())}
+        row = first | {key: f"k{number}", "known_at": first[happened] + draw(DELAYS)}
         versions = [row]
-        for change in draw(st.sampled_from([(), (), (), ("other",), ("some", "gone"), ("gone",)])):
-            known = versions[-1]["known_at"] + draw(delays())
+        for change in draw(CHANGES):
+            known = versions[-1]["known_at"] + draw(DELAYS)
             if any(known == version["known_at"] for version in versions):
                 known = max(version["known_at"] for version in versions) + DAY
             changed = dict(versions[-1]) if change == "gone" else row | draw(rows)
@@ -235,20 +267,29 @@ def _lists(rows: st.SearchStrategy[Row], most: int) -> st.SearchStrategy[list[Ro
     return st.lists(rows, max_size=most) | st.lists(rows, min_size=most - 2, max_size=most)
 
 
+TAKEN_BACK = st.sampled_from([(), (), (False,), (False, False), (False, True)])
+BETWEEN_MERGES = st.sampled_from([SECOND, DAY, 60 * DAY])
+
+
 @st.composite
 def merges(draw: st.DrawFn, accounts: tuple[str, ...], times: Times) -> list[Row]:
     """Accounts that become part of later ones, some taken back or sent elsewhere."""
     found = []
     for number, account in enumerate(accounts[:-1]):
-        kinds = draw(st.sampled_from([(), (), (False,), (False, False), (False, True)]))
+        kinds = draw(TAKEN_BACK)
         known = draw(times)
         for deleted in kinds:
             into = draw(st.sampled_from(accounts[number + 1 :]))
             found.append(
                 {"from_id": account, "into_id": into, "known_at": known, "deleted": deleted}
             )
-            known += draw(st.sampled_from([SECOND, DAY, 60 * DAY]))
+            known += draw(BETWEEN_MERGES)
     return found
+
+
+HOW_MANY_ACCOUNTS = st.sampled_from([1, 1, 2, 2, 3, len(ACCOUNTS)])
+BEATS = st.sampled_from([0, 1, 15, 30, 45])  # days from one moment to the next
+LATER = st.sampled_from([timedelta(), timedelta(), SECOND, timedelta(hours=7), DAY])
 
 
 @st.composite
@@ -262,14 +303,14 @@ def worlds(
     """One to six accounts with rows in `tables`; LookupError where rows cannot be drawn."""
     if unknown := tables - {"orders", "touches", "complaints", "reps"}:
         raise LookupError(f"draw rows of {', '.join(unknown)} here, then the laws hold for them")
-    accounts = ACCOUNTS[: draw(st.sampled_from([1, 1, 2, 2, 3, len(ACCOUNTS)]))]
+    accounts = ACCOUNTS[: draw(HOW_MANY_ACCOUNTS)]
     pool = draw(st.lists(moments(as_ofs), min_size=4, max_size=8))
-    beat, until = draw(st.sampled_from([0, 1, 15, 30, 45])), midnight(draw(st.sampled_from(as_ofs)))
+    beat, until = draw(BEATS), midnight(draw(st.sampled_from(as_ofs)))
     pool += [until - number * beat * DAY for number in range(1, 6) if beat]  # a rhythm, or none
     times = st.builds(  # few moments for many rows, so that rows share days and seconds
         operator.add,
         st.sampled_from(pool),
-        st.sampled_from([timedelta(), timedelta(), SECOND, timedelta(hours=7), DAY]),
+        LATER,
     )
     world: World = {}
     if "orders" in tables:
@@ -279,7 +320,7 @@ def worlds(
     if "touches" in tables:
         touches = draw(_lists(touch_rows(accounts, times), 12))
         world["touches"] = [
-            touch | {"known_at": touch["occurred_at"] + draw(delays())} for touch in touches
+            touch | {"known_at": touch["occurred_at"] + draw(DELAYS)} for touch in touches
         ]
     if "complaints" in tables:
         cases = complaint_rows(accounts, times)
