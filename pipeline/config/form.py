@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from features.complaint_latency import RESOLUTION_DAYS
-from features.contract import TABLES
+from features.contract import ORDER_KINDS, TABLES
 from features.definition import DEFAULT_WINDOWS, Family
 from features.expressions import DAYS_PER_YEAR
 from features.families import FAMILIES, families
@@ -42,6 +42,7 @@ from pipeline.config.kinds import (
     Horizons,
     Name,
     NotNegative,
+    OrderKind,
     OwnName,
     Part,
     Place,
@@ -134,6 +135,33 @@ class SourceConfig(FileOptions):
         if self.sql is not None and self.columns:
             raise ValueError("`columns` is for files and tables; with `sql` the query decides")
         return self
+
+
+class OrderConfig(Section):
+    """What the lines of the orders count as, by their `order_kind`; see docs/orders.md."""
+
+    kinds: dict[str, OrderKind] = Field(
+        {}, description=f"a word of the source: which of {listed(ORDER_KINDS)} it is"
+    )
+    call_offs_at: Literal["occurred_at", "promised_at"] = Field(
+        "occurred_at", description="the day on which a call-off counts as an order"
+    )
+    invoices: Literal["without_order", "never"] = Field(
+        "without_order",
+        description="those that count as orders: whose order_id no order has, or none",
+    )
+
+    @field_validator("kinds")
+    @classmethod
+    def _words_differ(cls, kinds: dict[str, str]) -> dict[str, str]:
+        if len({word.lower().strip() for word in kinds}) < len(kinds):
+            raise ValueError("two words differ only in capitals or blanks")
+        return kinds
+
+    @property
+    def kinds_by_word(self) -> dict[str, str]:
+        """The kind of each word of the source, in small letters."""
+        return {word.lower().strip(): kind for word, kind in self.kinds.items()}
 
 
 class SnapshotConfig(Section):
@@ -492,6 +520,7 @@ class Config(Section):
     )
     inputs: dict[Name, InputConfig] = Field({}, description="raw files that .sql mappings read")
     sources: dict[TableName, SourceConfig] = Field(description="the canonical tables")
+    orders: OrderConfig = _defaults()
     snapshots: SnapshotConfig
     cohort: CohortConfig = _defaults()
     label: LabelConfig = _defaults()

@@ -109,6 +109,8 @@ def _value(table: str, column: Column, number: int) -> str:
     match column.kind:
         case Kind.ID:
             return _id(contract.key, column.name, number)
+        case Kind.TEXT if column.name == "order_kind":
+            return "order"
         case Kind.TEXT if words := column.allowed or column.words:
             return words[number % len(words)]
         case Kind.TEXT:

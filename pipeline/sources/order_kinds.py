@@ -1,0 +1,198 @@
+"""What the lines of the orders count as, by their `order_kind`; docs/orders.md has the rules.
+
+The kinds are settled once, while the orders are loaded, so that features and labels meet order
+lines and returns only. A line is taken out from the moment on at which it is known not to count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from features.contract import ORDERS, Column
+from pipeline.config.form import OrderConfig
+from pipeline.engines import literal
+from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.sources.casts import LATEST, Check, not_allowed
+from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
+from pipeline.wording import counted
+
+KIND = "order_kind"
+
+_HOLES = "_holes"  # times in which a row of the orders is not seen: row, from_at, to_at
+_KIND = f"COALESCE({KIND}, 'order')"
+_NO_ORDERS = "('invoice', 'return')"
+
+
+def our_kind(value: str, kinds: Mapping[str, str]) -> str:
+    """SQL: the kind that a source's value stands for, as text; an unknown word is left as it is.
+
+    kinds: words of the source in small letters, and the kind of each.
+    """
+    word = f"lower(trim(CAST({value} AS VARCHAR)))"
+    ours = "".join(f" WHEN {literal(one)} THEN {literal(kind)}" for one, kind in kinds.items())
+    return f"NULLIF(CASE {word}{ours} ELSE {word} END, '')" if kinds else f"NULLIF({word}, '')"
+
+
+def unknown_kind(column: Column) -> Check:
+    """The check that every row is of a known kind."""
+    advice = "such rows are set aside; say what they are: `orders: {kinds: {<value>: order}}`"
+    return replace(not_allowed(column), advice=advice)
+
+
+def settle_kinds(
+    engine: DuckDBEngine, mapped: frozenset[str], source: str, choices: OrderConfig
+) -> list[Finding]:
+    """Turn the loaded orders into what they count as, and say what became of each kind.
+
+    mapped: the contract's columns that the source has. source: its name in findings.
+    """
+    if KIND not in mapped:
+        return list(_without_kind(source, choices))
+    findings = [
+        *_turn_returns(engine),
+        *_settle_invoices(engine, choices),
+        *_date_call_offs(engine, mapped, source, choices),
+    ]
+    engine.execute(f"ALTER TABLE {ORDERS.name} DROP COLUMN {KIND}")
+    return findings
+
+
+def _without_kind(source: str, choices: OrderConfig) -> Iterator[Finding]:
+    for name in sorted(choices.model_fields_set):
+        yield Finding(
+            Severity.ERROR,
+            f"the config has `orders.{name}`, but the source has no {KIND}",
+            ORDERS.name,
+            source,
+            KIND,
+            advice=f"map it: `columns: {{{KIND}: ...}}`, or take `orders.{name}` out of the config",
+        )
+
+
+def _turn_returns(engine: DuckDBEngine) -> Iterator[Finding]:
+    """Make the amounts of returns negative, whatever sign the source gives them."""
+    positive = f"NOT deleted AND {_KIND} = 'return' AND amount_cents > 0"
+    found = _note(engine, positive, "return: a positive amount is taken as negative")
+    if found:
+        _update(engine, "amount_cents = -amount_cents, margin_cents = -margin_cents", positive)
+        yield found
+
+
+def _settle_invoices(engine: DuckDBEngine, choices: OrderConfig) -> Iterator[Finding]:
+    """Take out the invoices of orders, from when the order is known on; the others are orders.
+
+    An invoice is one of an order if an order of its id is not younger, by days.
+    """
+    invoices = f"NOT deleted AND {_KIND} = 'invoice'"
+    ordered = f"NOT deleted AND {_KIND} NOT IN {_NO_ORDERS}"
+    if choices.invoices == "never":
+        found = _note(engine, invoices, "invoice: not counted (`orders.invoices: never`)")
+        _delete(engine, invoices)
+        yield from [found] if found else []
+        return
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_HOLES} AS "
+        "SELECT invoice.rowid AS row, min(ordered.known) AS from_at, "
+        f"CAST(NULL AS TIMESTAMP) AS to_at FROM {ORDERS.name} AS invoice JOIN ("
+        f"SELECT order_id, {_day()} AS day, min(known_at) AS known FROM {ORDERS.name} "
+        f"WHERE {ordered} GROUP BY ALL"
+        f") AS ordered ON ordered.order_id = invoice.order_id "
+        f"AND ordered.day <= {_day('invoice.')} WHERE {invoices} GROUP BY invoice.rowid"
+    )
+    paired = f"rowid IN (SELECT row FROM {_HOLES})"
+    billed = _note(engine, paired, "invoice: not counted, as the order of the same order_id is")
+    alone = _note(
+        engine,
+        f"{invoices} AND NOT {paired}",
+        "invoice: counted as orders, as no order has their order_id",
+    )
+    began = f"(SELECT min({_day()}) FROM {ORDERS.name} WHERE {ordered})"
+    twice = _count(engine, f"{invoices} AND NOT {paired} AND {_day()} >= {began}")
+    if alone and twice:
+        alone = replace(
+            alone,
+            severity=Severity.WARNING,
+            what=f"{alone.what}, {twice:,} of them beside orders",
+            advice="if they bill orders of this source, the money counts twice: give them the "
+            "orders' order_id, or write `orders: {invoices: never}`",
+        )
+    _cut_holes(engine)
+    yield from (found for found in (billed, alone) if found)
+
+
+def _date_call_offs(
+    engine: DuckDBEngine, mapped: frozenset[str], source: str, choices: OrderConfig
+) -> Iterator[Finding]:
+    """Make the call-offs of each day an order, of the day they are promised for if configured."""
+    call_offs = f"NOT deleted AND {_KIND} = 'call_off'"
+    if choices.call_offs_at == "promised_at" and "promised_at" not in mapped:
+        yield Finding(
+            Severity.ERROR,
+            "the config has `orders.call_offs_at: promised_at`, but the source has no promised_at",
+            ORDERS.name,
+            source,
+            "promised_at",
+            advice="map it: `columns: {promised_at: ...}`, or take `orders.call_offs_at` out",
+        )
+        return
+    if choices.call_offs_at == "promised_at":
+        later = f"{call_offs} AND promised_at > occurred_at AND promised_at < TIMESTAMP '{LATEST}'"
+        dated = _note(engine, later, "call_off: counted on the day for which they are promised")
+        _update(engine, "occurred_at = promised_at", later)
+    else:
+        dated = _note(engine, call_offs, "call_off: counted on the day of occurred_at")
+    _update(engine, f"order_id = concat(order_id, ' ', CAST({_day()} AS DATE))", call_offs)
+    yield from [dated] if dated else []
+
+
+def _day(of: str = "") -> str:
+    return f"date_trunc('day', {of}occurred_at)"
+
+
+def _cut_holes(engine: DuckDBEngine) -> None:
+    """Hide rows of the orders for a time: what is left of each comes before and after it."""
+    rows = f"SELECT orders.* REPLACE ({{}}) FROM {ORDERS.name} AS orders JOIN {_HOLES} AS hole"
+    rows += " ON orders.rowid = hole.row"
+    before = rows.format("LEAST(orders.superseded_at, hole.from_at) AS superseded_at")
+    after = rows.format("GREATEST(orders.known_at, hole.to_at) AS known_at")
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE _left AS {before} WHERE orders.known_at < hole.from_at "
+        f"UNION ALL {after} WHERE hole.to_at IS NOT NULL "
+        "AND COALESCE(orders.superseded_at > hole.to_at, TRUE)"
+    )
+    _delete(engine, f"rowid IN (SELECT row FROM {_HOLES})")
+    engine.execute(f"INSERT INTO {ORDERS.name} SELECT * FROM _left")
+    engine.execute(f"DROP TABLE _left; DROP TABLE {_HOLES}")
+
+
+def _delete(engine: DuckDBEngine, where: str) -> None:
+    """Take rows out for good; versions that they superseded stay superseded."""
+    engine.execute(f"DELETE FROM {ORDERS.name} WHERE {where}")
+
+
+def _update(engine: DuckDBEngine, what: str, where: str) -> None:
+    engine.execute(f"UPDATE {ORDERS.name} SET {what} WHERE {where}")
+
+
+def _count(engine: DuckDBEngine, where: str) -> int:
+    return int(engine.rows(f"SELECT count(*) FROM {ORDERS.name} WHERE {where}")[0][0])
+
+
+def _note(engine: DuckDBEngine, where: str, what: str) -> Finding | None:
+    """What became of the rows of a kind, with the first of their order ids; None without any."""
+    count = _count(engine, where)
+    if not count:
+        return None
+    ids = engine.rows(
+        f"SELECT DISTINCT order_id FROM {ORDERS.name} WHERE {where} "
+        f"ORDER BY 1 LIMIT {MOST_EXAMPLES}"
+    )
+    return Finding(
+        Severity.NOTE,
+        f"{counted(count, 'row')} of kind {what}",
+        ORDERS.name,
+        column=KIND,
+        count=count,
+        examples=tuple(Example(str(order), key="order_id") for (order,) in ids),
+    )

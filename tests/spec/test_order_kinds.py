@@ -1,0 +1,299 @@
+"""What the lines of the orders count as: drawn lines, what is loaded of them, what follows.
+
+Days count from day 0; see tests/support/drawn.py. Beside the drawn accounts there is a market whose
+median gap is 20 days, so that whoever has ordered every 20 days has departed after 80.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import kinds
+import pytest
+from kinds import Source, said
+
+from pipeline.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def judge(tmp_path: Path):
+    """Load drawn orders beside the market; compare what is seen, and what `validate` says."""
+    opened: list[Source] = []
+
+    def judging(*, orders: str, expect: str, says: str, **rules: object) -> None:
+        lines = kinds.rows(orders) + kinds.market()
+        source = Source(tmp_path, lines, **({"orders": rules} if rules else {}))
+        opened.append(source)
+        report = source.load().report
+        assert said(report) == [line.strip() for line in says.splitlines() if line.strip()]
+        kinds.check(source.engine, expect)
+
+    yield judging
+    for source in opened:
+        source.engine.__exit__(None, None, None)
+
+
+# --- call-offs ---------------------------------------------------------------------------------
+
+FRAME = """
+    account | order | kind     | day  | promised | amount
+    K       | frame | call_off | -110 | -105     | 100
+    K       | frame | call_off | -110 | -75      | 100
+    K       | frame | call_off | -110 | -45      | 100
+    K       | frame | call_off | -110 | -15      | 100
+    K       | frame | call_off | -110 | 15       | 100
+    """
+
+
+def test_call_offs_are_order_days_on_the_day_for_which_they_are_promised(judge) -> None:
+    """A frame order of one day, delivered every 30 days: the account orders every 30 days.
+
+    What is promised for later is no order yet. The call-offs of each day are an order of their own,
+    so that they are no bulk order.
+    """
+    judge(
+        orders=FRAME,
+        call_offs_at="promised_at",
+        says="note: 5 rows of kind call_off: counted on the day for which they are promised",
+        expect="""
+        account | at  | last | state    | orders_count_365d | largest_order_share_365d | spend_365d
+        K       | -50 | -75  | active   | 2                 | 1/2                      | 200
+        K       | 0   | -15  | active   | 4                 | 1/4                      | 400
+        K       | 16  | 15   | active   | 5                 | 1/5                      | 500
+        K       | 200 | 15   | departed | 5                 | 1/5                      | 500
+        """,
+    )
+
+
+def test_call_offs_are_order_days_on_their_own_day_unless_the_config_says_otherwise(judge) -> None:
+    judge(
+        orders=FRAME,
+        says="note: 5 rows of kind call_off: counted on the day of occurred_at",
+        expect="""
+        account | last | state    | orders_count_365d | spend_365d
+        K       | -110 | departed | 1                 | 500
+        """,
+    )
+
+
+def test_a_call_off_without_a_later_promise_stays_on_its_day(judge) -> None:
+    """No promise, one before the order, and 9999 for "open": none is a day to count on."""
+    judge(
+        orders="""
+        account | order | kind     | day | promised | amount
+        K       | a     | call_off | -50 |          | 100
+        K       | b     | call_off | -40 | -45      | 100
+        K       | c     | call_off | -30 | 2900000  | 100
+        K       | d     | call_off | -20 | -10      | 100
+        """,
+        call_offs_at="promised_at",
+        says="note: 1 row of kind call_off: counted on the day for which they are promised",
+        expect="""
+        account | at  | last | order_days_count_365d
+        K       | -35 | -40  | 2
+        K       | -15 | -30  | 3
+        K       | 0   | -10  | 4
+        """,
+    )
+
+
+def test_a_call_off_that_is_withdrawn_was_an_order_until_then(judge) -> None:
+    judge(
+        orders="""
+        account | order | line | kind     | day | known | promised | amount | deleted
+        K       | f     | 1    | call_off | -90 | -90   | -60      | 100    | no
+        K       | f     | 2    | call_off | -90 | -90   | -30      | 100    | no
+        K       | f     | 2    | call_off | -90 | -10   | -30      | 100    | yes
+        """,
+        call_offs_at="promised_at",
+        says="note: 2 rows of kind call_off: counted on the day for which they are promised",
+        expect="""
+        account | at  | last
+        K       | -20 | -30
+        K       | 0   | -60
+        """,
+    )
+
+
+# --- invoices ----------------------------------------------------------------------------------
+
+
+def test_the_invoices_of_an_order_are_no_orders_and_no_money(judge) -> None:
+    """One order, billed in two parts: an order day, and its money once."""
+    judge(
+        orders="""
+        account | order | line | kind    | day | amount
+        K       | o     | 1    | order   | -90 | 100
+        K       | o     | 2    | invoice | -60 | 70
+        K       | o     | 3    | invoice | -5  | 30
+        """,
+        says="note: 2 rows of kind invoice: not counted, as the order of the same order_id is",
+        expect="""
+        account | last | state    | orders_count_365d | order_lines_count_365d | spend_365d
+        K       | -90  | departed | 1                 | 1                      | 100
+        """,
+    )
+
+
+def test_where_there_are_only_invoices_they_are_the_orders(judge) -> None:
+    """A history of invoices, before a system that records orders: nothing is lost or warned of.
+
+    The ids begin again at 1, and an order is not of an older invoice.
+    """
+    judge(
+        orders="""
+        account | order | kind    | day  | amount
+        K       | 1     | invoice | -900 | 100
+        K       | 2     | invoice | -880 | 100
+        K       | 1     | order   | -20  | 100
+        """,
+        says="""
+        note: 2 rows of kind invoice: counted as orders, as no order has their order_id
+        """,
+        expect="""
+        account | at   | last | spend_365d
+        K       | -870 | -880 | 200
+        K       | 0    | -20  | 100
+        """,
+    )
+
+
+def test_invoices_beside_orders_under_ids_of_their_own_are_warned_of(judge, tmp_path) -> None:
+    """Nobody can tell whether these invoices bill the orders; the config can."""
+    orders = """
+        account | order | kind    | day | amount
+        K       | o1    | order   | -90 | 100
+        K       | i1    | invoice | -60 | 100
+        """
+    judge(
+        orders=orders,
+        says="warning: 1 row of kind invoice: counted as orders, as no order has their order_id, "
+        "1 of them beside orders",
+        expect="""
+        account | last | spend_365d
+        K       | -60  | 200
+        """,
+    )
+    judge(
+        orders=orders,
+        invoices="never",
+        says="note: 1 row of kind invoice: not counted (`orders.invoices: never`)",
+        expect="""
+        account | last | spend_365d
+        K       | -90  | 100
+        """,
+    )
+
+
+def test_an_invoice_counts_until_its_order_is_known(judge) -> None:
+    """The order was entered late: what was known in between is not rewritten.
+
+    Withdrawing the order does not make its invoice an order again.
+    """
+    judge(
+        orders="""
+        account | order | line | kind    | day | known | amount | deleted
+        K       | o     | 1    | order   | -50 | -20   | 100    | no
+        K       | o     | 1    | order   | -50 | -10   | 100    | yes
+        K       | o     | 2    | invoice | -40 | -40   | 100    | no
+        """,
+        says="note: 1 row of kind invoice: not counted, as the order of the same order_id is",
+        expect="""
+        account | at  | last | spend_365d
+        K       | -30 | -40  | 100
+        K       | -15 | -50  | 100
+        K       | 0   |      | 0
+        """,
+    )
+
+
+def test_an_invoice_of_an_order_does_not_undo_a_departure(judge) -> None:
+    """The last order is from day -100; what was billed on day -30 is not another."""
+    orders = "account | order | kind | day | amount\n"
+    orders += "".join(f"K | o{n} | order | {n} | 100\n" for n in range(-300, -99, 20))
+    judge(
+        orders=orders + "K | o-100 | invoice | -30 | 100\n",
+        says="note: 1 row of kind invoice: not counted, as the order of the same order_id is",
+        expect="""
+        account | at  | last | due | state
+        K       | -30 | -100 | -80 | active
+        K       | -20 | -100 | -80 | departed
+        """,
+    )
+
+
+# --- words, signs, mistakes --------------------------------------------------------------------
+
+
+def test_the_config_says_what_the_words_of_the_source_mean(judge) -> None:
+    """Capitals and blanks around do not matter. An empty cell is an order, or a return."""
+    judge(
+        orders="""
+        account | order | kind  | day | amount
+        K       | o1    | ZOR   | -90 | 100
+        K       | o1    | zre   | -80 | 100
+        K       | o1    | Retour | -70 | -10
+        K       | o2    |       | -60 | 50
+        K       | o2    |       | -50 | -20
+        K       | o3    | order | -40 | 7
+        """,
+        kinds={"zor": "order", "ZRE": "invoice", "Retour": "return"},
+        says="note: 1 row of kind invoice: not counted, as the order of the same order_id is",
+        expect="""
+        account | last | spend_365d | return_lines_count_365d | returns_share_365d
+        K       | -40  | 157        | 2                       | 30/157
+        """,
+    )
+
+
+def test_a_return_is_negative_whatever_its_sign(judge) -> None:
+    judge(
+        orders="""
+        account | order | kind   | day | amount | margin
+        K       | o     | order  | -90 | 100    | 40
+        K       | r     | return | -80 | 25     | 10
+        """,
+        says="note: 1 row of kind return: a positive amount is taken as negative",
+        expect="""
+        account | last | spend_365d | returns_share_365d | margin_returned_share_365d
+        K       | -90  | 100        | 1/4                | 1/4
+        """,
+    )
+
+
+def test_a_row_of_an_unknown_kind_is_set_aside(judge) -> None:
+    judge(
+        orders="""
+        account | order | kind     | day | amount
+        K       | o     | order    | -90 | 100
+        K       | p     | Proforma | -80 | 100
+        """,
+        says="warning: 1 row quarantined: not one of order, call_off, invoice, return",
+        expect="""
+        account | last | spend_365d
+        K       | -90  | 100
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "rules", "error"),
+    [
+        ("order", {"kinds": {"ZOR": "order"}}, "`orders.kinds`, but the source has no order_kind"),
+        ("order", {"invoices": "never"}, "`orders.invoices`, but the source has no order_kind"),
+        ("kind", {"call_offs_at": "promised_at"}, "but the source has no promised_at"),
+    ],
+)
+def test_rules_for_columns_that_are_not_there_are_refused(tmp_path, header, rules, error) -> None:
+    lines = kinds.rows(f"account | {header} | day | amount\nK | order | -9 | 100")
+    source = Source(tmp_path, lines, orders=rules)
+    with source.engine, pytest.raises(DataError, match=error):
+        source.load()
+
+
+def test_words_of_the_config_that_cannot_be_told_apart_are_refused(tmp_path) -> None:
+    lines = kinds.rows("account | kind | day | amount\nK | order | -9 | 100")
+    with pytest.raises(ConfigError, match="two words differ only in capitals or blanks"):
+        Source(tmp_path, lines, orders={"kinds": {"ZOR": "order", "zor": "invoice"}})
+    with pytest.raises(ConfigError, match="order kind"):
+        Source(tmp_path, lines, orders={"kinds": {"ZOR": "orders"}})
