@@ -164,7 +164,16 @@ def _known_at(misleads: str, *, required: bool = False) -> Column:
     )
 
 
-ORDER_KINDS = ("order", "call_off", "invoice", "return")
+ORDER_KINDS = (
+    "order",
+    "call_off",
+    "invoice",
+    "return",
+    "credit",
+    "bonus",
+    "renewal",
+    "sample",
+)
 """What a line of the orders can be; docs/orders.md says what each of them counts as."""
 
 ORDERS = Table(

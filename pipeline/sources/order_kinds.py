@@ -21,7 +21,8 @@ KIND = "order_kind"
 
 _HOLES = "_holes"  # times in which a row of the orders is not seen: row, from_at, to_at
 _KIND = f"COALESCE({KIND}, 'order')"
-_NO_ORDERS = "('invoice', 'return')"
+_NO_ORDERS = "('invoice', 'return', 'credit', 'bonus')"  # whose id says nothing of an invoice
+_NO_DECISION = ("bonus", "renewal", "sample")
 
 
 def our_kind(value: str, kinds: Mapping[str, str]) -> str:
@@ -52,6 +53,7 @@ def settle_kinds(
     findings = [
         *_turn_returns(engine),
         *_settle_invoices(engine, choices),
+        *_set_aside(engine),
         *_date_call_offs(engine, mapped, source, choices),
     ]
     engine.execute(f"ALTER TABLE {ORDERS.name} DROP COLUMN {KIND}")
@@ -71,12 +73,13 @@ def _without_kind(source: str, choices: OrderConfig) -> Iterator[Finding]:
 
 
 def _turn_returns(engine: DuckDBEngine) -> Iterator[Finding]:
-    """Make the amounts of returns negative, whatever sign the source gives them."""
-    positive = f"NOT deleted AND {_KIND} = 'return' AND amount_cents > 0"
-    found = _note(engine, positive, "return: a positive amount is taken as negative")
-    if found:
-        _update(engine, "amount_cents = -amount_cents, margin_cents = -margin_cents", positive)
-        yield found
+    """Make the amounts of returns and credits negative, whatever sign the source gives them."""
+    for kind in ("return", "credit"):
+        positive = f"NOT deleted AND {_KIND} = '{kind}' AND amount_cents > 0"
+        found = _note(engine, positive, f"{kind}: a positive amount is taken as negative")
+        if found:
+            _update(engine, "amount_cents = -amount_cents, margin_cents = -margin_cents", positive)
+            yield found
 
 
 def _settle_invoices(engine: DuckDBEngine, choices: OrderConfig) -> Iterator[Finding]:
@@ -101,7 +104,7 @@ def _settle_invoices(engine: DuckDBEngine, choices: OrderConfig) -> Iterator[Fin
         f"AND ordered.day <= {_day('invoice.')} WHERE {invoices} GROUP BY invoice.rowid"
     )
     paired = f"rowid IN (SELECT row FROM {_HOLES})"
-    billed = _note(engine, paired, "invoice: not counted, as the order of the same order_id is")
+    billed = _note(engine, paired, "invoice: not counted, as they bill the order of their order_id")
     alone = _note(
         engine,
         f"{invoices} AND NOT {paired}",
@@ -119,6 +122,22 @@ def _settle_invoices(engine: DuckDBEngine, choices: OrderConfig) -> Iterator[Fin
         )
     _cut_holes(engine)
     yield from (found for found in (billed, alone) if found)
+
+
+def _set_aside(engine: DuckDBEngine) -> Iterator[Finding]:
+    """Take out the lines that no decision of the account stands behind, their money too."""
+    for kind in _NO_DECISION:
+        lines = f"NOT deleted AND {_KIND} = '{kind}'"
+        cents = engine.rows(f"SELECT sum(amount_cents) FROM {ORDERS.name} WHERE {lines}")[0][0]
+        money = f"{(cents or 0) / 100:,.2f} in all"
+        found = _note(
+            engine,
+            lines,
+            f"{kind}: not counted, as no decision of the account ({money})",
+        )
+        if found:
+            _delete(engine, lines)
+            yield found
 
 
 def _date_call_offs(

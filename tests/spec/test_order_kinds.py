@@ -127,7 +127,7 @@ def test_the_invoices_of_an_order_are_no_orders_and_no_money(judge) -> None:
         K       | o     | 2    | invoice | -60 | 70
         K       | o     | 3    | invoice | -5  | 30
         """,
-        says="note: 2 rows of kind invoice: not counted, as the order of the same order_id is",
+        says="note: 2 rows of kind invoice: not counted, as they bill the order of their order_id",
         expect="""
         account | last | state    | orders_count_365d | order_lines_count_365d | spend_365d
         K       | -90  | departed | 1                 | 1                      | 100
@@ -197,7 +197,7 @@ def test_an_invoice_counts_until_its_order_is_known(judge) -> None:
         K       | o     | 1    | order   | -50 | -10   | 100    | yes
         K       | o     | 2    | invoice | -40 | -40   | 100    | no
         """,
-        says="note: 1 row of kind invoice: not counted, as the order of the same order_id is",
+        says="note: 1 row of kind invoice: not counted, as they bill the order of their order_id",
         expect="""
         account | at  | last | spend_365d
         K       | -30 | -40  | 100
@@ -213,11 +213,89 @@ def test_an_invoice_of_an_order_does_not_undo_a_departure(judge) -> None:
     orders += "".join(f"K | o{n} | order | {n} | 100\n" for n in range(-300, -99, 20))
     judge(
         orders=orders + "K | o-100 | invoice | -30 | 100\n",
-        says="note: 1 row of kind invoice: not counted, as the order of the same order_id is",
+        says="note: 1 row of kind invoice: not counted, as they bill the order of their order_id",
         expect="""
         account | at  | last | due | state
         K       | -30 | -100 | -80 | active
         K       | -20 | -100 | -80 | departed
+        """,
+    )
+
+
+# --- no decision of the account ----------------------------------------------------------------
+
+
+def test_bonuses_renewals_and_samples_are_no_orders_and_no_money(judge) -> None:
+    """An account that stopped ordering is silent, whatever is booked on it of itself."""
+    judge(
+        orders="""
+        account | order | kind    | day  | amount | margin
+        K       | o     | order   | -100 | 100    | 30
+        K       | w     | renewal | -30  | 250    | 200
+        K       | b     | bonus   | -20  | -40    | -40
+        K       | s     | sample  | -10  | 0      | -5
+        """,
+        says="""
+        note: 1 row of kind bonus: not counted, as no decision of the account (-40.00 in all)
+        note: 1 row of kind renewal: not counted, as no decision of the account (250.00 in all)
+        note: 1 row of kind sample: not counted, as no decision of the account (0.00 in all)
+        """,
+        expect="""
+        account | last | state    | spend_365d | margin_365d | return_lines_count_365d
+        K       | -100 | departed | 100        | 30          | 0
+        """,
+    )
+
+
+def test_the_invoice_of_a_renewal_is_no_order_either(judge) -> None:
+    judge(
+        orders="""
+        account | order | kind    | day | amount
+        K       | o     | order   | -90 | 100
+        K       | w     | renewal | -30 | 250
+        K       | w     | invoice | -20 | 250
+        """,
+        says="""
+        note: 1 row of kind invoice: not counted, as they bill the order of their order_id
+        note: 1 row of kind renewal: not counted, as no decision of the account (250.00 in all)
+        """,
+        expect="""
+        account | last | spend_365d
+        K       | -90  | 100
+        """,
+    )
+
+
+def test_an_order_found_to_be_a_renewal_counts_until_that_is_known(judge) -> None:
+    judge(
+        orders="""
+        account | order | line | kind    | day | known | amount
+        K       | o     | 1    | order   | -90 | -90   | 100
+        K       | p     | 1    | order   | -50 | -50   | 100
+        K       | p     | 1    | renewal | -50 | -20   | 100
+        """,
+        says="note: 1 row of kind renewal: not counted, as no decision of the account (100.00 in "
+        "all)",
+        expect="""
+        account | at  | last | spend_365d
+        K       | -30 | -50  | 200
+        K       | 0   | -90  | 100
+        """,
+    )
+
+
+def test_a_credit_is_a_return_without_goods(judge) -> None:
+    judge(
+        orders="""
+        account | order | kind   | day | amount
+        K       | o     | order  | -90 | 100
+        K       | c     | credit | -20 | -10
+        K       | d     | credit | -10 | 15
+        """,
+        says="note: 1 row of kind credit: a positive amount is taken as negative",
+        expect="""
+        account | last | spend_365d | returns_share_365d
+        K       | -90  | 100        | 1/4
         """,
     )
 
@@ -238,7 +316,7 @@ def test_the_config_says_what_the_words_of_the_source_mean(judge) -> None:
         K       | o3    | order | -40 | 7
         """,
         kinds={"zor": "order", "ZRE": "invoice", "Retour": "return"},
-        says="note: 1 row of kind invoice: not counted, as the order of the same order_id is",
+        says="note: 1 row of kind invoice: not counted, as they bill the order of their order_id",
         expect="""
         account | last | spend_365d | return_lines_count_365d | returns_share_365d
         K       | -40  | 157        | 2                       | 30/157
@@ -268,7 +346,8 @@ def test_a_row_of_an_unknown_kind_is_set_aside(judge) -> None:
         K       | o     | order    | -90 | 100
         K       | p     | Proforma | -80 | 100
         """,
-        says="warning: 1 row quarantined: not one of order, call_off, invoice, return",
+        says="warning: 1 row quarantined: not one of order, call_off, invoice, return, "
+        "credit, bonus, renewal, sample",
         expect="""
         account | last | spend_365d
         K       | -90  | 100
