@@ -45,6 +45,7 @@ from pipeline.config.kinds import (
     OrderKind,
     OwnName,
     Part,
+    Pattern,
     Place,
     Share,
     ShareOrNone,
@@ -162,6 +163,29 @@ class OrderConfig(Section):
     def kinds_by_word(self) -> dict[str, str]:
         """The kind of each word of the source, in small letters."""
         return {word.lower().strip(): kind for word, kind in self.kinds.items()}
+
+
+class AccountChoice(Section):
+    """Accounts that fit any of these patterns, in which * and ? stand for other signs."""
+
+    account_id: tuple[Pattern, ...] = Field((), description="of the id")
+    name: tuple[Pattern, ...] = Field((), description="of the name, in the latest version known")
+    segment: tuple[Pattern, ...] = Field((), description="of the segment, in the same")
+
+    @property
+    def patterns(self) -> dict[str, tuple[str, ...]]:
+        """The patterns that are given, by the column that they are of."""
+        return {column: patterns for column, patterns in self if patterns}
+
+
+class AccountConfig(Section):
+    """Accounts that are not customers like the others; see docs/orders.md."""
+
+    exclude: AccountChoice = Field(
+        {},
+        validate_default=True,
+        description="internal, cash and test accounts; left out of everything",
+    )
 
 
 class SnapshotConfig(Section):
@@ -521,6 +545,7 @@ class Config(Section):
     inputs: dict[Name, InputConfig] = Field({}, description="raw files that .sql mappings read")
     sources: dict[TableName, SourceConfig] = Field(description="the canonical tables")
     orders: OrderConfig = _defaults()
+    accounts: AccountConfig = _defaults()
     snapshots: SnapshotConfig
     cohort: CohortConfig = _defaults()
     label: LabelConfig = _defaults()

@@ -159,6 +159,7 @@ DatabaseTable = Annotated[
         )
     ),
 ]
+Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 OrderKind = Annotated[str, AfterValidator(_one_of(ORDER_KINDS, "order kind"))]
 TableName = Annotated[str, AfterValidator(_one_of(TABLES, "table"))]
 Families = Annotated[

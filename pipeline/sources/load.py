@@ -17,6 +17,7 @@ from features.contract import REPS, TABLES
 from pipeline.config import Config
 from pipeline.engines.duckdb import DuckDBEngine, EngineBroken
 from pipeline.errors import DataError
+from pipeline.sources.account_choice import exclude_accounts
 from pipeline.sources.findings import (
     FileLineage,
     Finding,
@@ -127,6 +128,8 @@ def read_all(
             "Look for values far out of any range; in a `.sql` mapping, take out what is special."
         ) from error
     reader.check_unchanged()
+    tables, found = exclude_accounts(engine, tables, config.accounts.exclude)
+    findings += found
     if "orders" in {table.name for table in tables}:
         findings += _one_currency(config, _currencies(engine))
     absent = tuple(name for name in TABLES if name not in config.sources)
