@@ -173,6 +173,7 @@ ORDER_KINDS = (
     "bonus",
     "renewal",
     "sample",
+    "cancelled",
 )
 """What a line of the orders can be; docs/orders.md says what each of them counts as."""
 
@@ -242,6 +243,15 @@ ORDERS = Table(
             "the system's own document types; `orders.kinds` says what they are",
             stored=False,
             allowed=ORDER_KINDS,
+            settles=True,
+        ),
+        Column(
+            "cancelled_at",
+            TIME,
+            "when we knew that the line was cancelled; empty: it was not",
+            "a status that is overwritten says that, but not when",
+            "wall time",
+            stored=False,
             settles=True,
         ),
         DELETED,

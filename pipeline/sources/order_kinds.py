@@ -18,6 +18,7 @@ from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
 from pipeline.wording import counted
 
 KIND = "order_kind"
+CANCELLED_AT = "cancelled_at"
 
 _HOLES = "_holes"  # times in which a row of the orders is not seen: row, from_at, to_at
 _KIND = f"COALESCE({KIND}, 'order')"
@@ -48,15 +49,19 @@ def settle_kinds(
 
     mapped: the contract's columns that the source has. source: its name in findings.
     """
-    if KIND not in mapped:
-        return list(_without_kind(source, choices))
-    findings = [
-        *_turn_returns(engine),
-        *_settle_invoices(engine, choices),
-        *_set_aside(engine),
-        *_date_call_offs(engine, mapped, source, choices),
-    ]
-    engine.execute(f"ALTER TABLE {ORDERS.name} DROP COLUMN {KIND}")
+    if KIND in mapped:
+        findings = [
+            *_turn_returns(engine),
+            *_cancel_out(engine, mapped),
+            *_settle_invoices(engine, choices),
+            *_set_aside(engine),
+            *_settle_cancelled(engine, mapped),
+            *_date_call_offs(engine, mapped, source, choices),
+        ]
+    else:
+        findings = [*_without_kind(source, choices), *_settle_cancelled(engine, mapped)]
+    for column in {KIND, CANCELLED_AT} & mapped:
+        engine.execute(f"ALTER TABLE {ORDERS.name} DROP COLUMN {column}")
     return findings
 
 
@@ -76,10 +81,58 @@ def _turn_returns(engine: DuckDBEngine) -> Iterator[Finding]:
     """Make the amounts of returns and credits negative, whatever sign the source gives them."""
     for kind in ("return", "credit"):
         positive = f"NOT deleted AND {_KIND} = '{kind}' AND amount_cents > 0"
-        found = _note(engine, positive, f"{kind}: a positive amount is taken as negative")
+        found = _note(engine, positive, f"of kind {kind}: a positive amount is taken as negative")
         if found:
             _update(engine, "amount_cents = -amount_cents, margin_cents = -margin_cents", positive)
             yield found
+
+
+def _cancel_out(engine: DuckDBEngine, mapped: frozenset[str]) -> Iterator[Finding]:
+    """Hide each credit beside an invoice of the same account, day and amount, and that invoice.
+
+    Both are seen until both are known, and again when one of them changes. Somewhere there must be
+    another line of that amount, of that day or before: the one that is booked again.
+    """
+    line = "line_id" if "line_id" in mapped else "CAST(rowid AS VARCHAR)"
+    same, named = "account_id, day, cents", "order_id, line"
+    sided = (
+        f"SELECT *, lead(known_at) OVER (PARTITION BY {same}, credits, {named} ORDER BY known_at) "
+        "AS again_at FROM (SELECT rowid AS row, account_id, order_id, known_at, superseded_at, "
+        f"{line} AS line, {_day()} AS day, abs(amount_cents) AS cents, "
+        f"{_KIND} = 'credit' AS credits "
+        f"FROM {ORDERS.name} WHERE NOT deleted AND amount_cents <> 0 "
+        f"AND {_KIND} IN ('credit', 'invoice') AND ({_KIND} = 'credit') = (amount_cents < 0))"
+    )
+    lines = (
+        f"SELECT {same}, credits, {named}, list(row) AS rows, min(known_at) AS from_at, "
+        "min(superseded_at) FILTER (again_at IS DISTINCT FROM superseded_at) AS to_at "
+        f"FROM ({sided}) GROUP BY ALL"
+    )
+    numbered = (
+        f"SELECT *, row_number() OVER (PARTITION BY {same}, credits ORDER BY from_at, {named}) "
+        f"AS number FROM ({lines})"
+    )
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_HOLES} AS WITH numbered AS ({numbered}), pairs AS ("
+        "SELECT list_concat(any_value(credit.rows), any_value(invoice.rows)) AS rows, "
+        "greatest(any_value(credit.from_at), any_value(invoice.from_at), min(first.known_at)) "
+        "AS from_at, least(any_value(credit.to_at), any_value(invoice.to_at)) AS to_at "
+        f"FROM numbered AS credit JOIN numbered AS invoice USING ({same}, number) "
+        f"JOIN {ORDERS.name} AS first ON first.account_id = invoice.account_id "
+        "AND first.amount_cents = invoice.cents AND NOT first.deleted "
+        f"AND {_day('first.')} <= invoice.day "
+        "AND NOT list_contains(invoice.rows, first.rowid) "
+        f"WHERE credit.credits AND NOT invoice.credits GROUP BY {same}, number"
+        ") SELECT unnest(rows) AS row, from_at, to_at FROM pairs "
+        "WHERE to_at IS NULL OR from_at < to_at"
+    )
+    found = _note(
+        engine,
+        f"{_KIND} = 'credit' AND rowid IN (SELECT row FROM {_HOLES})",
+        "of kind credit: cancelled out with an invoice that books the amount again on the same day",
+    )
+    _cut_holes(engine)
+    yield from [found] if found else []
 
 
 def _settle_invoices(engine: DuckDBEngine, choices: OrderConfig) -> Iterator[Finding]:
@@ -90,7 +143,7 @@ def _settle_invoices(engine: DuckDBEngine, choices: OrderConfig) -> Iterator[Fin
     invoices = f"NOT deleted AND {_KIND} = 'invoice'"
     ordered = f"NOT deleted AND {_KIND} NOT IN {_NO_ORDERS}"
     if choices.invoices == "never":
-        found = _note(engine, invoices, "invoice: not counted (`orders.invoices: never`)")
+        found = _note(engine, invoices, "of kind invoice: not counted (`orders.invoices: never`)")
         _delete(engine, invoices)
         yield from [found] if found else []
         return
@@ -104,11 +157,13 @@ def _settle_invoices(engine: DuckDBEngine, choices: OrderConfig) -> Iterator[Fin
         f"AND ordered.day <= {_day('invoice.')} WHERE {invoices} GROUP BY invoice.rowid"
     )
     paired = f"rowid IN (SELECT row FROM {_HOLES})"
-    billed = _note(engine, paired, "invoice: not counted, as they bill the order of their order_id")
+    billed = _note(
+        engine, paired, "of kind invoice: not counted, as they bill the order of their order_id"
+    )
     alone = _note(
         engine,
         f"{invoices} AND NOT {paired}",
-        "invoice: counted as orders, as no order has their order_id",
+        "of kind invoice: counted as orders, as no order has their order_id",
     )
     began = f"(SELECT min({_day()}) FROM {ORDERS.name} WHERE {ordered})"
     twice = _count(engine, f"{invoices} AND NOT {paired} AND {_day()} >= {began}")
@@ -133,11 +188,52 @@ def _set_aside(engine: DuckDBEngine) -> Iterator[Finding]:
         found = _note(
             engine,
             lines,
-            f"{kind}: not counted, as no decision of the account ({money})",
+            f"of kind {kind}: not counted, as no decision of the account ({money})",
         )
         if found:
             _delete(engine, lines)
             yield found
+
+
+def _settle_cancelled(engine: DuckDBEngine, mapped: frozenset[str]) -> Iterator[Finding]:
+    """Let cancelled lines count until the cancellation was known, as far as the source says when.
+
+    A version that says so ends the one before; without one, the line never counts.
+    """
+    if CANCELLED_AT in mapped:
+        dated = f"NOT deleted AND {CANCELLED_AT} IS NOT NULL"
+        found = _note(engine, dated, f"with {CANCELLED_AT}: counted until then", CANCELLED_AT)
+        _delete(engine, f"{dated} AND {CANCELLED_AT} <= known_at")
+        _update(engine, f"superseded_at = least(superseded_at, {CANCELLED_AT})", dated)
+        yield from [found] if found else []
+    if KIND not in mapped:
+        return
+    cancelled = f"NOT deleted AND {_KIND} = 'cancelled'"
+    if CANCELLED_AT in mapped:
+        cancelled += f" AND {CANCELLED_AT} IS NULL"
+    key = ORDERS.key_of(mapped)
+    before = " AND ".join(f"before.{column} = orders.{column}" for column in key) or "FALSE"
+    ends = (
+        f"EXISTS (FROM {ORDERS.name} AS before WHERE {before} "
+        "AND before.known_at < orders.known_at AND NOT before.deleted)"
+    )
+    ended = _note(
+        engine, f"{cancelled} AND {ends}", "of kind cancelled: the line is counted until known_at"
+    )
+    never = _note(
+        engine,
+        f"{cancelled} AND NOT {ends}",
+        "of kind cancelled: never counted, as nothing says when they were cancelled",
+    )
+    _delete(engine, cancelled)
+    yield from [ended] if ended else []
+    if never:
+        yield replace(
+            never,
+            severity=Severity.WARNING,
+            advice="map `cancelled_at`, or deliver the earlier versions with their known_at; else "
+            "snapshots before the cancellation know of it too early",
+        )
 
 
 def _date_call_offs(
@@ -157,10 +253,12 @@ def _date_call_offs(
         return
     if choices.call_offs_at == "promised_at":
         later = f"{call_offs} AND promised_at > occurred_at AND promised_at < TIMESTAMP '{LATEST}'"
-        dated = _note(engine, later, "call_off: counted on the day for which they are promised")
+        dated = _note(
+            engine, later, "of kind call_off: counted on the day for which they are promised"
+        )
         _update(engine, "occurred_at = promised_at", later)
     else:
-        dated = _note(engine, call_offs, "call_off: counted on the day of occurred_at")
+        dated = _note(engine, call_offs, "of kind call_off: counted on the day of occurred_at")
     _update(engine, f"order_id = concat(order_id, ' ', CAST({_day()} AS DATE))", call_offs)
     yield from [dated] if dated else []
 
@@ -198,8 +296,8 @@ def _count(engine: DuckDBEngine, where: str) -> int:
     return int(engine.rows(f"SELECT count(*) FROM {ORDERS.name} WHERE {where}")[0][0])
 
 
-def _note(engine: DuckDBEngine, where: str, what: str) -> Finding | None:
-    """What became of the rows of a kind, with the first of their order ids; None without any."""
+def _note(engine: DuckDBEngine, where: str, what: str, column: str = KIND) -> Finding | None:
+    """What became of some rows, with the first of their order ids; None without any."""
     count = _count(engine, where)
     if not count:
         return None
@@ -209,9 +307,9 @@ def _note(engine: DuckDBEngine, where: str, what: str) -> Finding | None:
     )
     return Finding(
         Severity.NOTE,
-        f"{counted(count, 'row')} of kind {what}",
+        f"{counted(count, 'row')} {what}",
         ORDERS.name,
-        column=KIND,
+        column=column,
         count=count,
         examples=tuple(Example(str(order), key="order_id") for (order,) in ids),
     )

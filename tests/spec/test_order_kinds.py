@@ -17,11 +17,14 @@ from pipeline.errors import ConfigError, DataError
 
 @pytest.fixture
 def judge(tmp_path: Path):
-    """Load drawn orders beside the market; compare what is seen, and what `validate` says."""
+    """Load drawn orders beside the market; compare what is seen, and what `validate` says.
+
+    beside: the kind of the market's lines.
+    """
     opened: list[Source] = []
 
-    def judging(*, orders: str, expect: str, says: str, **rules: object) -> None:
-        lines = kinds.rows(orders) + kinds.market()
+    def judging(*, orders: str, expect: str, says: str, beside: str = "", **rules: object) -> None:
+        lines = kinds.rows(orders) + kinds.market(beside)
         source = Source(tmp_path, lines, **({"orders": rules} if rules else {}))
         opened.append(source)
         report = source.load().report
@@ -300,6 +303,197 @@ def test_a_credit_is_a_return_without_goods(judge) -> None:
     )
 
 
+# --- cancelled ---------------------------------------------------------------------------------
+
+
+def test_a_cancelled_order_counts_until_the_cancellation_is_known(judge) -> None:
+    """It was cancelled on day -20: a list of day -30 saw it, a list of today does not.
+
+    Day -30: (5 x 20 + 70 + 40) / 8 = 26.25 days, so the next order was due on day -24.
+    """
+    expect = """
+        account | at  | last | due | state    | spend_365d
+        K       | -30 | -50  | -24 | active   | 700
+        K       | 0   | -120 | -100 | departed | 600
+        """
+    begin = "".join(f"K | o{n} | order | {n} | | 100\n" for n in range(-220, -119, 20))
+    judge(
+        orders="account | order | kind | day | cancelled | amount\n"
+        + begin
+        + "K | p | cancelled | -50 | -20 | 100",
+        says="note: 1 row with cancelled_at: counted until then",
+        expect=expect,
+    )
+    versions = "account | order | line | kind | day | known | amount\n"
+    versions += "".join(f"K | o{n} | 1 | order | {n} | {n} | 100\n" for n in range(-220, -119, 20))
+    judge(
+        orders=versions
+        + "K | p | 1 | order | -50 | -50 | 100\nK | p | 1 | cancelled | -50 | -20 | 100",
+        says="note: 1 row of kind cancelled: the line is counted until known_at",
+        expect=expect,
+    )
+
+
+def test_cancelled_at_needs_no_kinds_and_can_be_taken_back(judge) -> None:
+    """A line that was cancelled before it was known never counts."""
+    judge(
+        orders="""
+        account | order | line | day | known | cancelled | amount
+        K       | a     | 1    | -90 | -90   |           | 100
+        K       | b     | 1    | -80 | -80   |           | 100
+        K       | b     | 1    | -80 | -60   | -62       | 100
+        K       | b     | 1    | -80 | -40   |           | 100
+        K       | c     | 1    | -30 | -25   | -28       | 100
+        """,
+        says="note: 2 rows with cancelled_at: counted until then",
+        expect="""
+        account | at  | last
+        K       | -70 | -80
+        K       | -50 | -90
+        K       | 0   | -80
+        """,
+    )
+
+
+def test_a_status_without_a_time_is_warned_of(judge) -> None:
+    """Nobody knows when it was cancelled: it never counts, which the past did not know."""
+    judge(
+        orders="""
+        account | order | kind      | day | cancelled | amount
+        K       | a     | order     | -90 |           | 100
+        K       | b     | cancelled | -50 |           | 100
+        """,
+        says="warning: 1 row of kind cancelled: never counted, as nothing says when they were "
+        "cancelled",
+        expect="""
+        account | at  | last
+        K       | -40 | -90
+        K       | 0   | -90
+        """,
+    )
+
+
+# --- a credit and its rebooking ----------------------------------------------------------------
+
+
+def test_a_credit_with_its_rebooking_cancels_out(judge) -> None:
+    """The invoice had a wrong address. The account did not order, and no goods came back."""
+    judge(
+        orders="""
+        account | order | kind    | day | amount
+        K       | i1    | invoice | -90 | 100
+        K       | c1    | credit  | -10 | -100
+        K       | i2    | invoice | -10 | 100
+        """,
+        beside="invoice",
+        says="""
+        note: 1 row of kind credit: cancelled out with an invoice that books the amount again on \
+the same day
+        note: 166 rows of kind invoice: counted as orders, as no order has their order_id
+        """,
+        expect="""
+        account | at | last | state    | orders_count_365d | spend_365d | returns_share_365d
+        K       | 0  | -90  | departed | 1                 | 100        | 0
+        """,
+    )
+
+
+def test_a_credit_alone_or_of_another_amount_is_none_with_a_rebooking(judge) -> None:
+    """a: another amount; b: another day; c: nothing was booked before that is booked again."""
+    judge(
+        orders="""
+        account | order | kind    | day | amount
+        a       | a1    | invoice | -90 | 100
+        a       | a2    | credit  | -10 | -100
+        a       | a3    | invoice | -10 | 90
+        b       | b1    | invoice | -90 | 100
+        b       | b2    | credit  | -10 | -100
+        b       | b3    | invoice | -9  | 100
+        c       | c2    | credit  | -10 | -100
+        c       | c3    | invoice | -10 | 100
+        """,
+        beside="invoice",
+        says="note: 170 rows of kind invoice: counted as orders, as no order has their order_id",
+        expect="""
+        account | last | spend_365d | return_lines_count_365d
+        a       | -10  | 190        | 1
+        b       | -9   | 200        | 1
+        c       | -10  | 100        | 1
+        """,
+    )
+
+
+def test_of_two_invoices_beside_a_credit_one_is_an_order(judge) -> None:
+    """The second of day -10 is a new order that costs the same; three credits cancel no more."""
+    judge(
+        orders="""
+        account | order | kind    | day | amount
+        K       | i1    | invoice | -90 | 100
+        K       | c1    | credit  | -10 | -100
+        K       | i2    | invoice | -10 | 100
+        K       | i3    | invoice | -10 | 100
+        """,
+        beside="invoice",
+        says="""
+        note: 1 row of kind credit: cancelled out with an invoice that books the amount again on \
+the same day
+        note: 167 rows of kind invoice: counted as orders, as no order has their order_id
+        """,
+        expect="""
+        account | last | orders_count_365d | spend_365d | return_lines_count_365d
+        K       | -10  | 2                 | 200        | 0
+        """,
+    )
+
+
+def test_both_count_until_both_are_known_and_when_one_changes(judge) -> None:
+    """The credit is known on day -9, the invoice on day -7, another amount of it on day -3."""
+    judge(
+        orders="""
+        account | order | line | kind    | day | known | amount
+        K       | i1    | 1    | invoice | -90 | -90   | 100
+        K       | c1    | 1    | credit  | -10 | -9    | -100
+        K       | i2    | 1    | invoice | -10 | -7    | 100
+        K       | i2    | 1    | invoice | -10 | -3    | 120
+        """,
+        beside="invoice",
+        says="""
+        note: 1 row of kind credit: cancelled out with an invoice that books the amount again on \
+the same day
+        note: 167 rows of kind invoice: counted as orders, as no order has their order_id
+        """,
+        expect="""
+        account | at | last | spend_365d | return_lines_count_365d
+        K       | -9 | -90  | 100        | 0
+        K       | -8 | -90  | 100        | 1
+        K       | -5 | -90  | 100        | 0
+        K       | 0  | -10  | 220        | 1
+        """,
+    )
+
+
+def test_the_rebooked_invoice_of_an_order_takes_its_credit_along(judge) -> None:
+    """The order has its money once, though the second invoice does not count in any case."""
+    judge(
+        orders="""
+        account | order | line | kind    | day | amount
+        K       | o     | 1    | order   | -90 | 100
+        K       | o     | 2    | invoice | -80 | 100
+        K       | c     | 1    | credit  | -10 | -100
+        K       | o     | 3    | invoice | -10 | 100
+        """,
+        says="""
+        note: 1 row of kind credit: cancelled out with an invoice that books the amount again on \
+the same day
+        note: 1 row of kind invoice: not counted, as they bill the order of their order_id
+        """,
+        expect="""
+        account | last | spend_365d | return_lines_count_365d
+        K       | -90  | 100        | 0
+        """,
+    )
+
+
 # --- words, signs, mistakes --------------------------------------------------------------------
 
 
@@ -347,7 +541,7 @@ def test_a_row_of_an_unknown_kind_is_set_aside(judge) -> None:
         K       | p     | Proforma | -80 | 100
         """,
         says="warning: 1 row quarantined: not one of order, call_off, invoice, return, "
-        "credit, bonus, renewal, sample",
+        "credit, bonus, renewal, sample, cancelled",
         expect="""
         account | last | spend_365d
         K       | -90  | 100

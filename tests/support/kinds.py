@@ -20,7 +20,7 @@ from pipeline.tables.expected_orders import Silence, expected_orders
 
 # Three accounts that order every 20 days for two years and more, so that the median gap is 20.
 MARKET = "\n".join(
-    f"{account} | | | {first + 20 * step} | 100"
+    f"{account} | {first + 20 * step} | 100"
     for account, first in (("m1", -800), ("m2", -793), ("m3", -786))
     for step in range(55)
 )
@@ -35,8 +35,9 @@ COLUMNS = {
     "margin": "margin",
     "promised": "promised_at",
     "deleted": "deleted",
+    "cancelled": "cancelled_at",
 }
-_TIMES = {"occurred_at", "known_at", "promised_at"}
+_TIMES = {"occurred_at", "known_at", "promised_at", "cancelled_at"}
 
 
 def rows(orders: str) -> list[dict[str, str]]:
@@ -49,12 +50,13 @@ def _rows(orders: str) -> Iterator[dict[str, str]]:
         row = {COLUMNS[header]: cell for header, cell in drawn.items()}
         for name in _TIMES & row.keys():
             row[name] = str(day(row[name])) if row[name] else ""
-        yield row | {"order_id": row.get("order_id") or f"o{count}"}
+        yield {"order_id": f"line {count}"} | row
 
 
-def market() -> list[dict[str, str]]:
-    """The lines of MARKET."""
-    return rows("account | order | kind | day | amount\n" + MARKET)
+def market(kind: str = "") -> list[dict[str, str]]:
+    """The lines of MARKET, all of one kind if it is given."""
+    lines = rows("account | day | amount\n" + MARKET)
+    return [line | {"order_kind": kind} for line in lines] if kind else lines
 
 
 class Source:
@@ -95,7 +97,7 @@ def said(report: Report) -> list[str]:
     return [
         f"{finding.severity}: {finding.what}"
         for finding in report.findings
-        if finding.column == "order_kind"
+        if finding.column in ("order_kind", "cancelled_at")
     ]
 
 
