@@ -186,6 +186,11 @@ class AccountConfig(Section):
         validate_default=True,
         description="internal, cash and test accounts; left out of everything",
     )
+    one_off: AccountChoice = Field(
+        {},
+        validate_default=True,
+        description="customers of single projects; scored, but on no list",
+    )
 
 
 class SnapshotConfig(Section):

@@ -96,8 +96,8 @@ COLUMNS = {
         Column(
             "list_status",
             "On the list",
-            "listed, or why not: beyond_capacity, without_profit, resting, held_out; or left: "
-            "scored in the publication before, and no longer in the cohort",
+            "listed, or why not: beyond_capacity, without_profit, resting, held_out, one_off; or "
+            "left: scored in the publication before, and no longer in the cohort",
             width=16,
         ),
         Column("account_id", "Account", "the customer company", width=13),

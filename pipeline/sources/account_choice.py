@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from features.contract import ACCOUNTS, TABLES
-from pipeline.config.form import AccountChoice
+from pipeline.config.form import AccountChoice, AccountConfig
 from pipeline.engines import Engine, literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, LoadedTable, Severity
@@ -15,6 +15,25 @@ from pipeline.wording import counted, listed
 
 _ID = "account_id"
 _CHOSEN = "_chosen_accounts"
+
+
+def check_choices(
+    engine: DuckDBEngine, tables: Sequence[LoadedTable], accounts: AccountConfig
+) -> Iterator[Finding]:
+    """Say which patterns match no account, and which ask for master data that are not there."""
+    loaded = {table.name for table in tables}
+    for key, choice in accounts:
+        for column, patterns in choice.patterns.items():
+            where = f"`accounts.{key}.{column}`"
+            if not _holds(loaded, column):
+                what = f"{where}: there is no table of accounts, which would hold it"
+                advice = "add `sources.accounts`, or name the accounts by account_id"
+                yield Finding(Severity.ERROR, what, ACCOUNTS.name, advice=advice)
+                continue
+            for pattern in patterns:
+                if not engine.rows(f"{_matches(loaded, column, pattern)} LIMIT 1"):
+                    what = f"{where}: no account matches '{pattern}'"
+                    yield Finding(Severity.WARNING, what, advice="correct it, or take it out")
 
 
 def exclude_accounts(
@@ -26,16 +45,9 @@ def exclude_accounts(
     """
     if not choice.patterns:
         return list(tables), []
-    loaded = {table.name for table in tables}
-    beyond = [column for column in choice.patterns if column != _ID]
-    if beyond and ACCOUNTS.name not in loaded:
-        what = f"`accounts.exclude` asks for {listed(beyond)}, but there is no table of accounts"
-        advice = "add `sources.accounts`, or name the accounts by account_id"
-        return list(tables), [Finding(Severity.ERROR, what, ACCOUNTS.name, advice=advice)]
-    findings = list(_matching_none(engine, loaded, choice))
-    ids = chosen_accounts(engine, loaded, choice)
+    ids = chosen_accounts(engine, {table.name for table in tables}, choice)
     if not ids:
-        return list(tables), findings
+        return list(tables), []
     engine.execute(
         f"CREATE OR REPLACE TEMP TABLE {_CHOSEN} AS "
         f"SELECT unnest([{', '.join(map(literal, ids))}]) AS {_ID}"
@@ -51,23 +63,20 @@ def exclude_accounts(
         left.append(replace(table, rows=table.rows - rows))
         gone += [f"{rows:,} of {table.name}"] if rows else []
     engine.execute(f"DROP TABLE {_CHOSEN}")
-    findings.append(
-        Finding(
-            Severity.NOTE,
-            f"{counted(len(ids), 'account')} left out (`accounts.exclude`), rows: {listed(gone)}",
-            count=len(ids),
-            examples=tuple(Example(account, key=_ID) for account in ids[:MOST_EXAMPLES]),
-        )
+    out = Finding(
+        Severity.NOTE,
+        f"{counted(len(ids), 'account')} left out (`accounts.exclude`), rows: {listed(gone)}",
+        count=len(ids),
+        examples=tuple(Example(account, key=_ID) for account in ids[:MOST_EXAMPLES]),
     )
-    findings += [
+    return left, [out] + [
         Finding(Severity.ERROR, "`accounts.exclude` leaves no row", table.name)
         for table in left
         if table.rows == 0 < TABLES[table.name].minimum_rows
     ]
-    return left, findings
 
 
-def chosen_accounts(engine: Engine, loaded: set[str], choice: AccountChoice) -> list[str]:
+def chosen_accounts(engine: Engine, loaded: Collection[str], choice: AccountChoice) -> list[str]:
     """The ids of the accounts that a choice names, sorted; loaded: the tables at hand.
 
     Master data are those of the latest version that is known.
@@ -84,19 +93,11 @@ def chosen_accounts(engine: Engine, loaded: set[str], choice: AccountChoice) -> 
     return [account for (account,) in found]
 
 
-def _matching_none(engine: Engine, loaded: set[str], choice: AccountChoice) -> Iterator[Finding]:
-    for column, patterns in choice.patterns.items():
-        for pattern in patterns:
-            if not engine.rows(f"{_matches(loaded, column, pattern)} LIMIT 1"):
-                what = f"`accounts.exclude.{column}`: no account matches '{pattern}'"
-                yield Finding(Severity.WARNING, what, advice="correct it, or take it out")
-
-
-def _holds(loaded: set[str], column: str) -> bool:
+def _holds(loaded: Collection[str], column: str) -> bool:
     return column == _ID or ACCOUNTS.name in loaded
 
 
-def _matches(loaded: set[str], column: str, pattern: str) -> str:
+def _matches(loaded: Collection[str], column: str, pattern: str) -> str:
     """SQL: the account ids whose column fits a pattern, in which * and ? stand for other signs."""
     form = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     fits = f"regexp_full_match({column}, {literal(form)}, 's')"

@@ -17,7 +17,7 @@ from features.contract import REPS, TABLES
 from pipeline.config import Config
 from pipeline.engines.duckdb import DuckDBEngine, EngineBroken
 from pipeline.errors import DataError
-from pipeline.sources.account_choice import exclude_accounts
+from pipeline.sources.account_choice import check_choices, exclude_accounts
 from pipeline.sources.findings import (
     FileLineage,
     Finding,
@@ -128,6 +128,7 @@ def read_all(
             "Look for values far out of any range; in a `.sql` mapping, take out what is special."
         ) from error
     reader.check_unchanged()
+    findings += check_choices(engine, tables, config.accounts)
     tables, found = exclude_accounts(engine, tables, config.accounts.exclude)
     findings += found
     if "orders" in {table.name for table in tables}:

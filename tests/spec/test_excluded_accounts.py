@@ -9,6 +9,7 @@ import pytest
 from kinds import Source
 
 from pipeline.errors import DataError
+from pipeline.sources.account_choice import chosen_accounts
 
 ORDERS = """
     account | day | amount
@@ -115,7 +116,21 @@ def test_to_leave_out_everybody_is_refused(tmp_path) -> None:
         load(tmp_path, account_id=["*"])
 
 
+def test_accounts_of_single_projects_are_named_by_the_same_patterns(tmp_path) -> None:
+    """They stay in all tables; tests/spec/test_listing.py shows what becomes of them."""
+    files = {"accounts": ACCOUNTS}
+    one_off = {"segment": ["industry"], "account_id": ["TEST-2", "K9"]}
+    source = Source(tmp_path, kinds.rows(ORDERS), files, accounts={"one_off": one_off})
+    with source.engine:
+        sources = source.load()
+        assert accounts_of(source, "orders") == ["CASH", "K1", "K2", "TEST-1", "TEST-2"]
+        (warning,) = sources.warnings
+        assert warning.what == "`accounts.one_off.account_id`: no account matches 'K9'"
+        chosen = source.config.accounts.one_off
+        assert chosen_accounts(source.engine, sources.tables.keys(), chosen) == ["K1", "TEST-2"]
+
+
 def test_names_and_segments_need_master_data(tmp_path) -> None:
     source = Source(tmp_path, kinds.rows(ORDERS), accounts={"exclude": {"segment": ["internal"]}})
-    with source.engine, pytest.raises(DataError, match="asks for segment, but there is no table"):
+    with source.engine, pytest.raises(DataError, match="there is no table of accounts"):
         source.load()
