@@ -225,7 +225,9 @@ ORDERS = Table(
         Column("product_id", ID, "the product", "postage and fees have codes too"),
         Column("category", TEXT, "the product's group", "regrouped later, for the past as well"),
         Column("quantity", NUMBER, "how many", "pieces and cartons mixed", "sales units"),
-        Column("currency", TEXT, "the money's currency", "several need rates; they are refused"),
+        Column(
+            "currency", TEXT, "the money's currency", "several need `rates`; else they are refused"
+        ),
         Column(
             "promised_at", TIME, "delivery promised for", "overwritten when it slips", "wall time"
         ),

@@ -165,6 +165,15 @@ class OrderConfig(Section):
         return {word.lower().strip(): kind for word, kind in self.kinds.items()}
 
 
+class RatesConfig(Section):
+    """Rates that turn amounts of other currencies into `currency`, each from its day on."""
+
+    path: Place = Field(description="a CSV file, a row per day or month and currency")
+    columns: dict[Literal["day", "currency", "rate"], str] = Field(
+        {}, description="ours: the file's; rate is what one of `currency` costs in the other"
+    )
+
+
 class AccountChoice(Section):
     """Accounts that fit any of these patterns, in which * and ? stand for other signs."""
 
@@ -547,6 +556,9 @@ class Config(Section):
     currency: Currency | None = Field(
         None, description="of all money (ISO 4217); the orders' own if absent"
     )
+    rates: RatesConfig | None = Field(
+        None, description="of other currencies; several currencies are refused if absent"
+    )
     inputs: dict[Name, InputConfig] = Field({}, description="raw files that .sql mappings read")
     sources: dict[TableName, SourceConfig] = Field(description="the canonical tables")
     orders: OrderConfig = _defaults()
@@ -596,6 +608,8 @@ class Config(Section):
     def _agrees(self) -> Self:
         if not self.sources:
             raise ValueError("sources: is empty; name at least where the orders are")
+        if self.rates is not None and self.currency is None:
+            raise ValueError("rates: needs `currency`, which they turn amounts into")
         outside = [
             str(day)
             for day in self.backtest.test_snapshots or ()

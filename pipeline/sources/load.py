@@ -150,7 +150,10 @@ def _currencies(engine: DuckDBEngine) -> list[str]:
 def _one_currency(config: Config, found: list[str]) -> list[Finding]:
     if len(found) > 1:
         what = f"several currencies: {listed(found)}"
-        advice = "convert the amounts to one currency in a `.sql` mapping"
+        advice = (
+            "give `currency` and `rates: {path: rates.csv}`, or convert the amounts to one "
+            "currency in a `.sql` mapping"
+        )
     elif found and config.currency and found != [config.currency]:
         what = f"the amounts are in {found[0]}, the config says {config.currency}"
         advice = f"set `currency: {found[0]}`, or convert the amounts in a `.sql` mapping"

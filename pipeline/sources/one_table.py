@@ -12,6 +12,7 @@ from pipeline.sources.casts import LATEST, Reading
 from pipeline.sources.findings import Example, Finding, LoadedTable, Severity
 from pipeline.sources.mapping import map_columns
 from pipeline.sources.order_kinds import settle_kinds
+from pipeline.sources.rates import convert_amounts
 from pipeline.sources.reading import Origin, Reader
 from pipeline.sources.staging import Staged, Staging, provided
 from pipeline.sources.versions import (
@@ -74,6 +75,8 @@ def load_table(
     if versions.several:
         mark_superseded(engine, table.name, key)
     if table == ORDERS and "amount" in mapped:
+        if config.rates is not None and config.currency is not None:
+            findings += convert_amounts(engine, mapped, config.rates, config.currency)
         findings += settle_kinds(engine, mapped, origin.name, config.orders)
         findings += _returns(engine)
     if until is not None:

@@ -34,6 +34,7 @@ COLUMNS = {
     "amount": "amount",
     "margin": "margin",
     "promised": "promised_at",
+    "currency": "currency",
     "deleted": "deleted",
     "cancelled": "cancelled_at",
 }
