@@ -251,16 +251,19 @@ def _date_call_offs(
             advice="map it: `columns: {promised_at: ...}`, or take `orders.call_offs_at` out",
         )
         return
+    later = "FALSE"
     if choices.call_offs_at == "promised_at":
-        later = f"{call_offs} AND promised_at > occurred_at AND promised_at < TIMESTAMP '{LATEST}'"
-        dated = _note(
-            engine, later, "of kind call_off: counted on the day for which they are promised"
-        )
-        _update(engine, "occurred_at = promised_at", later)
-    else:
-        dated = _note(engine, call_offs, "of kind call_off: counted on the day of occurred_at")
+        later = f"COALESCE(promised_at > occurred_at AND promised_at < TIMESTAMP '{LATEST}', FALSE)"
+    counted_on = {
+        "the day for which they are promised": f"{call_offs} AND {later}",
+        "the day of occurred_at": f"{call_offs} AND NOT {later}",
+    }
+    for day, lines in counted_on.items():
+        found = _note(engine, lines, f"of kind call_off: counted on {day}")
+        yield from [found] if found else []
+    if choices.call_offs_at == "promised_at":
+        _update(engine, "occurred_at = promised_at", f"{call_offs} AND {later}")
     _update(engine, f"order_id = concat(order_id, ' ', CAST({_day()} AS DATE))", call_offs)
-    yield from [dated] if dated else []
 
 
 def _day(of: str = "") -> str:

@@ -90,7 +90,10 @@ def test_a_call_off_without_a_later_promise_stays_on_its_day(judge) -> None:
         K       | d     | call_off | -20 | -10      | 100
         """,
         call_offs_at="promised_at",
-        says="note: 1 row of kind call_off: counted on the day for which they are promised",
+        says="""
+        note: 1 row of kind call_off: counted on the day for which they are promised
+        note: 3 rows of kind call_off: counted on the day of occurred_at
+        """,
         expect="""
         account | at  | last | order_days_count_365d
         K       | -35 | -40  | 2
