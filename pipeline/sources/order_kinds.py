@@ -93,6 +93,8 @@ def _cancel_out(engine: DuckDBEngine, mapped: frozenset[str]) -> Iterator[Findin
     Both are seen until both are known, and again when one of them changes. Somewhere there must be
     another line of that amount, of that day or before: the one that is booked again.
     """
+    if not _count(engine, f"{_KIND} = 'credit'"):
+        return
     line = "line_id" if "line_id" in mapped else "CAST(rowid AS VARCHAR)"
     same, named = "account_id, day, cents", "order_id, line"
     sided = (
