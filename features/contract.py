@@ -48,7 +48,8 @@ class Column:
     required: the source must have it and no row may leave it empty. unit: empty where there is
     none. stored: whether the loaded table keeps it. allowed: the only texts that a row may hold;
     empty where there is no such list. words: the only texts that mean anything, capitals aside;
-    another is counted, and taken as missing.
+    another is counted, and taken as missing. settles: says what becomes of the row while it is
+    loaded; not stored.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Column:
     stored: bool = True
     allowed: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    settles: bool = False
 
     @property
     def stored_name(self) -> str:
@@ -162,6 +164,19 @@ def _known_at(misleads: str, *, required: bool = False) -> Column:
     )
 
 
+ORDER_KINDS = (
+    "order",
+    "call_off",
+    "invoice",
+    "return",
+    "credit",
+    "bonus",
+    "renewal",
+    "sample",
+    "cancelled",
+)
+"""What a line of the orders can be; docs/orders.md says what each of them counts as."""
+
 ORDERS = Table(
     name="orders",
     grain="one order line; a return or credit note is a line with a negative amount",
@@ -210,7 +225,9 @@ ORDERS = Table(
         Column("product_id", ID, "the product", "postage and fees have codes too"),
         Column("category", TEXT, "the product's group", "regrouped later, for the past as well"),
         Column("quantity", NUMBER, "how many", "pieces and cartons mixed", "sales units"),
-        Column("currency", TEXT, "the money's currency", "several need rates; they are refused"),
+        Column(
+            "currency", TEXT, "the money's currency", "several need `rates`; else they are refused"
+        ),
         Column(
             "promised_at", TIME, "delivery promised for", "overwritten when it slips", "wall time"
         ),
@@ -220,6 +237,24 @@ ORDERS = Table(
             "when it was delivered",
             "often the day of the paperwork",
             "wall time",
+        ),
+        Column(
+            "order_kind",
+            TEXT,
+            "what the line is; empty: an order, or a return where its amount is negative",
+            "the system's own document types; `orders.kinds` says what they are",
+            stored=False,
+            allowed=ORDER_KINDS,
+            settles=True,
+        ),
+        Column(
+            "cancelled_at",
+            TIME,
+            "when we knew that the line was cancelled; empty: it was not",
+            "a status that is overwritten says that, but not when",
+            "wall time",
+            stored=False,
+            settles=True,
         ),
         DELETED,
     ),

@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from features.complaint_latency import RESOLUTION_DAYS
-from features.contract import TABLES
+from features.contract import ORDER_KINDS, TABLES
 from features.definition import DEFAULT_WINDOWS, Family
 from features.expressions import DAYS_PER_YEAR
 from features.families import FAMILIES, families
@@ -43,8 +43,10 @@ from pipeline.config.kinds import (
     Name,
     Names,
     NotNegative,
+    OrderKind,
     OwnName,
     Part,
+    Pattern,
     Place,
     Share,
     ShareOrNone,
@@ -135,6 +137,70 @@ class SourceConfig(FileOptions):
         if self.sql is not None and self.columns:
             raise ValueError("`columns` is for files and tables; with `sql` the query decides")
         return self
+
+
+class OrderConfig(Section):
+    """What the lines of the orders count as, by their `order_kind`; see docs/orders.md."""
+
+    kinds: dict[str, OrderKind] = Field(
+        {}, description=f"a word of the source: which of {listed(ORDER_KINDS)} it is"
+    )
+    call_offs_at: Literal["occurred_at", "promised_at"] = Field(
+        "occurred_at", description="the day on which a call-off counts as an order"
+    )
+    invoices: Literal["without_order", "never"] = Field(
+        "without_order",
+        description="those that count as orders: whose order_id no order has, or none",
+    )
+
+    @field_validator("kinds")
+    @classmethod
+    def _words_differ(cls, kinds: dict[str, str]) -> dict[str, str]:
+        if len({word.lower().strip() for word in kinds}) < len(kinds):
+            raise ValueError("two words differ only in capitals or blanks")
+        return kinds
+
+    @property
+    def kinds_by_word(self) -> dict[str, str]:
+        """The kind of each word of the source, in small letters."""
+        return {word.lower().strip(): kind for word, kind in self.kinds.items()}
+
+
+class RatesConfig(Section):
+    """Rates that turn amounts of other currencies into `currency`, each from its day on."""
+
+    path: Place = Field(description="a CSV file, a row per day or month and currency")
+    columns: dict[Literal["day", "currency", "rate"], str] = Field(
+        {}, description="ours: the file's; rate is what one of `currency` costs in the other"
+    )
+
+
+class AccountChoice(Section):
+    """Accounts that fit any of these patterns, in which * and ? stand for other signs."""
+
+    account_id: tuple[Pattern, ...] = Field((), description="of the id")
+    name: tuple[Pattern, ...] = Field((), description="of the name, in the latest version known")
+    segment: tuple[Pattern, ...] = Field((), description="of the segment, in the same")
+
+    @property
+    def patterns(self) -> dict[str, tuple[str, ...]]:
+        """The patterns that are given, by the column that they are of."""
+        return {column: patterns for column, patterns in self if patterns}
+
+
+class AccountConfig(Section):
+    """Accounts that are not customers like the others; see docs/orders.md."""
+
+    exclude: AccountChoice = Field(
+        {},
+        validate_default=True,
+        description="internal, cash and test accounts; left out of everything",
+    )
+    one_off: AccountChoice = Field(
+        {},
+        validate_default=True,
+        description="customers of single projects; scored, but on no list",
+    )
 
 
 class SnapshotConfig(Section):
@@ -500,8 +566,13 @@ class Config(Section):
     currency: Currency | None = Field(
         None, description="of all money (ISO 4217); the orders' own if absent"
     )
+    rates: RatesConfig | None = Field(
+        None, description="of other currencies; several currencies are refused if absent"
+    )
     inputs: dict[Name, InputConfig] = Field({}, description="raw files that .sql mappings read")
     sources: dict[TableName, SourceConfig] = Field(description="the canonical tables")
+    orders: OrderConfig = _defaults()
+    accounts: AccountConfig = _defaults()
     snapshots: SnapshotConfig
     cohort: CohortConfig = _defaults()
     label: LabelConfig = _defaults()
@@ -547,6 +618,8 @@ class Config(Section):
     def _agrees(self) -> Self:
         if not self.sources:
             raise ValueError("sources: is empty; name at least where the orders are")
+        if self.rates is not None and self.currency is None:
+            raise ValueError("rates: needs `currency`, which they turn amounts into")
         outside = [
             str(day)
             for day in self.backtest.test_snapshots or ()

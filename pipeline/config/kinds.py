@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from features.contract import TABLES
+from features.contract import ORDER_KINDS, TABLES
 from features.families import FAMILIES
 from pipeline.wording import shortened, unknown
 
@@ -159,6 +159,8 @@ DatabaseTable = Annotated[
         )
     ),
 ]
+Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+OrderKind = Annotated[str, AfterValidator(_one_of(ORDER_KINDS, "order kind"))]
 TableName = Annotated[str, AfterValidator(_one_of(TABLES, "table"))]
 Families = Annotated[
     tuple[Annotated[str, AfterValidator(_family)], ...],

@@ -100,8 +100,8 @@ COLUMNS = {
         Column(
             "list_status",
             "On the list",
-            "listed, or why not: beyond_capacity, without_profit, resting, held_out, delayed; or "
-            "left: scored in the publication before, and no longer in the cohort",
+            "listed, or why not: beyond_capacity, without_profit, resting, held_out, delayed, one_off; "
+            "or left: scored in the publication before, and no longer in the cohort",
             width=16,
         ),
         Column("account_id", "Account", "the customer company", width=13),

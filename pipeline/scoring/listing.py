@@ -1,8 +1,9 @@
 """Who is listed: the accounts that can be called, on which list, and why others are not.
 
 Active accounts can be kept, departed ones won back. Going down the ranking of each list, an account
-is left out where it is not worth a call, where it rests after an action of ours, where a coin holds
-it out or delays its call, and where those who would call it can call no more.
+is left out where it buys for single projects only, where it is not worth a call, where it rests
+after an action of ours, where a coin holds it out or delays its call, and where those who would
+call it can call no more.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pipeline.config.form import DELAY, HoldOutConfig, ScoringConfig
 LISTED = "listed"
 HELD_OUT = "held_out"  # would be listed; a coin says that nobody calls, so that calling is measured
 DELAYED = "delayed"  # would be listed; a coin says that it is called from the next list on
+ONE_OFF = "one_off"  # a customer of single projects: that it orders no more is no departure
 RESTING = "resting"  # acted on lately, and the risk is in no higher band since
 WITHOUT_PROFIT = "without_profit"  # a call costs more than there is to save
 BEYOND_CAPACITY = "beyond_capacity"
@@ -38,13 +40,15 @@ def with_list_status(
     scoring: ScoringConfig,
     as_of: date,
     resting: Collection[str],
+    *,
     named_before: Collection[str] = (),
+    one_off: Collection[str] = (),
 ) -> pa.Table:
     """The ranked scores with list, rank_in_list and list_status.
 
     resting: ids of the accounts that rest; named_before: of those that the list before held or
-    delayed, which are not delayed again. Held-out and delayed accounts take no capacity. The same
-    accounts, date and choices give the same lists.
+    delayed, which are not delayed again; one_off: of those that are on no list. Held-out and
+    delayed accounts take no capacity. The same accounts, date and choices give the same lists.
     """
     names = ["account_id", "owner_id", "tier", "key_account", "call_value", "crossed_on"]
     rows = scores.select(names).to_pylist()
@@ -63,6 +67,8 @@ def with_list_status(
             row, owner = rows[place], rows[place]["owner_id"]
             if status[place] == LISTED:
                 listed += 1
+            elif row["account_id"] in one_off:
+                status[place] = ONE_OFF
             elif row["call_value"] <= scoring.profit.contact_cost:
                 status[place] = WITHOUT_PROFIT
             elif row["account_id"] in resting:

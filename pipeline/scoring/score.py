@@ -55,6 +55,7 @@ from pipeline.scoring.score_table import Predicted, score_table, shown_values
 from pipeline.scoring.win_back import BEFORE_LAST_ORDER, margin_before_last_order
 from pipeline.scratch import ScratchFolder
 from pipeline.sources import Sources, load_sources
+from pipeline.sources.account_choice import chosen_accounts
 from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.identity import merged_by
@@ -337,8 +338,14 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     names = model_columns(frame, selection)
     risk = scores.select(["account_id", "risk"]).to_pandas().set_index("account_id")["risk"]
     rests = resting(frame, risk, request.acted_on, config.scoring)
-    named = named_by(request.previous)
-    scores = with_list_status(scores, config.scoring, as_of, rests, named)
+    scores = with_list_status(
+        scores,
+        config.scoring,
+        as_of,
+        rests,
+        named_before=named_by(request.previous),
+        one_off=set(chosen_accounts(engine, sources.tables.keys(), config.accounts.one_off)),
+    )
     listed = listed_rows(scores)["account_id"].to_pylist()
     steps.begin("Explaining the accounts to call")
     roles = main_contact_roles(engine, listed, as_of)

@@ -17,6 +17,7 @@ from features.contract import REPS, TABLES
 from pipeline.config import Config
 from pipeline.engines.duckdb import DuckDBEngine, EngineBroken
 from pipeline.errors import DataError
+from pipeline.sources.account_choice import check_choices, exclude_accounts
 from pipeline.sources.findings import (
     FileLineage,
     Finding,
@@ -127,6 +128,9 @@ def read_all(
             "Look for values far out of any range; in a `.sql` mapping, take out what is special."
         ) from error
     reader.check_unchanged()
+    findings += check_choices(engine, tables, config.accounts)
+    tables, found = exclude_accounts(engine, tables, config.accounts.exclude)
+    findings += found
     if "orders" in {table.name for table in tables}:
         findings += _one_currency(config, _currencies(engine))
     absent = tuple(name for name in TABLES if name not in config.sources)
@@ -146,7 +150,10 @@ def _currencies(engine: DuckDBEngine) -> list[str]:
 def _one_currency(config: Config, found: list[str]) -> list[Finding]:
     if len(found) > 1:
         what = f"several currencies: {listed(found)}"
-        advice = "convert the amounts to one currency in a `.sql` mapping"
+        advice = (
+            "give `currency` and `rates: {path: rates.csv}`, or convert the amounts to one "
+            "currency in a `.sql` mapping"
+        )
     elif found and config.currency and found != [config.currency]:
         what = f"the amounts are in {found[0]}, the config says {config.currency}"
         advice = f"set `currency: {found[0]}`, or convert the amounts in a `.sql` mapping"

@@ -11,6 +11,8 @@ from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.sources.casts import LATEST, Reading
 from pipeline.sources.findings import Example, Finding, LoadedTable, Severity
 from pipeline.sources.mapping import map_columns
+from pipeline.sources.order_kinds import settle_kinds
+from pipeline.sources.rates import convert_amounts
 from pipeline.sources.reading import Origin, Reader
 from pipeline.sources.staging import Staged, Staging, provided
 from pipeline.sources.versions import (
@@ -51,7 +53,9 @@ def load_table(
     reading = Reading(
         source.decimal, source.datetime_format, source.timezone or config.timezone, config.timezone
     )
-    staging = Staging(table, origin, parts, reading, source.complete_until)
+    staging = Staging(
+        table, origin, parts, reading, source.complete_until, config.orders.kinds_by_word
+    )
     try:
         with reader.limited(table.name):
             staged = staging.make(engine)
@@ -68,13 +72,16 @@ def load_table(
     complete_until, found = _completeness(engine, table, mapped, source)
     findings += found
     findings += _notes(table, mapped)
+    if versions.several:
+        mark_superseded(engine, table.name, key)
     if table == ORDERS and "amount" in mapped:
+        if config.rates is not None and config.currency is not None:
+            findings += convert_amounts(engine, mapped, config.rates, config.currency)
+        findings += settle_kinds(engine, mapped, origin.name, config.orders)
         findings += _returns(engine)
     if until is not None:
         cut(engine, table, until)
         complete_until = min(complete_until, until)
-    if versions.several:
-        mark_superseded(engine, table.name, key)
     rows = engine.rows(f"SELECT count(*) FROM {quoted(table.name)}")[0][0]
     loaded = LoadedTable(
         name=table.name,

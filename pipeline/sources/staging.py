@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from features.contract import UNDATED, Table
+from features.contract import SQL_TYPES, UNDATED, Table
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.casts import (
@@ -24,6 +24,7 @@ from pipeline.sources.casts import (
     raw_value,
 )
 from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
+from pipeline.sources.order_kinds import KIND, our_kind, unknown_kind
 from pipeline.sources.reading import Origin, Part
 from pipeline.wording import counted
 
@@ -60,7 +61,7 @@ class Staging:
     """The query that makes a canonical table out of an origin, and its checks.
 
     mapped: the contract's columns that the source has. complete_until: as configured; rows after
-    it are set aside.
+    it are set aside. kinds: the source's words for an `order_kind`, and ours.
     """
 
     def __init__(
@@ -70,9 +71,10 @@ class Staging:
         parts: tuple[MappedPart, ...],
         reading: Reading,
         complete_until: datetime | None,
+        kinds: Mapping[str, str],
     ) -> None:
         self._table, self._origin, self._parts = table, origin, parts
-        self._reading, self._complete_until = reading, complete_until
+        self._reading, self._complete_until, self._kinds = reading, complete_until, kinds
         self._files = [file.lineage.path for part in parts for file in part.part.files]
         self.mapped = frozenset(name for part in parts for name in part.columns)
         # a bit of the mask for each; what they say is the same for all parts
@@ -139,6 +141,8 @@ class Staging:
         for name, source in mapped.columns.items():
             column, sql_type = table.column(name), part.types[source]
             value = raw_value(part.names[source], sql_type)
+            if name == KIND:
+                value, sql_type = our_kind(value, self._kinds), "VARCHAR"
             raw.append(f"{value} AS {quoted(raw_name(name))}")
             made = cast(column, sql_type, self._reading).value
             typed.append(f"{made} AS {quoted(column.stored_name)}")
@@ -152,7 +156,7 @@ class Staging:
         typed = {c.stored_name for c in table.columns if c.name in columns}
         values = {
             name: quoted(name) if name in typed else f"CAST(NULL AS {sql_type})"
-            for name, sql_type in table.stored().items()
+            for name, sql_type in (table.stored() | self._settling).items()
         }
         recorded = "COALESCE(stages_recorded, TRUE)" if "stages_recorded" in columns else "TRUE"
         for stage in table.stages:
@@ -192,6 +196,9 @@ class Staging:
                 yield empty(column)
             elif column.required:
                 yield empty(column, unless=withdrawn)
+            if name == KIND:
+                yield unknown_kind(column)
+                continue
             yield from cast(column, mapped.part.types[source], self._reading).checks
             if name == "known_at" or (name == table.occurred and column.required):
                 yield in_range(column)
@@ -230,6 +237,12 @@ class Staging:
                 refuses=False,
                 expected=True,
             )
+
+    @property
+    def _settling(self) -> dict[str, str]:
+        """The columns that the table has only until its rows are settled, and their SQL types."""
+        columns = self._table.columns
+        return {c.name: SQL_TYPES[c.kind] for c in columns if c.settles and c.name in self.mapped}
 
     @property
     def _shown(self) -> list[str]:

@@ -72,6 +72,16 @@ def test_accounts_without_an_owner_are_one_more_owners() -> None:
     assert status(ranked(owners), **choices) == ["listed"] * 4 + ["beyond"]
 
 
+def test_customers_of_single_projects_are_on_neither_list() -> None:
+    """They make room for others, on the keep list and among the departed."""
+    crossed = [None, None, None, datetime(2025, 2, 1), datetime(2025, 2, 2)]
+    scores = ranked([None] * 5, crossed_on=crossed)
+    made = with_list_status(scores, ScoringConfig(call_capacity=5), D, set(), one_off={"A0", "A3"})
+    assert made["list_status"].to_pylist() == ["one_off", "listed", "listed", "one_off", "listed"]
+    assert made["list"].to_pylist() == ["none", "keep", "keep", "none", "win_back"]
+    assert made["rank_in_list"].to_pylist() == [None, 1, 2, None, 1]
+
+
 def test_who_rests_or_is_not_worth_a_call_makes_room() -> None:
     scores = ranked([None] * 5, call_value=[20.0, 15.0, *[1000.0] * 3])
     assert status(scores, {"A0"}, call_capacity=2) == [
@@ -166,7 +176,7 @@ def test_a_delayed_call_of_tier_a_comes_with_the_next_list() -> None:
     assert count(first, "B", "held_out") > 0
     named = {*first.filter(pc.equal(first["list_status"], "delayed"))["account_id"].to_pylist()}
     named |= {*listed_rows(first)["account_id"].to_pylist()}
-    after = with_list_status(scores, choices, date(2025, 4, 1), set(), named)
+    after = with_list_status(scores, choices, date(2025, 4, 1), set(), named_before=named)
     assert count(after, "A", "listed") == MANY // 2
     assert count(after, "B", "held_out") == count(first, "B", "held_out")
 

@@ -320,7 +320,8 @@ def test_several_currencies(check):
     text = head + "A,O1,2024-01-05,1,EUR\nA,O2,2024-01-05,1,USD\nA,O3,2024-01-05,1,\n"
     assert orders(check, text) == [
         "error: orders.currency: several currencies: EUR, USD",
-        "    -> convert the amounts to one currency in a `.sql` mapping",
+        "    -> give `currency` and `rates: {path: rates.csv}`, or convert the amounts to one "
+        "currency in a `.sql` mapping",
     ]
 
 

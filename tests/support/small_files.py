@@ -106,9 +106,13 @@ def config(sources: Mapping[str, object], **sections: object) -> bytes:
 def _value(table: str, column: Column, number: int) -> str:
     contract = TABLES[table]
     happened = FIRST_DAY + timedelta(days=number)
+    if column.name == "cancelled_at":
+        return ""
     match column.kind:
         case Kind.ID:
             return _id(contract.key, column.name, number)
+        case Kind.TEXT if column.name == "order_kind":
+            return "order"
         case Kind.TEXT if words := column.allowed or column.words:
             return words[number % len(words)]
         case Kind.TEXT:
