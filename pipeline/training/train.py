@@ -10,6 +10,8 @@ from models.value_at_stake import fit as fit_value_at_stake
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.scoring.about_list import (
+    BY_THEMSELVES,
+    BY_VALUE_ALONE,
     NOTE,
     ORDER_AGAIN,
     SORTED_BY_SIZE,
@@ -33,6 +35,8 @@ from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, record, refuse
 from pipeline.training.size_comparison import compare_with_size
 from pipeline.training.trained import Trained
+from pipeline.training.win_back import fit_win_back, wanted, win_back_learners
+from pipeline.training.win_back_report import by_themselves, by_value_alone
 
 
 def train(config: Config, steps: Steps, until: date | None = None) -> Registered:
@@ -59,8 +63,9 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     settings = model_settings(config)
     comparable = prepared.comparable_from
     learners = learners_of(prepared.table, tests, settings)
+    returning = win_back_learners(prepared.table, tests, settings)
 
-    fit_together(learners.wanted, fitting_on(steps))
+    fit_together([*learners.wanted, *wanted(returning)], fitting_on(steps))
     steps.begin("Predicting every snapshot as it could have been")
     rules = baselines(config, config.label.horizon_days)
     out_of_time, departures = learners.predict(tests, rules, comparable)
@@ -79,12 +84,25 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         steps.begin("Measuring the keep list")
         inactivity = horizons.predictions.get(RISK_DAYS)
         keep_list = measure_keep_list(config, prepared.table, departures, tests, inactivity)
+    if returning:
+        steps.begin("Measuring the win-back model")
+    win_back = fit_win_back(
+        prepared.table,
+        returning,
+        comparable,
+        config.win_back.days,
+        config.backtest.bootstrap_repetitions,
+        config.model.all_threads,
+    )
     steps.begin("Calibrating the final model")
     metadata = {
         **config.meaning_of_risk(),
         "definitions": prepared.table.selection.definitions(),
         "horizons_left_out": {str(days): why for days, why in horizons.left_out.items()},
     }
+    if returning:
+        metadata |= {BY_THEMSELVES: by_themselves(win_back)}
+        metadata |= {BY_VALUE_ALONE: by_value_alone(win_back)}
     if prepared.by_size:
         metadata |= {SORTED_BY_SIZE: True, NOTE: prepared.by_size}
     if departures is not None:
@@ -101,6 +119,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         fixed_horizon(config.label),
         horizons.models,
         departures,
+        win_back.learned,
     )
     value = fit_value_at_stake(prepared.table.years(), settings.seed)
     steps.begin("Logging to MLflow")
@@ -116,5 +135,6 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         value,
         departures,
         keep_list,
+        win_back,
     )
     return record(tracking, config, trained)

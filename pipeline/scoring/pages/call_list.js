@@ -295,7 +295,7 @@ function drawHelp() {
     ["At stake", `Next year's ${basis} expected if the account stays, less the same if it defects` +
       `${about.currency ? `, in ${about.currency}` : ""}.`],
     ["Expected loss", "Risk times value at stake."],
-    ["To win back", `Accounts that have stopped ordering. They are sorted by the days since then (0 to 30, 31 to 60, more) and by value. ${data.order_again}`],
+    ["To win back", `Accounts that have stopped ordering, in bands of the days since their patience ended: 0 to 30, 31 to 60, more. ${data.win_back} ${data.order_again}`],
     ["Tier", "A: the accounts that together bring the first 80% of the value of the last 365 days; B: to 95%; C: the rest."],
     ["Silent", "Days since the last order, and beneath them the account's usual gap between order days."],
     ["Change", "How the risk has moved since the list before, in percentage points."],
@@ -403,9 +403,15 @@ const moved = (account) =>
     .filter(([by]) => Math.abs(account[`change_by_${by}`] || 0) >= 0.0005)
     .map(([by, says]) => `${points(account[`change_by_${by}`])} by ${says}`);
 
+function ordersAgain(account) {
+  const told = [90, 180].filter((days) => known(account[`reorder_${days}`]))
+    .map((days) => `${percent(account[`reorder_${days}`])} within ${days} days`);
+  return told.length ? `of such accounts order again without a call: ${told.join(", ")}` : data.order_again;
+}
+
 function aboutRisk(account, days) {
   if (left(account)) return ["no order for so long that it is not scored any more"];
-  if (toWinBack(account)) return [`stopped ordering; patience ended on ${account.crossed_on}`, data.order_again];
+  if (toWinBack(account)) return [`stopped ordering; patience ended on ${account.crossed_on}`, ordersAgain(account)];
   const silent = days.map((each) => `no order in ${each} days: ${percent(account[`risk_${each}`])}`);
   return [`of ${data.defection}`, ...silent];
 }
