@@ -55,7 +55,7 @@ class Said:
 class ReturnReport:
     """One horizon, out of time, at all snapshots that had a calibrator by then.
 
-    snapshots: those at which some returned and some did not. auc: by scorer, the mean over them.
+    Where none had, uncalibrated at all that were predicted. snapshots: those at which some returned and some did not. auc: by scorer, the mean over them.
     gain: the model's, over each baseline, in the same draws. whole, fifths: of all rows, and of
     fifths by rising chance.
     """
@@ -179,7 +179,8 @@ def return_baselines(table: TrainingTable, days: int) -> dict[str, Recipe]:
 
 def _report(days: int, predicted: OutOfTime, repetitions: int, jobs: int) -> ReturnReport:
     calibrated = [split.snapshot for split in predicted.splits if split.calibrator is not None]
-    rows = predicted.untreated().at(*calibrated)
+    rows = predicted.untreated()
+    rows = rows.at(*calibrated) if calibrated else rows
     auc, gain = compare_auc(rows, rows.published_risk, repetitions, jobs)
     return ReturnReport(
         days,

@@ -46,15 +46,14 @@ def return_labels(
     falls into the horizon, whatever came of it), in the order of departed, without the rows of
     accounts that had ordered again already, or had been merged into one that had.
     """
+    nobody = departed[["account_id", "as_of"]].iloc[:0].assign(returned=False)
     parts = [_at(engine, expected, departed, as_of, maturity) for as_of in as_ofs]
-    if not parts:
-        return pd.DataFrame(
-            {n: [] for n in ("account_id", "as_of", "label_complete", "returned", "treated")}
-        )
-    found = pd.concat(parts).sort_index(ignore_index=True)
+    found = pd.concat([nobody, *parts]).sort_index(ignore_index=True)
     engine.register(_ROWS, found[["account_id", "as_of"]].assign(as_of=found["as_of"].dt.date))
     days = maturity.horizon_days + maturity.reporting_lag_days
-    treated = treated_rows(engine, found, _ROWS, as_ofs, days, maturity.horizon_days)
+    treated = np.zeros(len(found), dtype=np.bool_)
+    if len(found):
+        treated = treated_rows(engine, found, _ROWS, as_ofs, days, maturity.horizon_days)
     engine.drop(_ROWS)
     return found.assign(
         label_complete=found["as_of"] + pd.Timedelta(days=days),
