@@ -13,7 +13,6 @@ from pipeline.training.win_back import (
     BY_THEMSELVES_DAYS,
     LEARNED_DAYS,
     ReturnReport,
-    ReturnShare,
     WinBack,
 )
 
@@ -41,14 +40,18 @@ def by_value_alone(found: WinBack) -> str:
 
 def by_themselves(found: WinBack) -> str:
     """Return how many departed accounts return without an action of ours, in a sentence."""
-    parts = [
-        f"{one.share.value:.0%} of those whose patience ended {_days(one)} days before"
-        for one in found.bands
-        if one.rows
+    said = [
+        (f"{one.share.value:.0%}", f"{one.first} to {one.last}") for one in found.bands if one.rows
     ]
-    if not parts:
+    if not said:
         return ""
-    return f"Without a call, {', '.join(parts)} order again within {BY_THEMSELVES_DAYS} days."
+    (share, days), *others = said
+    return (
+        f"Without a call, {share} order again within {BY_THEMSELVES_DAYS} days where patience "
+        f"ended {days} days before"
+        + "".join(f", {share} where {days} days before" for share, days in others)
+        + "."
+    )
 
 
 def to_json(found: WinBack) -> dict[str, Any]:
@@ -114,10 +117,6 @@ def markdown(found: WinBack) -> Iterator[str]:
 
 def _baselines(one: ReturnReport) -> Mapping[str, Interval]:
     return {name: auc for name, auc in one.auc.items() if name != MODEL}
-
-
-def _days(one: ReturnShare) -> str:
-    return f"{one.first} to {one.last}"
 
 
 def _interval(found: Interval, sign: str = "") -> str:

@@ -59,7 +59,7 @@ def test_the_training_says_which_label_counts_and_what_the_list_catches(departur
     assert "Margin of due departures caught by the list" in text
     assert "Compared with size: " in text
     assert "Win-back, out of time: order again within 180 days AUC 0." in text
-    assert "Without a call, " in text and "order again within 30 days." in text
+    assert "Without a call, " in text and "order again within 30 days where" in text
 
 
 def test_active_accounts_are_ranked_by_call_score_and_departed_ones_follow(departures) -> None:
@@ -85,7 +85,7 @@ def test_active_accounts_are_ranked_by_call_score_and_departed_ones_follow(depar
     value = (scores["call_value"] * scores["reorder_180"])[~active]
     for _, of_band in value.groupby(pd.cut(past, [-1, 30, 60, 120])):
         assert of_band.is_monotonic_decreasing
-    assert manifest["win_back"].startswith("They are sorted by value times the chance")
+    assert manifest["win_back"].startswith("The list to win back is sorted by value times")
     listed = scores[scores["list_status"] == "listed"]
     assert len(listed) == 20 and set(listed["list"]) == {"keep", "win_back"}
     for _, rows in listed.groupby("list"):

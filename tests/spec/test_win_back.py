@@ -330,10 +330,11 @@ def test_who_returns_by_themselves_is_counted_of_untreated_accounts_by_band(tabl
         assert one.share.value == pytest.approx(here["returned"].mean())
         assert one.share.low < one.share.value < one.share.high
     assert sum(one.rows for one in found.bands) == len(rows)
-    sentence = report.by_themselves(found)
-    assert sentence.startswith(f"Without a call, {found.bands[0].share.value:.0%} of those whose ")
-    assert "patience ended 0 to 30 days before, " in sentence
-    assert sentence.endswith("order again within 30 days.")
+    first, second, third = (f"{one.share.value:.0%}" for one in found.bands)
+    assert report.by_themselves(found) == (
+        f"Without a call, {first} order again within 30 days where patience ended 0 to 30 days "
+        f"before, {second} where 31 to 60 days before, {third} where 61 to 120 days before."
+    )
 
 
 def test_the_model_is_measured_beside_bg_nbd_and_silence_on_the_same_rows(win_back) -> None:
