@@ -61,13 +61,13 @@ def _ranked_by(config: Config) -> str:
 
 
 def _win_back(model: RiskModel) -> str:
-    """What sorts the departed accounts of a band, and who of them returns without a call."""
+    """What sorts the departed accounts of a band, and who of them orders again without a call."""
     alone = model.metadata.get(BY_VALUE_ALONE, "")
     learned = (
         "The list to win back is sorted by value times the chance that an account orders again "
         f"within {RETURN_DAYS} days."
     )
-    said = (alone or (learned if model.returns else ""), model.metadata.get(BY_THEMSELVES, ""))
+    said = (alone or (learned if model.reorders else ""), model.metadata.get(BY_THEMSELVES, ""))
     return " ".join(sentence for sentence in said if sentence)
 
 

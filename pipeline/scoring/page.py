@@ -39,7 +39,7 @@ class About:
     absent: canonical tables that no source provides. scored: accounts of the cohort. call_value,
     ranked_by: what the value of a call and the call score are, in words. order_again: how many of
     those who stopped ordering come back, in a sentence. win_back: what sorts the list to win back,
-    and who returns without a call, in sentences. note: what to keep in mind about the whole
+    and who orders again without a call, in sentences. note: what to keep in mind about the whole
     list, in a sentence; empty where there is nothing.
     """
 

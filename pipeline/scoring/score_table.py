@@ -2,7 +2,7 @@
 
 Active accounts come first, by call score. Departed accounts follow, by how lately their patience
 ended and by the margin of the year before their last order times the chance that they order again;
-by that margin alone where returns were not learned.
+by that margin alone where reorders were not learned.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from pipeline.tables.future.departures import (
     departure_labels,
     silent_after,
 )
-from pipeline.tables.future.returns import RETURN_DAYS, return_labels
+from pipeline.tables.future.reorders import REORDER_DAYS, reorder_labels
 from pipeline.tables.label_definitions import (
     GAPS,
     DepartureLabel,
@@ -66,7 +66,7 @@ class TrainingTable:
     without labels, also at snapshots that are mature for a shorter horizon only. labels, by further
     horizons in days: account_id, as_of, label_complete, defected, treated. shorter: those of them
     that the model learns beside the main one. published: those whose risks are published beside it.
-    returns, by horizons in days: what `pipeline.tables.future.returns` says of departed accounts,
+    reorders, by horizons in days: what `pipeline.tables.future.reorders` says of departed accounts,
     where the cohort has any.
     trade: what the accounts of `frame` traded before and, where it is known, in the next year; see
     `pipeline.tables.trade`. None where nobody asked. standing: of the rows of `features`; see
@@ -81,7 +81,7 @@ class TrainingTable:
     labels: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     shorter: tuple[int, ...] = ()
     published: tuple[int, ...] = ()
-    returns: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    reorders: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     trade: pd.DataFrame | None = None
     standing: pd.DataFrame | None = None
     mark_treated: bool = True
@@ -141,15 +141,15 @@ class TrainingTable:
             threads=self.threads,
         )
 
-    def return_dataset(self, days: int) -> Dataset:
+    def reorder_dataset(self, days: int) -> Dataset:
         """The departed accounts; label 1 where they ordered again within so many days."""
         panel = self.departed_panel
         keys = pd.DataFrame({"account_id": panel.account, "as_of": panel.as_of.astype("M8[s]")})
-        found = _numbered(keys).merge(self.returns[days], on=list(KEYS), validate="one_to_one")
+        found = _numbered(keys).merge(self.reorders[days], on=list(KEYS), validate="one_to_one")
         return Dataset(
             panel=panel,
             row=found["row"].to_numpy(dtype=np.int64),
-            label=found["returned"].to_numpy(dtype=np.int8),
+            label=found["reordered"].to_numpy(dtype=np.int8),
             label_complete=found["label_complete"].to_numpy(dtype="datetime64[D]"),
             treated=found["treated"].to_numpy(dtype=np.bool_),
         )
@@ -309,15 +309,15 @@ def training_table(
         engine.register("labelled_rows", active.assign(as_of=active["as_of"].dt.date))
     else:
         engine.make("labelled_rows", "SELECT account_id, as_of FROM cohort")
-    expected, returns = None, {}
+    expected, reorders = None, {}
     until = sources.tables["orders"].complete_until
     if isinstance(rule, ActiveOrDepartedLately):
         expected, lag = rule.expected, config.label.reporting_lag_days
         departed = features.loc[features[DAYS_PAST_PATIENCE] >= 0, list(KEYS)]
-        for days in RETURN_DAYS:
+        for days in REORDER_DAYS:
             maturity = Maturity(days, lag)
             known, _ = maturity.split(as_ofs, until)
-            returns[days] = return_labels(engine, expected, departed, known, maturity)
+            reorders[days] = reorder_labels(engine, expected, departed, known, maturity)
     frames = []
     for label, mature in labelled:
         frames.append(label_frame(engine, label, mature, "labelled_rows", expected))
@@ -333,7 +333,7 @@ def training_table(
         dict(zip(horizons, further, strict=False)),
         _shorter(config),
         _published(config),
-        returns,
+        reorders,
         _with_next_year(engine, past.merge(frame[[*KEYS, "defected"]]), year),
         standing(past) if kept is None else kept,
         mark_treated=config.backtest.treated != "keep",

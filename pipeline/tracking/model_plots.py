@@ -61,7 +61,7 @@ def family_importance(
     return figure
 
 
-def return_hazard(
+def reorder_hazard(
     days: Sequence[tuple[int, int]],
     rows: Sequence[int],
     shares: Sequence[tuple[float, float, float]],

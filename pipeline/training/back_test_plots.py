@@ -11,7 +11,7 @@ from pipeline.tracking import plots
 from pipeline.tracking.plot_style import png
 from pipeline.training.evaluation import MODEL, Evaluation
 
-RETURN_HAZARD = "return_hazard"  # the name of a drawing of `pipeline.tracking.model_plots`
+REORDER_HAZARD = "reorder_hazard"  # the name of a drawing of `pipeline.tracking.model_plots`
 
 
 def last_test(config: Config, rows: OutOfTime, test: date) -> tuple[OutOfTime, str]:

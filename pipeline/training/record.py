@@ -23,7 +23,7 @@ from pipeline.tracking import model_plots, plots
 from pipeline.tracking.plot_style import png
 from pipeline.tracking.runs import Run, Tracking
 from pipeline.training import label_audit, win_back_report
-from pipeline.training.back_test_plots import RETURN_HAZARD, compare_scorers, last_test
+from pipeline.training.back_test_plots import REORDER_HAZARD, compare_scorers, last_test
 from pipeline.training.evaluation import (
     COHORT,
     MEAN,
@@ -254,12 +254,12 @@ def _plots(config: Config, trained: Trained) -> dict[str, bytes]:
         feature.name: feature.family for feature in trained.prepared.table.selection.features
     }
     scorers = {name: name for name in evaluation.scorers}
-    of_returns = {}
+    of_reorders = {}
     if any(share.rows for share in trained.win_back.hazard):
-        of_returns[RETURN_HAZARD] = png(_return_hazard(config, trained))
+        of_reorders[REORDER_HAZARD] = png(_reorder_hazard(config, trained))
     return {
         **compare_scorers(config, out_of_time, evaluation, scorers),
-        **of_returns,
+        **of_reorders,
         "calibration": png(plots.calibration(last.label, risk, subtitle)),
         "risk_by_tier": png(
             plots.risk_by_tier(
@@ -272,9 +272,9 @@ def _plots(config: Config, trained: Trained) -> dict[str, bytes]:
     }
 
 
-def _return_hazard(config: Config, trained: Trained) -> Figure:
+def _reorder_hazard(config: Config, trained: Trained) -> Figure:
     steps = trained.win_back.hazard
-    return model_plots.return_hazard(
+    return model_plots.reorder_hazard(
         [(step.first, step.last) for step in steps],
         [step.rows for step in steps],
         [step.share for step in steps],

@@ -22,16 +22,16 @@ from models.dataset import Cohort, Dataset
 from models.learner import Learner
 from models.out_of_time import OutOfTime, Progress, rolling
 from models.recipe import Recipe, Scorer
-from models.returns import lack_of_returns, return_learners
+from models.reorders import lack_of_reorders, reorder_learners
 from models.risk_model import DAYS_PAST_PATIENCE
 from models.settings import ModelSettings
 from models.shares import wilson
 from pipeline.scoring.score_table import WIN_BACK_BANDS
-from pipeline.tables.future.returns import RETURN_DAYS
+from pipeline.tables.future.reorders import REORDER_DAYS
 from pipeline.tables.training_table import TrainingTable
 from pipeline.training.evaluation import BG_NBD, MODEL
 
-BY_THEMSELVES_DAYS, *LEARNED_DAYS = RETURN_DAYS
+BY_THEMSELVES_DAYS, *LEARNED_DAYS = REORDER_DAYS
 SILENCE = "silence"
 FIFTHS = 5
 HAZARD_STEP_DAYS = 15  # of days since patience ended, in which the hazard of return is one
@@ -41,7 +41,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Said:
-    """What a part of the rows was told and did: the mean chance, 0-1, and the share that returned.
+    """What a part of the rows was told and did: the mean chance, 0-1, and the share that reordered.
 
     rows: accounts at snapshots.
     """
@@ -52,12 +52,12 @@ class Said:
 
 
 @dataclass(frozen=True)
-class ReturnReport:
+class ReorderReport:
     """One horizon, out of time, at all snapshots that had a calibrator by then.
 
-    Where none had, uncalibrated at all that were predicted. snapshots: those at which some returned and some did not. auc: by scorer, the mean over them.
-    gain: the model's, over each baseline, in the same draws. whole, fifths: of all rows, and of
-    fifths by rising chance.
+    Where none had, uncalibrated at all that were predicted. snapshots: those at which some accounts
+    order again later and some do not. auc: by scorer, the mean over them. gain: the model's, over
+    each baseline, in the same draws. whole, fifths: of all rows, and of fifths by rising chance.
     """
 
     days: int
@@ -69,7 +69,7 @@ class ReturnReport:
 
 
 @dataclass(frozen=True)
-class ReturnShare:
+class ReorderShare:
     """Of untreated accounts departed for `first` to `last` days, the share that ordered again.
 
     Within BY_THEMSELVES_DAYS days. rows: accounts at snapshots, which the interval takes as
@@ -84,33 +84,33 @@ class ReturnShare:
 
 @dataclass(frozen=True)
 class WinBack:
-    """What is known of the returns of departed accounts.
+    """What is known of who orders again among departed accounts.
 
     learned: learners with their out-of-time predictions, by days. left_out: by days, why a horizon
-    is not learned. bands, hazard: who returns by themselves, by days since patience ended, in the
-    bands of the list and in finer steps.
+    is not learned. bands, hazard: who orders again without a call, by days since patience ended, in
+    the bands of the list and in finer steps.
     """
 
     learned: Mapping[int, tuple[Learner, OutOfTime]] = field(default_factory=dict)
-    reports: tuple[ReturnReport, ...] = ()
+    reports: tuple[ReorderReport, ...] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
-    bands: tuple[ReturnShare, ...] = ()
-    hazard: tuple[ReturnShare, ...] = ()
+    bands: tuple[ReorderShare, ...] = ()
+    hazard: tuple[ReorderShare, ...] = ()
 
 
 def win_back_learners(
     table: TrainingTable, tests: Sequence[date], settings: ModelSettings
 ) -> dict[int, Learner]:
-    """Return what learns the returns, by days; empty where the cohort has no departed accounts."""
-    if not table.returns:
+    """Return what learns who orders again, by days; empty where nobody can have departed."""
+    if not table.reorders:
         return {}
-    datasets = {days: table.return_dataset(days) for days in LEARNED_DAYS}
-    return return_learners(datasets, tests, settings)
+    datasets = {days: table.reorder_dataset(days) for days in LEARNED_DAYS}
+    return reorder_learners(datasets, tests, settings)
 
 
 def wanted(learners: Mapping[int, Learner]) -> list[tuple[Learner, date | None]]:
     """Return the fits of those that have enough to learn from; see `models.learner`."""
-    able = [one for one in learners.values() if lack_of_returns(one) is None]
+    able = [one for one in learners.values() if lack_of_reorders(one) is None]
     return [pair for one in able for pair in (*one.wanted(one.predictable), (one, None))]
 
 
@@ -123,18 +123,18 @@ def fit_win_back(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> WinBack:
-    """Predict returns out of time and measure them beside BG/NBD and silence.
+    """Predict who orders again out of time and measure them beside BG/NBD and silence.
 
     departed_days: up to which the universe reaches, from the end of patience. repetitions: draws
     behind each interval; jobs: draws taken at once.
     """
     if not learners:
         return WinBack()
-    left_out = {days: lack for days, one in learners.items() if (lack := lack_of_returns(one))}
+    left_out = {days: lack for days, one in learners.items() if (lack := lack_of_reorders(one))}
     learned = {}
     for days, learner in learners.items():
         if days not in left_out:
-            rules = return_baselines(table, days)
+            rules = reorder_baselines(table, days)
             learned[days] = learner, rolling([learner], (), rules, comparable_from, progress)
     bands = [first for first in (0, *(end + 1 for end in WIN_BACK_BANDS)) if first <= departed_days]
     return WinBack(
@@ -146,7 +146,7 @@ def fit_win_back(
     )
 
 
-def return_baselines(table: TrainingTable, days: int) -> dict[str, Recipe]:
+def reorder_baselines(table: TrainingTable, days: int) -> dict[str, Recipe]:
     """Return BG/NBD's chance of an order within the horizon, and silence, the least first.
 
     BG/NBD is fitted on all accounts, not only on departed ones: it needs no outcomes.
@@ -177,12 +177,12 @@ def return_baselines(table: TrainingTable, days: int) -> dict[str, Recipe]:
     return {BG_NBD: bg_nbd, SILENCE: silence}
 
 
-def _report(days: int, predicted: OutOfTime, repetitions: int, jobs: int) -> ReturnReport:
+def _report(days: int, predicted: OutOfTime, repetitions: int, jobs: int) -> ReorderReport:
     calibrated = [split.snapshot for split in predicted.splits if split.calibrator is not None]
     rows = predicted.untreated()
     rows = rows.at(*calibrated) if calibrated else rows
     auc, gain = compare_auc(rows, rows.published_risk, repetitions, jobs)
-    return ReturnReport(
+    return ReorderReport(
         days,
         tuple(_both_classes(rows)),
         auc,
@@ -245,9 +245,9 @@ def fifths(chance: Floats, label: npt.NDArray[Any], stands_for: Floats) -> tuple
     return tuple(said_and_did(chance[p], label[p], stands_for[p]) for p in parts if len(p))
 
 
-def _shares(table: TrainingTable, begins: Sequence[int]) -> list[ReturnShare]:
-    """Who returns by themselves, between two begins each; the last one ends the last part."""
-    rows = table.return_dataset(BY_THEMSELVES_DAYS)
+def _shares(table: TrainingTable, begins: Sequence[int]) -> list[ReorderShare]:
+    """Who orders again without a call, between two begins each; the last one ends the last part."""
+    rows = table.reorder_dataset(BY_THEMSELVES_DAYS)
     rows = rows.rows(~rows.treated)
     since, count = rows.column(DAYS_PAST_PATIENCE), rows.stands_for
     found = []
@@ -257,5 +257,5 @@ def _shares(table: TrainingTable, begins: Sequence[int]) -> list[ReturnShare]:
         share = Interval(np.nan, np.nan, np.nan)
         if accounts > 0:
             share = Interval(*map(float, wilson((count * rows.label)[here].sum(), accounts)))
-        found.append(ReturnShare(first, end - 1, round(accounts), share))
+        found.append(ReorderShare(first, end - 1, round(accounts), share))
     return found

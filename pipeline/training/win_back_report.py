@@ -12,7 +12,7 @@ from pipeline.training.evaluation import MODEL
 from pipeline.training.win_back import (
     BY_THEMSELVES_DAYS,
     LEARNED_DAYS,
-    ReturnReport,
+    ReorderReport,
     WinBack,
 )
 
@@ -115,7 +115,7 @@ def markdown(found: WinBack) -> Iterator[str]:
             yield ""
 
 
-def _baselines(one: ReturnReport) -> Mapping[str, Interval]:
+def _baselines(one: ReorderReport) -> Mapping[str, Interval]:
     return {name: auc for name, auc in one.auc.items() if name != MODEL}
 
 

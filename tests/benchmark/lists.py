@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from clock import Clock, machine
 from list_market import INACTIVITY_DAYS, Judge, Market, judge
-from list_returns import win_back
+from list_reorders import win_back
 from list_truth import Floats, Records, calibration, measure
 from lists_page import CALL_SCORE, FAMILIES, SIZE, SUBSETS, TRUTH, page, part
 from seeds import seeds_of

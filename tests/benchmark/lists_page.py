@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
-from list_returns import LIST, REORDER_X_VALUE, VALUE, VALUE_IN_BANDS
+from list_reorders import LIST, REORDER_X_VALUE, VALUE, VALUE_IN_BANDS
 from list_truth import SHARES, Estimate, over_seeds
 
 CALL_SCORE, SIZE, TRUTH = "call score", "size", "truth"
@@ -24,7 +24,7 @@ SUBSETS = {
 }
 _ORDERS, _TWO, _ALL, *_ = SUBSETS
 PAIRS = ((_TWO, _ORDERS), (_ALL, _TWO), *((name, SIZE) for name in SUBSETS))
-RETURN_PAIRS = ((LIST, VALUE_IN_BANDS), (REORDER_X_VALUE, VALUE))
+REORDER_PAIRS = ((LIST, VALUE_IN_BANDS), (REORDER_X_VALUE, VALUE))
 OUTCOMES = {
     "expected": "true leavers, by the truth's expectation",
     "leavers": "true leavers, realised",
@@ -189,12 +189,12 @@ def _win_back(records: pd.DataFrame) -> Iterator[str]:
         cells.append(_interval(over_seeds(sums["said"] / sums["did"]), sign=""))
         yield _line(f"within {days:.0f} days, {each['rows'].sum():,.0f} rows", cells)
     yield ""
-    yield from _head("20 calls", ["part of the margin that returns", "of the called, returned"])
+    yield from _head("20 calls", ["margin of those ordering again", "of the called, order again"])
     by_seed = calls.pivot(index="seed", columns="ranking", values=["margin", "share"])
     for ranking in calls["ranking"].unique():
         cells = [_interval(over_seeds(by_seed[kind, ranking]), "") for kind in ("margin", "share")]
         yield _line(str(ranking), cells)
-    for ranking, other in RETURN_PAIRS:
+    for ranking, other in REORDER_PAIRS:
         paired = by_seed.xs(ranking, axis=1, level=1) - by_seed.xs(other, axis=1, level=1)
         cells = [_interval(over_seeds(paired[kind])) for kind in ("margin", "share")]
         yield _line(f"{ranking}, over {other}", cells)

@@ -105,11 +105,11 @@ def test_the_registered_model_gives_the_published_risks_again(departures, tmp_pa
     features = known[list(model.columns)].to_numpy(dtype="float64")
     found = model.departure_risks(features, model.columns, AS_OF)
     again = pd.DataFrame(found._asdict(), index=known.index)
-    returns = pd.DataFrame(model.reorder_chances(features, model.columns, AS_OF), known.index)
+    reorders = pd.DataFrame(model.reorder_chances(features, model.columns, AS_OF), known.index)
     told = scores[scores["rank"].notna()].set_index("account_id").loc[again.index]
     assert again["departure"].fillna(-1).tolist() == told["departure_risk"].fillna(-1).tolist()
     assert again["slip"].fillna(-1).tolist() == told["slip_chance"].fillna(-1).tolist()
-    assert returns[180].fillna(-1).tolist() == told["reorder_180"].fillna(-1).tolist()
+    assert reorders[180].fillna(-1).tolist() == told["reorder_180"].fillna(-1).tolist()
 
 
 def test_an_active_and_a_departed_account_are_explained(departures) -> None:

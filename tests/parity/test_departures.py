@@ -19,7 +19,7 @@ from worlds import ACCOUNTS, World, complete
 from pipeline.engines import Engine
 from pipeline.tables.expected_orders import ExpectedOrders, Silence, expected_orders
 from pipeline.tables.future.departures import LASTING_DAYS, departures, silent_after
-from pipeline.tables.future.returns import return_labels
+from pipeline.tables.future.reorders import reorder_labels
 from pipeline.tables.label_definitions import departure
 from pipeline.tables.snapshots import Maturity
 
@@ -55,10 +55,10 @@ def assert_agreement(engine: Engine, world: World, as_ofs: Sequence[date]) -> No
         )
         assert (row.outcome, departed_on, row.lasting) == (outcome, on, lasts), row
         assert ordered_on == judge.departure_order(row.account_id, row.as_of.date()), row
-    assert_returns_agree(engine, expected, judge, asked)
+    assert_reorders_agree(engine, expected, judge, asked)
 
 
-def assert_returns_agree(
+def assert_reorders_agree(
     engine: Engine, expected: ExpectedOrders, judge: Expectations, as_ofs: Sequence[date]
 ) -> None:
     """Of whoever had departed at the snapshots, over 90 days with a lag of 7."""
@@ -70,10 +70,13 @@ def assert_returns_agree(
     ]
     rows = pd.DataFrame(departed, columns=["account_id", "as_of"])
     rows["as_of"] = pd.to_datetime(rows["as_of"])
-    made = return_labels(engine, expected, rows, as_ofs, Maturity(90, 7))
-    found = {(r.account_id, r.as_of.date()): bool(r.returned) for r in made.itertuples()}
+    made = reorder_labels(engine, expected, rows, as_ofs, Maturity(90, 7))
+    found = {(r.account_id, r.as_of.date()): bool(r.reordered) for r in made.itertuples()}
     for account, as_of in departed:
-        assert found.get((account, as_of)) == judge.returns(account, as_of, 90, 7), (account, as_of)
+        assert found.get((account, as_of)) == judge.reorders(account, as_of, 90, 7), (
+            account,
+            as_of,
+        )
 
 
 def test_engine_agrees_with_the_reference(engine: Engine) -> None:

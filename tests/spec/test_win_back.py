@@ -18,7 +18,7 @@ from models.bootstrap import Interval
 from models.dataset import Dataset
 from models.learner import fit_together
 from models.out_of_time import rolling
-from models.returns import lack_of_returns
+from models.reorders import lack_of_reorders
 from models.risk_model import (
     DAYS_PAST_DUE,
     DAYS_PAST_PATIENCE,
@@ -54,9 +54,9 @@ START = date(2020, 1, 1)
 
 
 def drawn_table(treated: bool = True) -> TrainingTable:
-    """Accounts at monthly snapshots; who departed lately or buys often is likelier to return.
+    """Accounts at monthly snapshots; who departed lately or buys often is likelier to order again.
 
-    treated: whether every fifth of the departed accounts is treated, and returns then.
+    treated: whether every fifth of the departed accounts is treated, and orders again then.
     """
     random = np.random.default_rng(7)
     rows = ACCOUNTS * MONTHS
@@ -82,10 +82,10 @@ def drawn_table(treated: bool = True) -> TrainingTable:
     likely = 1.6 - past / 40 + (gap == 10)
     after = random.exponential(100 * np.exp(-likely) + 5)
     acted = departed & (number % 5 == 0) & treated
-    returns = {
+    reorders = {
         days: features.loc[departed, ["account_id", "as_of"]].assign(
             label_complete=lambda found, days=days: found["as_of"] + timedelta(days=days + 14),
-            returned=((after < days) | acted)[departed].astype(np.int8),
+            reordered=((after < days) | acted)[departed].astype(np.int8),
             treated=acted[departed].astype(np.int8),
         )
         for days in (30, 90, 180)
@@ -98,7 +98,7 @@ def drawn_table(treated: bool = True) -> TrainingTable:
         "treated": np.int8(0),
     }
     selection = Selection(tuple(Feature(n, "drawn", "", "", "", days_silent) for n in NAMES), {})
-    return TrainingTable(frame.assign(**labels), selection, features, returns=returns)
+    return TrainingTable(frame.assign(**labels), selection, features, reorders=reorders)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def win_back(table: TrainingTable) -> WinBack:
 @pytest.fixture(scope="module")
 def model(table: TrainingTable, win_back: WinBack) -> RiskModel:
     own = learners(table.dataset, SETTINGS)
-    return fit_final(own, rolling(own, (), {}), returns=win_back.learned)
+    return fit_final(own, rolling(own, (), {}), reorders=win_back.learned)
 
 
 def last_cohort(table: TrainingTable) -> pd.DataFrame:
@@ -133,21 +133,21 @@ def chances(model: RiskModel, rows: pd.DataFrame) -> dict[int, np.ndarray]:
 
 
 def test_departed_accounts_are_learned_from_with_how_long_ago_they_departed(table) -> None:
-    dataset = table.return_dataset(180)
+    dataset = table.reorder_dataset(180)
     assert dataset.names == (*NAMES, *STATE)
     assert len(dataset) == DEPARTED * MONTHS
     assert dataset.column(DAYS_PAST_PATIENCE).min() >= 0
-    expected = table.returns[180]
+    expected = table.reorders[180]
     assert dataset.account.tolist() == expected["account_id"].tolist()
-    assert dataset.label.tolist() == expected["returned"].tolist()
-    assert dataset.panel is table.return_dataset(90).panel
+    assert dataset.label.tolist() == expected["reordered"].tolist()
+    assert dataset.panel is table.reorder_dataset(90).panel
 
 
 def test_a_row_that_is_left_out_of_a_label_keeps_the_others_in_place(table) -> None:
-    kept = table.returns[90].iloc[::3]
-    dataset = replace(table, returns={90: kept}).return_dataset(90)
+    kept = table.reorders[90].iloc[::3]
+    dataset = replace(table, reorders={90: kept}).reorder_dataset(90)
     assert dataset.account.tolist() == kept["account_id"].tolist()
-    assert dataset.label.tolist() == kept["returned"].tolist()
+    assert dataset.label.tolist() == kept["reordered"].tolist()
     rows = table.features.merge(kept[["account_id", "as_of"]])
     assert dataset.column(NAMES[0]).tolist() == rows[NAMES[0]].tolist()
 
@@ -155,49 +155,49 @@ def test_a_row_that_is_left_out_of_a_label_keeps_the_others_in_place(table) -> N
 def test_treated_accounts_teach_nothing_even_where_risks_learn_from_them(table) -> None:
     assert SETTINGS.learn_from_treated
     learning = win_back_learners(table, (), SETTINGS)
-    other = replace(table, returns={days: flipped(rows) for days, rows in table.returns.items()})
+    other = replace(table, reorders={days: flipped(rows) for days, rows in table.reorders.items()})
     others = win_back_learners(other, (), SETTINGS)
     for days in (90, 180):
         assert not learning[days].taught.treated.any()
         assert learning[days].text(None) == others[days].text(None)
     # whatever `backtest.treated` says
-    assert replace(table, mark_treated=False).return_dataset(90).treated.any()
+    assert replace(table, mark_treated=False).reorder_dataset(90).treated.any()
 
 
 def flipped(rows: pd.DataFrame) -> pd.DataFrame:
     """Treated accounts with the other outcome."""
     return rows.assign(
-        returned=np.where(rows["treated"] == 1, 1 - rows["returned"], rows["returned"])
+        reordered=np.where(rows["treated"] == 1, 1 - rows["reordered"], rows["reordered"])
     )
 
 
-def first_accounts(dataset: Dataset, returned: int, stayed: int) -> Dataset:
-    """So many accounts that return at every snapshot, and that never do."""
+def first_accounts(dataset: Dataset, reordered: int, stayed: int) -> Dataset:
+    """So many accounts that order again at every snapshot, and that never do."""
     number = np.array([int(name[1:]) for name in dataset.account])
-    label = (number < returned).astype(np.int8)
+    label = (number < reordered).astype(np.int8)
     nobody = np.zeros(len(label), dtype=np.bool_)
-    return replace(dataset, label=label, treated=nobody).rows(number < returned + stayed)
+    return replace(dataset, label=label, treated=nobody).rows(number < reordered + stayed)
 
 
 @pytest.mark.parametrize(
-    ("returned", "stayed", "lack"),
+    ("reordered", "stayed", "lack"),
     [
         (20, 20, None),
         (19, 41, "19 untreated accounts ordered again and 41 did not; 20 of each are needed"),
         (41, 19, "41 untreated accounts ordered again and 19 did not; 20 of each are needed"),
     ],
 )
-def test_twenty_accounts_of_each_outcome_are_needed(table, returned, stayed, lack) -> None:
+def test_twenty_accounts_of_each_outcome_are_needed(table, reordered, stayed, lack) -> None:
     learner = win_back_learners(table, (), SETTINGS)[180]
-    learner.dataset = first_accounts(learner.dataset, returned, stayed)
-    assert lack_of_returns(learner) == lack
+    learner.dataset = first_accounts(learner.dataset, reordered, stayed)
+    assert lack_of_reorders(learner) == lack
 
 
 def test_a_short_history_is_too_little(table) -> None:
-    rows = table.returns[180]
+    rows = table.reorders[180]
     early = rows[rows["as_of"] < pd.Timestamp("2020-05-01")]
     found = fit_win_back(
-        short := replace(table, returns={30: early, 90: early, 180: early}),
+        short := replace(table, reorders={30: early, 90: early, 180: early}),
         win_back_learners(short, (), SETTINGS),
         START,
         120,
@@ -239,7 +239,7 @@ def test_nobody_departed_and_nothing_learned(table, model) -> None:
     rows = last_cohort(table)
     active = pd.concat([rows[rows[DAYS_PAST_PATIENCE] < 0]] * 2, ignore_index=True)
     assert all(np.isnan(said).all() for said in chances(model, active).values())
-    without = replace(model, returns=())
+    without = replace(model, reorders=())
     assert chances(without, rows) == {} and without.columns == NAMES
 
 
@@ -317,8 +317,8 @@ def test_where_reorder_180_is_not_learned_they_are_ranked_by_value() -> None:
 # --- how it is measured -----------------------------------------------------------------------
 
 
-def test_who_returns_by_themselves_is_counted_of_untreated_accounts_by_band(table) -> None:
-    rows = table.features.merge(table.returns[30], on=["account_id", "as_of"])
+def test_who_orders_again_without_a_call_is_counted_of_untreated_accounts_by_band(table) -> None:
+    rows = table.features.merge(table.reorders[30], on=["account_id", "as_of"])
     rows = rows[rows["treated"] == 0]
     found = fit_win_back(table, win_back_learners(table, (), SETTINGS), START, 120, 10)
     assert [(one.first, one.last) for one in found.bands] == [(0, 30), (31, 60), (61, 120)]
@@ -327,7 +327,7 @@ def test_who_returns_by_themselves_is_counted_of_untreated_accounts_by_band(tabl
     for one in (*found.bands, *found.hazard):
         here = rows[rows[DAYS_PAST_PATIENCE].between(one.first, one.last)]
         assert one.rows == len(here)
-        assert one.share.value == pytest.approx(here["returned"].mean())
+        assert one.share.value == pytest.approx(here["reordered"].mean())
         assert one.share.low < one.share.value < one.share.high
     assert sum(one.rows for one in found.bands) == len(rows)
     first, second, third = (f"{one.share.value:.0%}" for one in found.bands)
@@ -364,7 +364,7 @@ def test_the_model_is_measured_beside_bg_nbd_and_silence_on_the_same_rows(win_ba
 
 
 def test_treated_accounts_are_not_measured(table, win_back) -> None:
-    """Those drawn here return all: they would raise every share."""
+    """All those drawn here order again: they would raise every share."""
     _, predicted = win_back.learned[180]
     changed = replace(predicted, label=np.where(predicted.treated, 0, predicted.label))
     assert predicted.treated.any()
@@ -385,7 +385,7 @@ def test_fifths_have_as_many_rows_each_by_rising_chance() -> None:
 
 
 def test_without_departed_accounts_nothing_is_said(table) -> None:
-    nobody = replace(table, returns={})
+    nobody = replace(table, reorders={})
     found = fit_win_back(nobody, win_back_learners(nobody, (), SETTINGS), START, 120, 10)
     assert found == WinBack() and report.lines(found) == []
 
@@ -393,7 +393,7 @@ def test_without_departed_accounts_nothing_is_said(table) -> None:
 def test_a_figure_that_cannot_be_said_is_unknown() -> None:
     nothing = Interval(np.nan, np.nan, np.nan)
     auc = dict.fromkeys((MODEL, BG_NBD, SILENCE), nothing)
-    one = report.ReturnReport(90, (), auc, {BG_NBD: nothing}, Said(0.2, 0.3, 5), ())
+    one = report.ReorderReport(90, (), auc, {BG_NBD: nothing}, Said(0.2, 0.3, 5), ())
     found = WinBack({}, (one,), {180: "a reason"})
     assert report.lines(found) == [
         "Win-back, out of time: order again within 90 days AUC unknown; bg_nbd unknown, "

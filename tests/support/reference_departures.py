@@ -136,7 +136,7 @@ class Expectations:
         still = self.departures(_successor(self.world, account, much_later), much_later, 180)
         return outcome, dated, any(on == dated for _, on in still)
 
-    def returns(self, account: str, as_of: date, days: int, lag: int = 0) -> bool | None:
+    def reorders(self, account: str, as_of: date, days: int, lag: int = 0) -> bool | None:
         """Whether a departed account orders within so many days; None where the row is left out."""
         end = as_of + (days + lag) * DAY
         later = [day for day, _, _ in self.days(_successor(self.world, account, end), end)]

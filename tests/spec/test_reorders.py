@@ -1,4 +1,4 @@
-"""Returns of departed accounts: drawn orders and actions, and who orders again within 90 days.
+"""Reorders of departed accounts: drawn orders and actions, and who orders again within 90 days.
 
 Days count from day 0, the snapshot; see tests/support/drawn_orders.py. Accounts buy in a market
 whose median gap is 20 days: who orders every 20 days there has departed 80 days after an order.
@@ -19,7 +19,7 @@ from worlds import World, arrow, complete
 from features.contract import OUTCOMES
 from pipeline.engines import Engine
 from pipeline.tables.expected_orders import Silence, expected_orders
-from pipeline.tables.future.returns import return_labels
+from pipeline.tables.future.reorders import reorder_labels
 from pipeline.tables.snapshots import Maturity
 
 MARKET = """
@@ -55,7 +55,7 @@ def judge(
     accounts = [row["account"] for row in drawn]
     assert (state[accounts] <= pd.Timestamp(DAY_0)).all()
     rows = pd.DataFrame({"account_id": accounts}).assign(as_of=pd.Timestamp(DAY_0))
-    made = return_labels(engine, expected, rows, [DAY_0], Maturity(HORIZON, LAG))
+    made = reorder_labels(engine, expected, rows, [DAY_0], Maturity(HORIZON, LAG))
     if acted:
         engine.drop("outcomes")
     assert (made["label_complete"] == pd.Timestamp(DAY_0) + timedelta(days=HORIZON + LAG)).all()
@@ -63,9 +63,9 @@ def judge(
     for row in drawn:
         account = row["account"]
         judged = {True: "yes", False: "no", None: "left out"}
-        answer = bool(found["returned"][account]) if account in found.index else None
+        answer = bool(found["reordered"][account]) if account in found.index else None
         assert judged[answer] == row["again"], account
-        assert judged[reference.returns(account, DAY_0, HORIZON, LAG)] == row["again"], account
+        assert judged[reference.reorders(account, DAY_0, HORIZON, LAG)] == row["again"], account
         if answer is not None:
             assert judged[bool(found["treated"][account])] == row.get("treated", "no"), account
 
@@ -153,7 +153,7 @@ def test_an_order_that_is_deleted_by_maturity_is_none(engine: Engine) -> None:
     )
 
 
-def test_an_account_returns_as_whom_it_was_merged_into(engine: Engine) -> None:
+def test_an_account_orders_again_as_whom_it_was_merged_into(engine: Engine) -> None:
     """With one that orders all the time it had not departed, so it is left out."""
     judge(
         engine,
@@ -212,6 +212,6 @@ def test_without_departed_accounts_there_are_no_rows(engine: Engine) -> None:
     expected = expected_orders(engine, Silence())
     nobody = pd.DataFrame({"account_id": [], "as_of": pd.to_datetime([])})
     for as_ofs in ([], [DAY_0]):
-        made = return_labels(engine, expected, nobody, as_ofs, Maturity(HORIZON, LAG))
-        assert list(made) == ["account_id", "as_of", "label_complete", "returned", "treated"]
+        made = reorder_labels(engine, expected, nobody, as_ofs, Maturity(HORIZON, LAG))
+        assert list(made) == ["account_id", "as_of", "label_complete", "reordered", "treated"]
         assert made.empty

@@ -1,4 +1,4 @@
-"""Returns of departed accounts: one learner for each horizon, taught by untreated ones alone.
+"""Whether departed accounts order again: a learner for each horizon, taught by untreated ones.
 
 Departed accounts are compared with each other: their ranks are among the departed accounts of the
 snapshot. Whoever orders again within a short horizon does so within a longer one.
@@ -23,7 +23,7 @@ FEWEST_ACCOUNTS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class ReturnModel:
+class ReorderModel:
     """What a `RiskModel` knows of one horizon.
 
     days: its length. booster_text: the trees, over the features and `STATE` of departed accounts.
@@ -36,7 +36,7 @@ class ReturnModel:
     label_end: date
 
 
-def return_learners(
+def reorder_learners(
     datasets: Mapping[int, Dataset], tests: Collection[date], settings: ModelSettings
 ) -> dict[int, Learner]:
     """Return what learns each horizon, by days, with trees that share bins.
@@ -50,14 +50,14 @@ def return_learners(
     return {days: Learner(rows, tests, untreated, trees) for days, rows in datasets.items()}
 
 
-def lack_of_returns(learner: Learner) -> str | None:
+def lack_of_reorders(learner: Learner) -> str | None:
     """Return what there is too little of to learn from, in words; None where there is enough."""
     rows = learner.taught
-    returned = len(np.unique(rows.account[rows.label == 1]))
+    reordered = len(np.unique(rows.account[rows.label == 1]))
     stayed_away = len(np.unique(rows.account[rows.label == 0]))
-    if min(returned, stayed_away) < FEWEST_ACCOUNTS:
+    if min(reordered, stayed_away) < FEWEST_ACCOUNTS:
         return (
-            f"{returned} untreated accounts ordered again and {stayed_away} did not; "
+            f"{reordered} untreated accounts ordered again and {stayed_away} did not; "
             f"{FEWEST_ACCOUNTS} of each are needed"
         )
     if not learner.predictable:

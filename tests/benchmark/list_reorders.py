@@ -1,4 +1,4 @@
-"""The win-back list where it is known who came back: the section `win_back` of `make bench-lists`.
+"""The win-back list, and who ordered again: the section `win_back` of `make bench-lists`.
 
 A row is a departed account at a test: one of the last four snapshots, three months apart, at which
 it is known who orders again within 180 days. Nobody is treated in these markets.
@@ -21,7 +21,7 @@ from pipeline.training.win_back import (
     LEARNED_DAYS,
     compare_auc,
     fifths,
-    return_baselines,
+    reorder_baselines,
     win_back_learners,
 )
 
@@ -39,14 +39,14 @@ def win_back(judge: Judge) -> Records:
     that order again within 180 days that belongs to the called) and share (of the called that do).
     """
     table = judge.table
-    days_apart = table.return_dataset(max(LEARNED_DAYS)).snapshots()[::-1][::MONTHS_APART][::-1]
+    days_apart = table.reorder_dataset(max(LEARNED_DAYS)).snapshots()[::-1][::MONTHS_APART][::-1]
     tests = days_apart[-TESTS:]
     learners = win_back_learners(table, tests, judge.settings)
     found: Records = []
     for days, learner in learners.items():
         only = [day for day in days_apart if day in learner.predictable]
         fit_together(learner.wanted(only), None)
-        rules = return_baselines(table, days)
+        rules = reorder_baselines(table, days)
         predicted = rolling([learner], tests, rules, judge.kept.comparable_from, only=only)
         rows = predicted.untreated().at(*tests)
         chance = rows.published_risk
