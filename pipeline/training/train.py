@@ -63,7 +63,9 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     settings = model_settings(config)
     comparable = prepared.comparable_from
     learners = learners_of(prepared.table, tests, settings)
-    returning = win_back_learners(prepared.table, tests, settings)
+    returning = {}
+    if not prepared.by_size:
+        returning = win_back_learners(prepared.table, tests, settings)
 
     fit_together([*learners.wanted, *wanted(returning)], fitting_on(steps))
     steps.begin("Predicting every snapshot as it could have been")
@@ -84,7 +86,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         steps.begin("Measuring the keep list")
         inactivity = horizons.predictions.get(RISK_DAYS)
         keep_list = measure_keep_list(config, prepared.table, departures, tests, inactivity)
-    if returning:
+    if prepared.table.reorders:
         steps.begin("Measuring the win-back model")
     win_back = fit_win_back(
         prepared.table,
@@ -100,7 +102,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         "definitions": prepared.table.selection.definitions(),
         "horizons_left_out": {str(days): why for days, why in horizons.left_out.items()},
     }
-    if returning:
+    if prepared.table.reorders:
         metadata |= {BY_THEMSELVES: by_themselves(win_back)}
         metadata |= {BY_VALUE_ALONE: by_value_alone(win_back)}
     if prepared.by_size:

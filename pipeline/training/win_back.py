@@ -33,6 +33,7 @@ from pipeline.training.evaluation import BG_NBD, MODEL
 
 BY_THEMSELVES_DAYS, *LEARNED_DAYS = REORDER_DAYS
 SILENCE = "silence"
+TOO_SHORT = "departures cannot be learned yet"
 FIFTHS = 5
 HAZARD_STEP_DAYS = 15  # of days since patience ended, in which the hazard of return is one
 
@@ -125,12 +126,14 @@ def fit_win_back(
 ) -> WinBack:
     """Predict who orders again out of time and measure them beside BG/NBD and silence.
 
-    departed_days: up to which the universe reaches, from the end of patience. repetitions: draws
-    behind each interval; jobs: draws taken at once.
+    learners: none where there is too little history for departures. departed_days: up to which the
+    universe reaches, from the end of patience. repetitions: draws behind each interval; jobs: draws
+    taken at once.
     """
-    if not learners:
+    if not table.reorders:
         return WinBack()
-    left_out = {days: lack for days, one in learners.items() if (lack := lack_of_reorders(one))}
+    left_out = {days: TOO_SHORT for days in LEARNED_DAYS if days not in learners}
+    left_out |= {days: lack for days, one in learners.items() if (lack := lack_of_reorders(one))}
     learned = {}
     for days, learner in learners.items():
         if days not in left_out:

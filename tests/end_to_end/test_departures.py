@@ -141,6 +141,7 @@ def test_too_little_history_is_sorted_by_size_and_says_from_when_on_it_is_not(
     assert done.returncode == 0, done.stderr
     assert "Sorted by size; early warning is not proven here yet." in done.stdout
     assert "Departures can be trained from 2025-" in done.stdout
+    assert "to win back is sorted by value alone: departures cannot be learned yet." in done.stdout
     promote = ("promote", "--version", 2, "--by", "a test", "--reason", "to score", "--override")
     copied.done(*promote)
     copied.done("score", "--as-of", "2025-12-30")
@@ -148,3 +149,6 @@ def test_too_little_history_is_sorted_by_size_and_says_from_when_on_it_is_not(
     assert manifest["note"].startswith("Sorted by size")
     keep = scores[scores["list"] == "keep"]
     assert (keep["call_score"] == keep["call_value"]).all() and keep["risk"].notna().all()
+    assert scores["reorder_180"].isna().all()
+    assert manifest["win_back"].startswith("The list to win back is sorted by value alone: ")
+    assert "Without a call, " in manifest["win_back"]

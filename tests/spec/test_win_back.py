@@ -384,6 +384,15 @@ def test_fifths_have_as_many_rows_each_by_rising_chance() -> None:
     assert [part.did for part in found] == [0, 0.5, 1, 0.5, 1]
 
 
+def test_where_departures_cannot_be_learned_who_orders_again_is_only_counted(table) -> None:
+    found = fit_win_back(table, {}, START, 120, 10)
+    assert not found.learned and not found.reports and len(found.bands) == 3
+    assert report.lines(found)[-2:] == [
+        "The list to win back is sorted by value alone: departures cannot be learned yet.",
+        report.by_themselves(found),
+    ]
+
+
 def test_without_departed_accounts_nothing_is_said(table) -> None:
     nobody = replace(table, reorders={})
     found = fit_win_back(nobody, win_back_learners(nobody, (), SETTINGS), START, 120, 10)
