@@ -1,8 +1,8 @@
 """The model that is registered and scores: trees, calibrator and the names they need.
 
 Stored as plain files, `booster_<n>.txt` for each learner, `horizon_<days>.txt` for each further
-horizon and `slip.txt` for a model of departures (all LightGBM's own text), and `model.json`;
-nothing in them is executed on loading.
+horizon, `slip.txt` for a model of departures and `reorder_<days>.txt` for reorders of departed
+accounts (all LightGBM's own text), and `model.json`; nothing in them is executed on loading.
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ from models.horizons import HorizonModel, in_order
 from models.learner import Learner, base_rate
 from models.out_of_time import OutOfTime
 from models.ranks import Ranks, of_one_snapshot, of_the_median
+from models.reorders import ReorderModel, rising
 
 MODEL_FILE = "model.json"
-FORMAT = 4
+FORMAT = 5
 SLIP_FILE = "slip.txt"
 
-_TREES = re.compile(r"(booster|horizon)_[0-9]+\.txt|slip\.txt")
+_TREES = re.compile(r"(booster|horizon|reorder)_[0-9]+\.txt|slip\.txt")
 
 DAYS_PAST_DUE, DAYS_PAST_PATIENCE = "days_past_due", "days_past_patience"
 STATE = (DAYS_PAST_DUE, DAYS_PAST_PATIENCE)
-"""Columns that a model of departures needs beside its features: see `DepartureParts`."""
+"""Columns that a model of departures or reorders needs beside its features: see `DepartureParts`.
+"""
 
 SMALLEST_COHORT_SHARE = 0.5
 """Of the smallest cohort learned from: among fewer accounts, ranks mean something else."""
@@ -84,7 +86,8 @@ class RiskModel:
     model that has seen what came after it. metadata: plain values, kept as given. threads: of
     prediction; not part of the model. horizon_days: of the main risk; None where each account has
     its own. horizons: further ones, of inactivity. departure: where the label is departure; then
-    the trees say the onset, and `calibrator` belongs to the departure risk.
+    the trees say the onset, and `calibrator` belongs to the departure risk. reorders: of departed
+    accounts, where there were enough to learn from.
     """
 
     booster_texts: tuple[str, ...]
@@ -98,11 +101,13 @@ class RiskModel:
     horizon_days: int | None = None
     horizons: tuple[HorizonModel, ...] = ()
     departure: DepartureParts | None = None
+    reorders: tuple[ReorderModel, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """What it needs to know of an account: its features, and `STATE` for departures."""
-        return self.names if self.departure is None else (*self.names, *STATE)
+        needs_state = self.departure is not None or self.reorders
+        return (*self.names, *STATE) if needs_state else self.names
 
     @cached_property
     def boosters(self) -> tuple[Booster, ...]:
@@ -119,9 +124,14 @@ class RiskModel:
         text = self.departure.slip_text if self.departure else None
         return None if text is None else self._parsed(text)
 
-    def _parsed(self, text: str) -> Booster:
+    @cached_property
+    def _reorder_boosters(self) -> tuple[Booster, ...]:
+        names = (*self.names, *STATE)
+        return tuple(self._parsed(part.booster_text, names) for part in self.reorders)
+
+    def _parsed(self, text: str, names: tuple[str, ...] | None = None) -> Booster:
         booster = Booster(text, self.threads)
-        if booster.names != self.names:
+        if booster.names != (names or self.names):
             raise DamagedModel(
                 f"{MODEL_FILE} names other features than the trees do. Retrain the model."
             )
@@ -180,6 +190,27 @@ class RiskModel:
         if self.departure is None and DAYS_PAST_PATIENCE not in names:
             return np.zeros(len(features), dtype=np.bool_)
         return _state(features, names, DAYS_PAST_PATIENCE) >= 0
+
+    def reorder_chances(
+        self, features: FloatArray, names: Sequence[str], as_of: date | None = None
+    ) -> dict[int, FloatArray]:
+        """Return the chance that a departed account orders again untreated, (n,) each, by days.
+
+        features, names, as_of: as for `risk`, the whole cohort. NaN for active accounts; empty
+        where reorders were not learned. A chance grows with the horizon.
+        """
+        if not self.reorders:
+            return {}
+        columns = self._columns(features, names)
+        state = [_state(features, names, name) for name in STATE]
+        departed = self._departed(features, names)
+        found = {part.days: np.full(len(features), np.nan) for part in self.reorders}
+        if departed.any():
+            ranks = of_one_snapshot(np.column_stack([columns, *state])[departed], self.threads)
+            raw = predictions(self._reorder_boosters, ranks)
+            for part, said in zip(self.reorders, raw, strict=True):
+                found[part.days][departed] = part.calibrator.apply(said, as_of)
+        return rising(found)
 
     def risk_by_horizon(
         self, features: FloatArray, names: Sequence[str], as_of: date | None = None
@@ -280,6 +311,8 @@ class RiskModel:
         further = {horizon.days: horizon.booster_text.encode() for horizon in self.horizons}
         files |= {_horizon_file(days): data for days, data in further.items()}
         parts = self.departure
+        reorder = {part.days: part.booster_text.encode() for part in self.reorders}
+        files |= {_reorder_file(days): data for days, data in reorder.items()}
         slip = None if parts is None or parts.slip_text is None else parts.slip_text.encode()
         if slip is not None:
             files[SLIP_FILE] = slip
@@ -301,6 +334,15 @@ class RiskModel:
                     "label_end": horizon.label_end.isoformat(),
                 }
                 for horizon in self.horizons
+            ],
+            "reorders": [
+                {
+                    "days": part.days,
+                    "sha256": sha256(reorder[part.days]),
+                    "calibrator": part.calibrator.to_dict(),
+                    "label_end": part.label_end.isoformat(),
+                }
+                for part in self.reorders
             ],
             "departure": parts
             and {
@@ -324,12 +366,14 @@ def fit_final(
     horizon_days: int | None = None,
     horizons: Sequence[HorizonModel] = (),
     departures: OutOfTimeDepartures | None = None,
+    reorders: Mapping[int, tuple[Learner, OutOfTime]] | None = None,
 ) -> RiskModel:
     """Refit on all rows; the calibrator is chosen and fitted on all out-of-time predictions.
 
     learners, comparable_from: see `models.out_of_time.rolling`. horizon_days, horizons: see
     `RiskModel`. A shorter horizon whose labels are all the same is left out. departures: for a
     model of departures, whose onset is then the main learner, and out_of_time its departure risk.
+    reorders: what learns whether departed accounts order again, with its predictions, by days.
     """
     *_, main = learners
     usual = WEIGHED if departures is None else USUAL_WAY
@@ -350,6 +394,15 @@ def fit_final(
         )
         text = slips.text(None) if slips.both_classes else None
         parts = DepartureParts(text, of_slip, of_onset)
+    of_reorders = [
+        ReorderModel(
+            days,
+            learner.text(None),
+            _last_calibrator(said, learner.taught.rates(comparable_from), from_treated=False)[1],
+            latest_day(learner.taught.label_complete),
+        )
+        for days, (learner, said) in (reorders or {}).items()
+    ]
     return RiskModel(
         booster_texts=tuple(learner.text(None) for learner in able),
         base_rates=tuple(base_rate(learner.taught) for learner in able),
@@ -359,17 +412,22 @@ def fit_final(
         label_end=max(
             [latest_day(learner.taught.label_complete) for learner in able]
             + [horizon.label_end for horizon in horizons]
+            + [part.label_end for part in of_reorders]
         ),
         metadata={**(metadata or {}), "calibration_way": way},
         threads=main.settings.threads,
         horizon_days=horizon_days,
         horizons=tuple(horizons),
         departure=parts,
+        reorders=tuple(of_reorders),
     )
 
 
 def _last_calibrator(
-    out_of_time: OutOfTime, rates: Mapping[date, float], from_treated: bool, usual: str
+    out_of_time: OutOfTime,
+    rates: Mapping[date, float],
+    from_treated: bool,
+    usual: str = WEIGHED,
 ) -> tuple[str, Calibrator]:
     """Choose a way by its record, and fit it on all predictions; without any the raw ones stay."""
     told = out_of_time.taught(from_treated)
@@ -400,7 +458,9 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, but this program reads {FORMAT}")
         horizons = {_horizon_file(entry["days"]): entry for entry in content["horizons"]}
-        hashes = content["boosters"] | {n: entry["sha256"] for n, entry in horizons.items()}
+        reorders = {_reorder_file(entry["days"]): entry for entry in content["reorders"]}
+        further = (horizons | reorders).items()
+        hashes = content["boosters"] | {name: entry["sha256"] for name, entry in further}
         parts = content["departure"]
         if parts is not None and parts["slip_sha256"] is not None:
             hashes[SLIP_FILE] = parts["slip_sha256"]
@@ -433,6 +493,15 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
                 calibrator_from(parts["slip_calibrator"]),
                 calibrator_from(parts["onset_calibrator"]),
             ),
+            reorders=tuple(
+                ReorderModel(
+                    days=int(entry["days"]),
+                    booster_text=texts[name].decode(),
+                    calibrator=calibrator_from(entry["calibrator"]),
+                    label_end=date.fromisoformat(entry["label_end"]),
+                )
+                for name, entry in reorders.items()
+            ),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DamagedModel(
@@ -452,6 +521,10 @@ def _state(features: FloatArray, names: Sequence[str], name: str) -> FloatArray:
 
 def _horizon_file(days: int) -> str:
     return f"horizon_{days}.txt"
+
+
+def _reorder_file(days: int) -> str:
+    return f"reorder_{days}.txt"
 
 
 def sha256(data: bytes) -> str:

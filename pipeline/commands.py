@@ -119,6 +119,7 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
     from pipeline.training.keep_list_report import lines as keep_list_lines
     from pipeline.training.reporting import chance_line, coverage_line, table, value_line
     from pipeline.training.train import train
+    from pipeline.training.win_back_report import lines as win_back_lines
 
     with openlineage.told(f"{config.name}.train", console.complain) as data:
         with console.steps() as steps:
@@ -146,6 +147,8 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
     for line in keep_list_lines(trained.keep_list) if trained.keep_list else ():
         console.say(line)
     for line in (*trained.horizons.lines(), trained.labels.line()):
+        console.say(line)
+    for line in win_back_lines(trained.win_back):
         console.say(line)
     console.say(trained.leakage.line())
     console.say(value_line(trained.value))
@@ -382,10 +385,14 @@ def _say_list(folder: Path) -> None:
             f"{row['days_silent']:>4.0f} days  {row['name'] or ''}"
         )
     if win_back.num_rows:
-        console.say(f"To win back, {counted(win_back.num_rows, 'account')}:")
+        console.say(
+            f"To win back, {counted(win_back.num_rows, 'account')}, with the chance of ordering "
+            "again within 180 days:"
+        )
         for row in win_back.slice(0, _SHOWN // 2).to_pylist():
+            again = "" if row["reorder_180"] is None else f"{row['reorder_180']:.1%}"
             console.say(
-                f"{row['rank_in_list']:>4}  {row['account_id']:<12}{'':>6}"
+                f"{row['rank_in_list']:>4}  {row['account_id']:<12}{again:>6}"
                 f"{row['call_value']:>z12,.0f}{'':>12}  {row['tier']:<6}"
                 f"{row['days_silent']:>4.0f} days  {row['name'] or ''}"
             )

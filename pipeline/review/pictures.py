@@ -9,7 +9,7 @@ from pipeline.review.comparison import Comparison
 from pipeline.review.page import Picture
 from pipeline.tracking import plots
 from pipeline.tracking.plot_style import png
-from pipeline.training.back_test_plots import compare_scorers, last_test
+from pipeline.training.back_test_plots import REORDER_HAZARD, compare_scorers, last_test
 from pipeline.training.evaluation import CHAMPION, MODEL, RIVAL
 
 
@@ -46,6 +46,10 @@ def pictures(
         for name, scorer in scorers.items()
     )
     calls = f"{config.scoring.call_capacity:,} calls"
+    of_reorders = []
+    if REORDER_HAZARD in drawn:
+        says = "Departed accounts that order again without a call, by days since patience ended"
+        of_reorders = [Picture(drawn[REORDER_HAZARD], says)]
     return [
         Picture(drawn["roc"], f"ROC curves; mean area: {areas}"),
         Picture(drawn["precision_recall"], f"Precision and recall at {day}, all cuts"),
@@ -55,4 +59,5 @@ def pictures(
         ),
         Picture(drawn["gain"], f"Defectors reached by {calls}, and the lift"),
         Picture(drawn["backtest"], f"AUC at each test snapshot: {over_time}"),
+        *of_reorders,
     ]

@@ -15,6 +15,9 @@ RETURN_DAYS = 180  # within which the share that orders again is told
 ORDER_AGAIN, NOTE, SORTED_BY_SIZE = "order_again", "list_note", "sorted_by_size"
 """In a model's metadata: the share of departed accounts that order again, by days as text; what to
 keep in mind about its lists, in a sentence; whether there is too little history for departure."""
+BY_THEMSELVES, BY_VALUE_ALONE = "order_again_by_themselves", "win_back_by_value_alone"
+"""The same: how many departed accounts order again without a call, and why the list to win back is
+sorted by value alone, in a sentence each; empty where there is nothing to say."""
 
 
 def about_list(
@@ -31,6 +34,7 @@ def about_list(
         call_value=call_value(config, basis),
         ranked_by=_ranked_by(config),
         order_again=_order_again(model),
+        win_back=_win_back(model),
         note=model.metadata.get(NOTE, ""),
     )
 
@@ -54,6 +58,17 @@ def _ranked_by(config: Config) -> str:
         "The value times the chance that an account that has not stopped yet stops ordering; the "
         "list to keep is ranked by it."
     )
+
+
+def _win_back(model: RiskModel) -> str:
+    """What sorts the departed accounts of a band, and who of them orders again without a call."""
+    alone = model.metadata.get(BY_VALUE_ALONE, "")
+    learned = (
+        "The list to win back is sorted by value times the chance that an account orders again "
+        f"within {RETURN_DAYS} days."
+    )
+    said = (alone or (learned if model.reorders else ""), model.metadata.get(BY_THEMSELVES, ""))
+    return " ".join(sentence for sentence in said if sentence)
 
 
 def _order_again(model: RiskModel) -> str:

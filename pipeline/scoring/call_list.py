@@ -12,6 +12,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a for
 _DECIMALS = {
     **dict.fromkeys(("risk", "departure_risk", "slip_chance", "previous_risk", "change"), 3),
     **dict.fromkeys(("risk_30", "risk_90", "risk_180"), 3),
+    **dict.fromkeys(("reorder_90", "reorder_180"), 3),
     **dict.fromkeys(("change_by_model", "change_by_time", "change_by_data"), 3),
     **dict.fromkeys(("days_silent", "usual_gap", "days_past_due"), 0),
     **dict.fromkeys(("value_at_stake", "next_year_low", "next_year_high"), 0),

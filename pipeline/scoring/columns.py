@@ -53,6 +53,18 @@ def _risk(days: int) -> Column:
     )
 
 
+def _reorder(days: int) -> Column:
+    return Column(
+        f"reorder_{days}",
+        f"Orders again, {days} days",
+        f"probability that a departed account orders again within {days} days of the snapshot "
+        "without a call",
+        SHARE,
+        "the account has not departed, or has left, or too few departed accounts are known to "
+        "learn from",
+    )
+
+
 def _reason(place: int) -> Iterator[Column]:
     yield Column(
         f"reason_{place}",
@@ -77,7 +89,8 @@ COLUMNS = {
             "rank",
             "Rank",
             "place among all accounts: active ones by call score, then departed ones by days since "
-            "their patience ended (0-30, 31-60, more) and by value",
+            "their patience ended (0-30, 31-60, more) and by value times reorder_180, or by value "
+            "alone where that is empty",
             "",
             _LEFT,
             width=6,
@@ -100,8 +113,8 @@ COLUMNS = {
         Column(
             "list_status",
             "On the list",
-            "listed, or why not: beyond_capacity, without_profit, resting, held_out, delayed, one_off; "
-            "or left: scored in the publication before, and no longer in the cohort",
+            "listed, or why not: beyond_capacity, without_profit, resting, held_out, delayed, "
+            "one_off; or left: scored in the publication before, and no longer in the cohort",
             width=16,
         ),
         Column("account_id", "Account", "the customer company", width=13),
@@ -143,6 +156,7 @@ COLUMNS = {
             "as for departure_risk",
         ),
         *map(_risk, (30, 90, 180)),
+        *map(_reorder, (90, 180)),
         Column(
             "risk_band",
             "Risk band",

@@ -50,7 +50,8 @@ class Before:
 class Account:
     """An account at a snapshot.
 
-    row: its published columns. scored: how many the cohort has; mean_risk: of theirs, 0-1.
+    row: its published columns. scored: how many the cohort has; mean_risk: of theirs, 0-1. reasons:
+    of its risk; a departed account has none.
     """
 
     row: Mapping[str, Any]
@@ -87,7 +88,9 @@ def explain(
         if not found:
             raise _not_scored(engine, config, account, as_of)
         roles = main_contact_roles(engine, [account], as_of)
-        reasons = explained(config, request.model, frame, [account], sources.currency, roles)
+        reasons: Mapping[str, Sequence[Reason]] = {account: ()}
+        if found[0]["crossed_on"] is None:  # reasons are those of the risk, of active accounts
+            reasons = explained(config, request.model, frame, [account], sources.currency, roles)
         earlier = _before(engine, request, account, sources.currency)
         events = latest_events(engine, account, as_of, EVENTS, sources.currency)
     return Account(

@@ -25,11 +25,12 @@ def lines(account: Account) -> Iterator[str]:
         )
     yield from _figures(account)
     yield ""
-    yield "What moved the model, as a factor on the odds; not proof of a cause"
-    yield from _reasons(account.reasons)
-    yield ""
-    yield from _what_to_do(account.reasons, account.playbook)
-    yield ""
+    if row["crossed_on"] is None:
+        yield "What moved the model, as a factor on the odds; not proof of a cause"
+        yield from _reasons(account.reasons)
+        yield ""
+        yield from _what_to_do(account.reasons, account.playbook)
+        yield ""
     yield from _since(account)
     yield ""
     yield "Latest events known at the snapshot"
@@ -51,6 +52,11 @@ def _figures(account: Account) -> Iterator[str]:
     else:
         risk = f"{row['risk']:.1%} ({row['risk_band']}) of {account.defection}"
         yield _line("risk", f"{risk}; {account.mean_risk:.1%} on average of all accounts")
+    again = {days: row[f"reorder_{days}"] for days in (90, 180)}
+    if known := [
+        f"{days} days {chance:.1%}" for days, chance in again.items() if chance is not None
+    ]:
+        yield _line("orders again in", f"{', '.join(known)}, without a call")
     if row["slip_chance"]:
         yield _line("already gone", f"{row['slip_chance']:.1%}")
     horizons = {days: row[f"risk_{days}"] for days in (30, 90, 180)}

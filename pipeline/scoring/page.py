@@ -38,7 +38,8 @@ class About:
     name: of the config. defection: what it is, in words. bands: the least risk of each, 0-1.
     absent: canonical tables that no source provides. scored: accounts of the cohort. call_value,
     ranked_by: what the value of a call and the call score are, in words. order_again: how many of
-    those who stopped ordering come back, in a sentence. note: what to keep in mind about the whole
+    those who stopped ordering come back, in a sentence. win_back: what sorts the list to win back,
+    and who orders again without a call, in sentences. note: what to keep in mind about the whole
     list, in a sentence; empty where there is nothing.
     """
 
@@ -51,6 +52,7 @@ class About:
     call_value: str = ""
     ranked_by: str = ""
     order_again: str = ""
+    win_back: str = ""
     note: str = ""
 
 
@@ -78,6 +80,7 @@ def _data(listed: pa.Table, past: PastMonths, about: About) -> dict[str, Any]:
         "call_value": about.call_value,
         "ranked_by": about.ranked_by,
         "order_again": about.order_again,
+        "win_back": about.win_back,
         "note": about.note,
         "bands": [
             {"name": name, "least": least}

@@ -310,13 +310,14 @@ def scored(
 def predicted(
     model: RiskModel, frame: pd.DataFrame, selection: Selection, as_of: date
 ) -> Predicted:
-    """What the model says of a snapshot's accounts; NaN for those that have departed."""
+    """What the model says of a snapshot's accounts; see `Predicted`."""
     names = model_columns(frame, selection)
     features = frame[names].to_numpy(dtype=np.float64)
     by_horizon = model.risk_by_horizon(features, names, as_of)
+    reorder = model.reorder_chances(features, names, as_of)
     if model.departure is not None:
         departures = model.departure_risks(features, names, as_of)
-        return Predicted(departures.departure, by_horizon, departures)
+        return Predicted(departures.departure, by_horizon, departures, reorder)
     main = model.horizon_days
     risk = model.risk(features, names, as_of) if main is None else by_horizon[main]
     active = np.ones(len(frame), dtype=np.bool_)
@@ -325,6 +326,7 @@ def predicted(
     return Predicted(
         np.where(active, risk, np.nan),
         {days: np.where(active, risks, np.nan) for days, risks in by_horizon.items()},
+        reorder=reorder,
     )
 
 
@@ -387,6 +389,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "replay": as_of < request.learned_until,
         "call_value": about.call_value,
         "note": about.note,
+        "win_back": about.win_back,
         "value_at_stake": {
             "basis": request.value.basis,
             "learned_from": list(request.value.snapshots),

@@ -1,13 +1,14 @@
 """The published table of scores: one row per account of the cohort, in the order of the lists.
 
 Active accounts come first, by call score. Departed accounts follow, by how lately their patience
-ended and by the margin of the year before their last order.
+ended and by the margin of the year before their last order times the chance that they order again;
+by that margin alone where reorders were not learned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -27,6 +28,7 @@ from pipeline.scoring.win_back import BEFORE_LAST_ORDER
 from pipeline.tables.tiers import tiers
 from pipeline.tables.trade import past_of, past_trade
 
+REORDER_DAYS = (90, 180)  # within which departed accounts may order again
 WIN_BACK_BANDS = (30, 60)  # days since patience ended, up to which the first bands reach
 
 Floats = npt.NDArray[np.float64]
@@ -47,6 +49,7 @@ SCHEMA = pa.schema(
         ("risk_30", pa.float64()),
         ("risk_90", pa.float64()),
         ("risk_180", pa.float64()),
+        *((f"reorder_{days}", pa.float64()) for days in REORDER_DAYS),
         ("risk_band", pa.string()),
         ("previous_risk", pa.float64()),
         ("change", pa.float64()),
@@ -100,11 +103,14 @@ class Predicted:
 
     risk: by the config's label. by_horizon: of inactivity, by days. departures: what a model of
     departures says besides; None for another label, and where departure cannot be trained yet.
+    reorder: the chance that a departed account orders again, by days, NaN for active accounts;
+    horizons that were not learned are absent.
     """
 
     risk: Floats
     by_horizon: Mapping[int, Floats]
     departures: DepartureRisks | None = None
+    reorder: Mapping[int, Floats] = field(default_factory=dict)
 
 
 def score_table(
@@ -159,6 +165,7 @@ def score_table(
         **_of_departures(predicted, frame),
         # A horizon that the model does not have is unknown, not zero.
         **{f"risk_{days}": predicted.by_horizon.get(days, np.nan) for days in (30, 90, 180)},
+        **{f"reorder_{days}": predicted.reorder.get(days, np.nan) for days in REORDER_DAYS},
         "risk_band": _bands(risk, scoring.bands).to_numpy(),
         "previous_risk": before,
         "change": risk - before,
@@ -193,7 +200,8 @@ def score_table(
     band = np.zeros(len(frame), dtype=np.int64)
     if departed.any():
         band[departed] = 1 + np.searchsorted(WIN_BACK_BANDS, frame[DAYS_PAST_PATIENCE][departed])
-    table = table.assign(band=band, value=np.where(departed, call_value, table["call_score"]))
+    to_win_back = call_value * predicted.reorder.get(REORDER_DAYS[-1], 1.0)
+    table = table.assign(band=band, value=np.where(departed, to_win_back, table["call_score"]))
     table = table.sort_values(
         ["band", "value", "risk", "account_id"],
         ascending=[True, False, False, True],

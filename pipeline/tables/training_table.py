@@ -34,6 +34,7 @@ from pipeline.tables.future.departures import (
     departures,
     silent_after,
 )
+from pipeline.tables.future.reorders import REORDER_DAYS, reorder_labels
 from pipeline.tables.label_definitions import (
     GAPS,
     DepartureLabel,
@@ -68,6 +69,8 @@ class TrainingTable:
     without labels, also at snapshots that are mature for a shorter horizon only. labels, by further
     horizons in days: account_id, as_of, label_complete, defected, treated. shorter: those of them
     that the model learns beside the main one. published: those whose risks are published beside it.
+    reorders, by horizons in days: what `pipeline.tables.future.reorders` says of departed accounts,
+    where the cohort has any.
     trade: what the accounts of `frame` traded before and, where it is known, in the next year; see
     `pipeline.tables.trade`. None where nobody asked. standing: of the rows of `features`; see
     `pipeline.tables.sampling`. None where nobody asked; then each row stands for itself.
@@ -81,6 +84,7 @@ class TrainingTable:
     labels: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     shorter: tuple[int, ...] = ()
     published: tuple[int, ...] = ()
+    reorders: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     trade: pd.DataFrame | None = None
     standing: pd.DataFrame | None = None
     mark_treated: bool = True
@@ -125,6 +129,33 @@ class TrainingTable:
     def horizon_dataset(self, days: int) -> Dataset:
         """The rows with labels of a further horizon."""
         return self.labelled(self.labels[days])
+
+    @cached_property
+    def departed_panel(self) -> Panel:
+        """What is known of departed accounts: their features, and how long ago they departed."""
+        departed = (self.features[DAYS_PAST_PATIENCE] >= 0).to_numpy(dtype=np.bool_)
+        everybody, state = self.panel, self.features.loc[departed, list(STATE)]
+        return Panel(
+            features=np.column_stack([everybody.features[departed], state.to_numpy(np.float64)]),
+            names=(*everybody.names, *STATE),
+            account=everybody.account[departed],
+            as_of=everybody.as_of[departed],
+            weight=everybody.weight[departed],
+            threads=self.threads,
+        )
+
+    def reorder_dataset(self, days: int) -> Dataset:
+        """The departed accounts; label 1 where they ordered again within so many days."""
+        panel = self.departed_panel
+        keys = pd.DataFrame({"account_id": panel.account, "as_of": panel.as_of.astype("M8[s]")})
+        found = _numbered(keys).merge(self.reorders[days], on=list(KEYS), validate="one_to_one")
+        return Dataset(
+            panel=panel,
+            row=found["row"].to_numpy(dtype=np.int64),
+            label=found["reordered"].to_numpy(dtype=np.int8),
+            label_complete=found["label_complete"].to_numpy(dtype="datetime64[D]"),
+            treated=found["treated"].to_numpy(dtype=np.bool_),
+        )
 
     def labelled(self, labels: pd.DataFrame) -> Dataset:
         """The rows with other labels: account_id, as_of, label_complete, defected, treated."""
@@ -281,7 +312,15 @@ def training_table(
         engine.register("labelled_rows", active.assign(as_of=active["as_of"].dt.date))
     else:
         engine.make("labelled_rows", "SELECT account_id, as_of FROM cohort")
-    expected = rule.expected if isinstance(rule, ActiveOrDepartedLately) else None
+    expected, reorders = None, {}
+    until = sources.tables["orders"].complete_until
+    if isinstance(rule, ActiveOrDepartedLately):
+        expected, lag = rule.expected, config.label.reporting_lag_days
+        departed = features.loc[features[DAYS_PAST_PATIENCE] >= 0, list(KEYS)]
+        for days in REORDER_DAYS:
+            maturity = Maturity(days, lag)
+            known, _ = maturity.split(as_ofs, until)
+            reorders[days] = reorder_labels(engine, expected, departed, known, maturity)
     frames = []
     for label, mature in labelled:
         frames.append(label_frame(engine, label, mature, "labelled_rows", expected))
@@ -300,6 +339,7 @@ def training_table(
         dict(zip(horizons, further, strict=False)),
         _shorter(config),
         _published(config),
+        reorders,
         trade,
         standing(past) if kept is None else kept,
         mark_treated=config.backtest.treated != "keep",

@@ -61,6 +61,37 @@ def family_importance(
     return figure
 
 
+def reorder_hazard(
+    days: Sequence[tuple[int, int]],
+    rows: Sequence[int],
+    shares: Sequence[tuple[float, float, float]],
+    within_days: int,
+    subtitle: str,
+) -> Figure:
+    """The hazard of return: who orders again without a call, by days since patience ended.
+
+    days: first and last of each step. rows: accounts at snapshots in it. shares: that ordered again
+    within so many days, 0-1, with the ends of the interval; NaN without rows.
+    """
+    figure, axes = one_panel(
+        f"How many departed accounts order again within {within_days} days without a call",
+        subtitle,
+    )
+    middles = [(first + last) / 2 for first, last in days]
+    share, low, high = np.array(shares).T
+    axes.vlines(middles, low, high, color=MODEL, linewidth=2, alpha=0.5)
+    axes.plot(middles, share, "o-", color=MODEL, linewidth=1.6)
+    for middle, count in zip(middles, rows, strict=True):
+        axes.text(middle, 0, f"{count:,}", ha="center", va="bottom", fontsize=9, color=QUIET)
+    axes.set_xticks([first for first, _ in days] + [days[-1][1]])
+    axes.set_xlim(days[0][0], days[-1][1])
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel("Days since patience ended; below, the rows of each step")
+    axes.set_ylabel(f"Ordered again within {within_days} days (95% interval)")
+    return figure
+
+
 def dependence(
     values: Array,
     contributions: Array,

@@ -11,6 +11,8 @@ from pipeline.tracking import plots
 from pipeline.tracking.plot_style import png
 from pipeline.training.evaluation import MODEL, Evaluation
 
+REORDER_HAZARD = "reorder_hazard"  # the name of a drawing of `pipeline.tracking.model_plots`
+
 
 def last_test(config: Config, rows: OutOfTime, test: date) -> tuple[OutOfTime, str]:
     """The rows of a test snapshot that are measured, and the subtitle of what is drawn of them."""

@@ -30,6 +30,7 @@ from pipeline.training.evaluation import (
 from pipeline.training.keep_list_report import markdown as keep_list_markdown
 from pipeline.training.reporting import chance_line, coverage_line, treated_lines, value_line
 from pipeline.training.trained import Trained
+from pipeline.training.win_back_report import markdown as win_back_markdown
 
 _MEASURES = {
     "auc": ("AUC", 4),
@@ -95,6 +96,7 @@ def model_card(config: Config, trained: Trained) -> str:
         *_figures(config, trained),
         "",
         *_keep_list(trained),
+        *_win_back(trained),
         "## Limits",
         "",
         _LIMITS,
@@ -219,6 +221,13 @@ def _keep_list(trained: Trained) -> Iterator[str]:
         yield ""
         yield from keep_list_markdown(trained.keep_list)
         yield ""
+
+
+def _win_back(trained: Trained) -> Iterator[str]:
+    if trained.win_back.hazard:
+        yield "## Win-back list"
+        yield ""
+        yield from win_back_markdown(trained.win_back)
 
 
 def _cell(evaluation: Evaluation, measure: str, scorer: str, digits: int) -> str:

@@ -22,8 +22,8 @@ from pipeline.tables.label_definitions import label_of
 from pipeline.tracking import model_plots, plots
 from pipeline.tracking.plot_style import png
 from pipeline.tracking.runs import Run, Tracking
-from pipeline.training import label_audit
-from pipeline.training.back_test_plots import compare_scorers, last_test
+from pipeline.training import label_audit, win_back_report
+from pipeline.training.back_test_plots import REORDER_HAZARD, compare_scorers, last_test
 from pipeline.training.evaluation import (
     COHORT,
     MEAN,
@@ -49,6 +49,7 @@ from pipeline.training.reporting import (
 )
 from pipeline.training.size_comparison import compare_with_size
 from pipeline.training.trained import Trained
+from pipeline.training.win_back import BY_THEMSELVES_DAYS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -198,6 +199,9 @@ def _log(run: Run, config: Config, trained: Trained, drawn: Mapping[str, bytes])
     )
     run.metrics(metrics(evaluation))
     run.metrics(coverage_metrics(trained.value_coverage))
+    if trained.win_back.hazard:
+        run.metrics(win_back_report.metrics(trained.win_back))
+        run.json("win_back.json", win_back_report.to_json(trained.win_back))
     if trained.keep_list is not None:
         run.metrics(keep_list_metrics(trained.keep_list))
         run.json("compared_with_size.json", compare_with_size(trained.keep_list)._asdict())
@@ -252,8 +256,12 @@ def _plots(config: Config, trained: Trained) -> dict[str, bytes]:
         feature.name: feature.family for feature in trained.prepared.table.selection.features
     }
     scorers = {name: name for name in evaluation.scorers}
+    of_reorders = {}
+    if any(share.rows for share in trained.win_back.hazard):
+        of_reorders[REORDER_HAZARD] = png(_reorder_hazard(config, trained))
     return {
         **compare_scorers(config, out_of_time, evaluation, scorers),
+        **of_reorders,
         "calibration": png(plots.calibration(last.label, risk, subtitle)),
         "risk_by_tier": png(
             plots.risk_by_tier(
@@ -264,6 +272,17 @@ def _plots(config: Config, trained: Trained) -> dict[str, bytes]:
         "family_importance": png(model_plots.family_importance(gains, families, registered)),
         "dependence": png(_dependence(config, trained, list(gains)[:_STRONGEST])),
     }
+
+
+def _reorder_hazard(config: Config, trained: Trained) -> Figure:
+    steps = trained.win_back.hazard
+    return model_plots.reorder_hazard(
+        [(step.first, step.last) for step in steps],
+        [step.rows for step in steps],
+        [step.share for step in steps],
+        BY_THEMSELVES_DAYS,
+        f"{config.name}, departed accounts that nobody acted on, at all snapshots",
+    )
 
 
 def _dependence(config: Config, trained: Trained, names: list[str]) -> Figure:

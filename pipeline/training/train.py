@@ -11,6 +11,8 @@ from models.value_coverage import coverage
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.scoring.about_list import (
+    BY_THEMSELVES,
+    BY_VALUE_ALONE,
     NOTE,
     ORDER_AGAIN,
     SORTED_BY_SIZE,
@@ -34,6 +36,8 @@ from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, record, refuse
 from pipeline.training.size_comparison import compare_with_size
 from pipeline.training.trained import Trained
+from pipeline.training.win_back import fit_win_back, wanted, win_back_learners
+from pipeline.training.win_back_report import by_themselves, by_value_alone
 
 
 def train(config: Config, steps: Steps, until: date | None = None) -> Registered:
@@ -60,8 +64,11 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     settings = model_settings(config)
     comparable = prepared.comparable_from
     learners = learners_of(prepared.table, tests, settings)
+    returning = {}
+    if not prepared.by_size:
+        returning = win_back_learners(prepared.table, tests, settings)
 
-    fit_together(learners.wanted, fitting_on(steps))
+    fit_together([*learners.wanted, *wanted(returning)], fitting_on(steps))
     steps.begin("Predicting every snapshot as it could have been")
     rules = baselines(config, config.label.horizon_days)
     out_of_time, departures = learners.predict(tests, rules, comparable)
@@ -80,12 +87,25 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         steps.begin("Measuring the keep list")
         inactivity = horizons.predictions.get(RISK_DAYS)
         keep_list = measure_keep_list(config, prepared.table, departures, tests, inactivity)
+    if prepared.table.reorders:
+        steps.begin("Measuring the win-back model")
+    win_back = fit_win_back(
+        prepared.table,
+        returning,
+        comparable,
+        config.win_back.days,
+        config.backtest.bootstrap_repetitions,
+        config.model.all_threads,
+    )
     steps.begin("Calibrating the final model")
     metadata = {
         **config.meaning_of_risk(),
         "definitions": prepared.table.selection.definitions(),
         "horizons_left_out": {str(days): why for days, why in horizons.left_out.items()},
     }
+    if prepared.table.reorders:
+        metadata |= {BY_THEMSELVES: by_themselves(win_back)}
+        metadata |= {BY_VALUE_ALONE: by_value_alone(win_back)}
     if prepared.by_size:
         metadata |= {SORTED_BY_SIZE: True, NOTE: prepared.by_size}
     if departures is not None:
@@ -102,6 +122,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         fixed_horizon(config.label),
         horizons.models,
         departures,
+        win_back.learned,
     )
     years = prepared.table.years()
     value = fit_value_at_stake(years)
@@ -120,5 +141,6 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         value_coverage,
         departures,
         keep_list,
+        win_back,
     )
     return record(tracking, config, trained)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from models.departures import OutOfTimeDepartures
@@ -16,6 +16,7 @@ from pipeline.training.keep_list_measures import KeepListEvaluation
 from pipeline.training.label_audit import LabelAudit
 from pipeline.training.leakage import LeakageReport
 from pipeline.training.preparation import Prepared
+from pipeline.training.win_back import WinBack
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Trained:
     """A fitted model and what was measured on the way to it.
 
     facts: of the out-of-time rows. value_coverage: by tier. departures, keep_list: for the label
-    departure, what is predicted beside, and what the keep list would have caught.
+    departure, what is predicted beside, and what the keep list would have caught. win_back: of
+    departed accounts.
     """
 
     prepared: Prepared
@@ -39,3 +41,4 @@ class Trained:
     value_coverage: Coverage
     departures: OutOfTimeDepartures | None = None
     keep_list: KeepListEvaluation | None = None
+    win_back: WinBack = field(default_factory=WinBack)

@@ -19,9 +19,11 @@ from clock import Clock
 from models.settings import ModelSettings
 from pipeline.config import Config, load_config
 from pipeline.console import Steps
+from pipeline.engines import Engine
 from pipeline.market import simulate
 from pipeline.market.wear import Cause
-from pipeline.tables.expected_orders import expected_orders
+from pipeline.scoring.win_back import margin_before_last_order
+from pipeline.tables.expected_orders import ExpectedOrders, expected_orders
 from pipeline.tables.future.departures import LASTING_DAYS, silent_after
 from pipeline.tables.label_definitions import DepartureLabel, label_of
 from pipeline.tables.snapshots import Maturity
@@ -86,12 +88,14 @@ class Kept:
     """What is kept of a market.
 
     table: its frame without the features, which are in its `features`. lasting: of the rows of the
-    frame, 1 where its departure is lasting; NaN where that is not mature.
+    frame, 1 where its departure is lasting; NaN where that is not mature. before_last_order: of the
+    rows of the table's departed panel, what the account brought in the year up to its last order.
     """
 
     table: TrainingTable
     comparable_from: date
     lasting: np.ndarray
+    before_last_order: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,8 +214,23 @@ def _prepare(config: Config) -> Kept:
         mature = longer.split(prepared.table.dataset.snapshots(), complete_until)[0]
         expected = expected_orders(engine, label.silence)
         silent = silent_after(engine, expected, frame, mature, label.maturity, LASTING_DAYS)
+        brought = _before_last_order(engine, expected, prepared.table)
     lasting = np.where(frame["as_of"].isin(pd.to_datetime(mature)), silent, np.nan)
     table = prepared.table
     features = [feature.name for feature in table.selection.features]
     slim = replace(table, frame=table.frame.drop(columns=features))  # they are in `features`, too
-    return Kept(slim, prepared.comparable_from, lasting)
+    return Kept(slim, prepared.comparable_from, lasting, brought)
+
+
+def _before_last_order(
+    engine: Engine, expected: ExpectedOrders, table: TrainingTable
+) -> np.ndarray:
+    """What departed accounts brought while they still ordered, by the rows of their panel."""
+    panel, share = table.departed_panel, table.years().past.last_year.margin_share()
+    found = np.full(len(panel.account), np.nan)
+    for day in np.unique(panel.as_of):
+        state = expected.state(day.item()).set_index("account_id")
+        here = np.flatnonzero(panel.as_of == day)
+        rows = state.loc[panel.account[here]].reset_index()
+        found[here] = margin_before_last_order(engine, rows, day.item(), share)
+    return found

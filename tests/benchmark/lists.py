@@ -2,9 +2,9 @@
 
 Each market (WORLD, EFFECT, a seed of SEEDS, ACCOUNTS, MONTHS) is simulated and prepared once and
 kept under var/bench/lists. Models are fitted and predict every three months; the last four of these
-snapshots are the tests, judged by the truth. SECTIONS: lists, ablation, calibration. Prints tables
-and writes all figures to var/bench/lists.json; those of the usual size and of seeds that a commit
-drew (`seeds`) also to docs/benchmarks-lists.md.
+snapshots are the tests, judged by the truth. SECTIONS: lists, ablation, calibration, win_back.
+Prints tables and writes all figures to var/bench/lists.json; those of the usual size and of seeds
+that a commit drew (`seeds`) also to docs/benchmarks-lists.md.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from clock import Clock, machine
 from list_market import INACTIVITY_DAYS, Judge, Market, judge
+from list_reorders import win_back
 from list_truth import HORIZON_DAYS, Floats, Records, calibration, measure
 from lists_page import BESIDE_WIN_BACK, CALL_SCORE, FAMILIES, SIZE, SUBSETS, TRUTH, page, part
 from seeds import seeds_of
@@ -146,6 +147,7 @@ SECTIONS: dict[str, Callable[[Predicted], Records]] = {
     "lists": lists,
     "ablation": ablation,
     "calibration": calibrated,
+    "win_back": lambda market: win_back(market.judge),
 }
 
 

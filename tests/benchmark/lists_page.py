@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
+from list_reorders import LIST, REORDER_X_VALUE, VALUE, VALUE_IN_BANDS
 from list_truth import SHARES, Estimate, over_seeds
 
 CALL_SCORE, SIZE, TRUTH = "call score", "size", "truth"
@@ -24,6 +25,7 @@ SUBSETS = {
 }
 _ORDERS, _TWO, _ALL, *_ = SUBSETS
 PAIRS = ((_TWO, _ORDERS), (_ALL, _TWO), *((name, SIZE) for name in SUBSETS))
+REORDER_PAIRS = ((LIST, VALUE_IN_BANDS), (REORDER_X_VALUE, VALUE))
 OUTCOMES = {
     "expected": "true leavers, by the truth's expectation",
     "leavers": "true leavers, realised",
@@ -68,7 +70,13 @@ def part(result: Result) -> Iterator[str]:
     yield f"## {result['world']}, effect {result['effect']}"
     yield ""
     yield from _about(result)
-    for name, tables in (("lists", _lists), ("ablation", _ablation), ("calibration", _calibration)):
+    sections = {
+        "lists": _lists,
+        "ablation": _ablation,
+        "calibration": _calibration,
+        "win_back": _win_back,
+    }
+    for name, tables in sections.items():
         if name in result:
             yield ""
             yield from tables(pd.DataFrame(result[name]))
@@ -152,6 +160,47 @@ def _calibration(records: pd.DataFrame) -> Iterator[str]:
         pooled = each["said"].sum() / each["did"].sum()
         outside = f"{each['outside'].sum()} of {each['tests'].sum()}"
         yield _line(str(group), [_interval(ratio, sign=""), f"{pooled:.3f}", outside])
+
+
+def _win_back(records: pd.DataFrame) -> Iterator[str]:
+    """Departed accounts: who orders again, what was said, what 20 calls reach."""
+    of_kind = dict(iter(records.groupby("kind")))
+    auc, parts, calls = (of_kind[kind] for kind in ("auc", "fifth", "calls"))
+    rankings = list(auc["ranking"].unique())
+    yield from _head("AUC of ordering again", rankings)
+    for days, each in auc.groupby("days"):
+        cells = []
+        for ranking in rankings:
+            here = each[each["ranking"] == ranking]
+            if len(here) == 1:  # of one seed: its own interval, by a bootstrap over accounts
+                value, low, high = here[["value", "low", "high"]].to_numpy(dtype=float)[0]
+                estimate = Estimate(value, low, high, 1)
+            else:
+                estimate = over_seeds(here["value"])
+            cells.append(_interval(estimate, sign="+" if " - " in ranking else ""))
+        yield _line(f"within {days:.0f} days", cells)
+    yield ""
+    numbers = sorted(parts["number"].unique())
+    heads = [*(f"fifth {n:.0f}" for n in numbers), "all", "ratio, mean of seeds"]
+    yield from _head("said / did, pooled over seeds", heads)
+    for days, each in parts.groupby("days"):
+        cells = []
+        for here in [*(each[each["number"] == n] for n in numbers), each]:
+            rows, said, did = here[["rows", "said", "did"]].sum()
+            cells.append(f"{said / rows:.3f} / {did / rows:.3f}")
+        sums = each.groupby("seed")[["said", "did"]].sum()
+        cells.append(_interval(over_seeds(sums["said"] / sums["did"]), sign=""))
+        yield _line(f"within {days:.0f} days, {each['rows'].sum():,.0f} rows", cells)
+    yield ""
+    yield from _head("20 calls", ["margin of those ordering again", "of the called, order again"])
+    by_seed = calls.pivot(index="seed", columns="ranking", values=["margin", "share"])
+    for ranking in calls["ranking"].unique():
+        cells = [_interval(over_seeds(by_seed[kind, ranking]), "") for kind in ("margin", "share")]
+        yield _line(str(ranking), cells)
+    for ranking, other in REORDER_PAIRS:
+        paired = by_seed.xs(ranking, axis=1, level=1) - by_seed.xs(other, axis=1, level=1)
+        cells = [_interval(over_seeds(paired[kind])) for kind in ("margin", "share")]
+        yield _line(f"{ranking}, over {other}", cells)
 
 
 class _Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -395,6 +396,29 @@ const done = arguments[arguments.length - 1];
 const look = () => location.href === arguments[0] ? done(true) : setTimeout(look, 20);
 look();
 """
+
+
+def test_a_departed_account_shows_its_chance_of_ordering_again(browser, tmp_path) -> None:
+    """Where that is not learned, the share of all that stopped."""
+    nothing = ("risk", "risk_90", "risk_band", "expected_loss", "call_score")
+    gone = {**dict.fromkeys(nothing), "list": "win_back", "crossed_on": date(2024, 12, 10)}
+    again = "Of accounts that stopped, 41% ordered again within 180 days."
+    about = replace(ABOUT, order_again=again, win_back="Sorted so. 9% come back.")
+    rows = drawn_list({}, {**gone, "reorder_90": 0.123, "reorder_180": 0.2}, gone)
+    write_page(path := tmp_path / "list.html", rows, PAST, about)
+    browser.open(path)
+    assert browser.one("#win-back").text == "Sorted so. 9% come back."
+    risks = [text.splitlines()[-1] for text in browser.texts("#rows td.risk")[1:]]
+    assert risks == ["orders again 20.0%", "on 2024-12-10"]
+    told = open_card(browser, 1)
+    assert "20.0%\nof such accounts, within 180 days without a call\n12.3% within 90 days" in told
+    assert again not in told
+    browser.press(Keys.ESCAPE)
+    other = open_card(browser, 2)
+    assert again in other and "without a call" not in other
+    write_page(path, drawn_list({}), PAST, about)  # nobody to win back
+    browser.open(path)
+    assert not browser.one("#win-back").is_displayed()
 
 
 def test_the_address_names_the_open_account(browser, page) -> None:

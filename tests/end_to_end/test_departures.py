@@ -58,6 +58,8 @@ def test_the_training_says_which_label_counts_and_what_the_list_catches(departur
     assert "defection is no order in time when the next one falls due within 90 days" in text
     assert "Margin of due departures caught by the list" in text
     assert "Compared with size: " in text
+    assert "Win-back, out of time: order again within 180 days AUC 0." in text
+    assert "Without a call, " in text and "order again within 30 days where" in text
 
 
 def test_active_accounts_are_ranked_by_call_score_and_departed_ones_follow(departures) -> None:
@@ -76,6 +78,14 @@ def test_active_accounts_are_ranked_by_call_score_and_departed_ones_follow(depar
     silent = ["risk", "departure_risk", "slip_chance", "risk_30", "risk_90", "risk_180"]
     assert scores.loc[~active, [*silent, "call_score"]].isna().all(axis=None)
     assert (pd.to_datetime(scores.loc[~active, "crossed_on"]) <= SECOND).all()
+    again = scores[["reorder_90", "reorder_180"]]
+    assert again[active].isna().all(axis=None) and again[~active].notna().all(axis=None)
+    assert (again["reorder_90"] <= again["reorder_180"])[~active].all()
+    past = (pd.Timestamp(SECOND) - pd.to_datetime(scores.loc[~active, "crossed_on"])).dt.days
+    value = (scores["call_value"] * scores["reorder_180"])[~active]
+    for _, of_band in value.groupby(pd.cut(past, [-1, 30, 60, 120])):
+        assert of_band.is_monotonic_decreasing
+    assert manifest["win_back"].startswith("The list to win back is sorted by value times")
     listed = scores[scores["list_status"] == "listed"]
     assert len(listed) == 20 and set(listed["list"]) == {"keep", "win_back"}
     for _, rows in listed.groupby("list"):
@@ -95,9 +105,11 @@ def test_the_registered_model_gives_the_published_risks_again(departures, tmp_pa
     features = known[list(model.columns)].to_numpy(dtype="float64")
     found = model.departure_risks(features, model.columns, AS_OF)
     again = pd.DataFrame(found._asdict(), index=known.index)
+    reorders = pd.DataFrame(model.reorder_chances(features, model.columns, AS_OF), known.index)
     told = scores[scores["rank"].notna()].set_index("account_id").loc[again.index]
     assert again["departure"].fillna(-1).tolist() == told["departure_risk"].fillna(-1).tolist()
     assert again["slip"].fillna(-1).tolist() == told["slip_chance"].fillna(-1).tolist()
+    assert reorders[180].fillna(-1).tolist() == told["reorder_180"].fillna(-1).tolist()
 
 
 def test_an_active_and_a_departed_account_are_explained(departures) -> None:
@@ -107,6 +119,8 @@ def test_an_active_and_a_departed_account_are_explained(departures) -> None:
         text = said(departures, "explain", "--account", account, "--as-of", SECOND)
         assert f"Account {account}" in text
         assert ("stopped ordering" in text) == (name == "win_back")
+        assert ("without a call" in text) == (name == "win_back")
+        assert ("What moved the model" in text) == (name == "keep")
 
 
 def test_monitoring_and_the_label_of_the_champion(departures, tmp_path: Path) -> None:
@@ -127,6 +141,7 @@ def test_too_little_history_is_sorted_by_size_and_says_from_when_on_it_is_not(
     assert done.returncode == 0, done.stderr
     assert "Sorted by size; early warning is not proven here yet." in done.stdout
     assert "Departures can be trained from 2025-" in done.stdout
+    assert "to win back is sorted by value alone: departures cannot be learned yet." in done.stdout
     promote = ("promote", "--version", 2, "--by", "a test", "--reason", "to score", "--override")
     copied.done(*promote)
     copied.done("score", "--as-of", "2025-12-30")
@@ -134,3 +149,6 @@ def test_too_little_history_is_sorted_by_size_and_says_from_when_on_it_is_not(
     assert manifest["note"].startswith("Sorted by size")
     keep = scores[scores["list"] == "keep"]
     assert (keep["call_score"] == keep["call_value"]).all() and keep["risk"].notna().all()
+    assert scores["reorder_180"].isna().all()
+    assert manifest["win_back"].startswith("The list to win back is sorted by value alone: ")
+    assert "Without a call, " in manifest["win_back"]

@@ -17,9 +17,11 @@ from reference_departures import Expectations
 from worlds import ACCOUNTS, World, complete
 
 from pipeline.engines import Engine
-from pipeline.tables.expected_orders import Silence, expected_orders
+from pipeline.tables.expected_orders import ExpectedOrders, Silence, expected_orders
 from pipeline.tables.future.departures import LASTING_DAYS, departures, silent_after
+from pipeline.tables.future.reorders import reorder_labels
 from pipeline.tables.label_definitions import departure
+from pipeline.tables.snapshots import Maturity
 
 SILENCE = Silence()
 
@@ -53,6 +55,28 @@ def assert_agreement(engine: Engine, world: World, as_ofs: Sequence[date]) -> No
         )
         assert (row.outcome, departed_on, row.lasting) == (outcome, on, lasts), row
         assert ordered_on == judge.departure_order(row.account_id, row.as_of.date()), row
+    assert_reorders_agree(engine, expected, judge, asked)
+
+
+def assert_reorders_agree(
+    engine: Engine, expected: ExpectedOrders, judge: Expectations, as_ofs: Sequence[date]
+) -> None:
+    """Of whoever had departed at the snapshots, over 90 days with a lag of 7."""
+    departed = [
+        (account, as_of)
+        for account, as_of in grid(ACCOUNTS, as_ofs)
+        if (days := judge.days(account, as_of))
+        and days[-1][0] + timedelta(days=days[-1][2]) <= as_of
+    ]
+    rows = pd.DataFrame(departed, columns=["account_id", "as_of"])
+    rows["as_of"] = pd.to_datetime(rows["as_of"])
+    made = reorder_labels(engine, expected, rows, as_ofs, Maturity(90, 7))
+    found = {(r.account_id, r.as_of.date()): bool(r.reordered) for r in made.itertuples()}
+    for account, as_of in departed:
+        assert found.get((account, as_of)) == judge.reorders(account, as_of, 90, 7), (
+            account,
+            as_of,
+        )
 
 
 def test_engine_agrees_with_the_reference(engine: Engine) -> None:

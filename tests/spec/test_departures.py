@@ -10,15 +10,16 @@ orders every 20 days there is due after 20 days and has departed after 80.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pandas as pd
 import pyarrow as pa
 import pytest
-from drawn import DAY_0, cents, day, grid_of, read_rows
+from drawn import DAY_0, day, grid_of, read_rows
+from drawn_orders import order_rows
 from feature_tables import load
 from reference_departures import Expectations
-from worlds import Row, World, arrow, complete
+from worlds import World, arrow, complete
 
 from features.contract import OUTCOMES
 from pipeline.engines import Engine
@@ -61,7 +62,7 @@ def judge(
     `outcome`, its date `on`, and whether it is `lasting`.
     """
     world: World = {
-        "orders": [*_order_rows(market, "m"), *_order_rows(orders, "o")],
+        "orders": [*order_rows(market, "m"), *order_rows(orders, "o")],
         "account_merges": read_rows("account_merges", account_merges),
     }
     load(engine, complete(world))
@@ -75,37 +76,6 @@ def judge(
             where = f"{name} of {account} at {(as_of - DAY_0).days}"
             assert answered[name] == cell, f"{where}: engine {answered[name]!r}, drawn {cell!r}"
             assert judged[name] == cell, f"{where}: reference {judged[name]!r}, drawn {cell!r}"
-
-
-def _order_rows(text: str, prefix: str) -> list[Row]:
-    rows: list[Row] = []
-    for drawn in grid_of(text):
-        for moment in _moments(drawn["ordered"]):
-            row = {
-                "account_id": drawn["account"],
-                "order_id": f"{prefix}{len(rows)}",
-                "line_id": "1",
-                "amount_cents": cents(drawn.get("amount") or "100"),
-                "occurred_at": moment,
-                "known_at": day(drawn["known"]) if drawn.get("known") else moment,
-            }
-            rows.append(row)
-            if drawn.get("deleted"):
-                rows.append({**row, "known_at": day(drawn["deleted"]), "deleted": True})
-    return rows
-
-
-def _moments(cell: str) -> list[datetime]:
-    """The order times that a cell such as `-100 to -20 by 20, 5 14:00` stands for."""
-    found = []
-    for part in cell.split(", "):
-        if " to " in part:
-            run, step = part.split(" by ")
-            begin, end = run.split(" to ")
-            found += [day(str(n)) for n in range(int(begin), int(end) + 1, int(step))]
-        elif part:
-            found.append(day(part))
-    return found
 
 
 def _date(cell: str) -> date:
@@ -804,7 +774,7 @@ def test_who_stays_a_whole_year(engine: Engine) -> None:
         after   | -400 to 360 by 20
         slips   | -400 to -40 by 20, 120 to 600 by 20
         """
-    load(engine, complete({"orders": [*_order_rows(MARKET, "m"), *_order_rows(orders, "o")]}))
+    load(engine, complete({"orders": [*order_rows(MARKET, "m"), *order_rows(orders, "o")]}))
     expected = expected_orders(engine, SILENCE)
     accounts = ["stays", "returns", "later", "after", "slips"]
     rows = pd.DataFrame({"account_id": accounts, "as_of": pd.Timestamp(DAY_0)})

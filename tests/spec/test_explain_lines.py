@@ -25,6 +25,8 @@ ROW: dict[str, Any] = {
     "risk_30": 0.8,
     "risk_90": 0.7,
     "risk_180": None,
+    "reorder_90": None,
+    "reorder_180": None,
     "value_at_stake": 48650.0,
     "next_year_low": 35000.0,
     "next_year_high": 61000.0,
@@ -129,14 +131,18 @@ def test_a_departed_account_has_no_risk_and_an_overdue_one_says_so() -> None:
     gone = dict.fromkeys(("risk", "risk_band", "risk_30", "risk_90", "expected_loss", "call_score"))
     gone |= dict.fromkeys(("next_year_low", "next_year_high"))
     gone |= {"due_on": date(2025, 11, 1), "crossed_on": date(2025, 12, 31), "days_past_due": 61.0}
-    found = list(lines(replace(ACCOUNT, row=ROW | gone, reasons=())))
-    assert found[1:5] == [
+    again = {"reorder_90": 0.123, "reorder_180": 0.2}
+    found = list(lines(replace(ACCOUNT, row=ROW | gone | again, reasons=())))
+    assert found[1:6] == [
         "  risk            none: it stopped ordering; its patience ended on 2025-12-31",
+        "  orders again in 90 days 12.3%, 180 days 20.0%, without a call",
         "  value at stake  48,650 EUR, counted in margin; tier A",
         "  key account     leaving; brings 4.1% of the profit",
         "  rank            4 of 1,352 accounts; value of a call 48,650 EUR",
     ]
     assert "Since 2025-12-01: risk 50.0%, now it has stopped ordering" in found
+    assert not any("What moved the model" in line or "What to do" in line for line in found)
+    assert not any("orders again" in line for line in lines(replace(ACCOUNT, row=ROW | gone)))
     late = {"due_on": date(2025, 11, 1), "days_past_due": 61.0, "slip_chance": 0.4}
     found = list(lines(replace(ACCOUNT, row=ROW | late)))
     assert "  already gone    40.0%" in found

@@ -58,6 +58,13 @@ def drawn_dependence() -> Figure:
     return model_plots.dependence(values, adds, names, dict.fromkeys(names, "days"), SUBTITLE)
 
 
+def drawn_hazard() -> Figure:
+    nobody = (np.nan, np.nan, np.nan)
+    shares = [(0.2, 0.15, 0.26), (0.1, 0.05, 0.17), nobody]
+    days = [(0, 14), (15, 29), (30, 45)]
+    return model_plots.reorder_hazard(days, [1200, 800, 0], shares, 30, SUBTITLE)
+
+
 def drawn_backtest() -> Figure:
     auc = {
         "defection model": [0.781, 0.790, 0.783],
@@ -80,6 +87,7 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "risk_by_tier": lambda: plots.risk_by_tier(*drawn_tiers(), SUBTITLE),
     "family_importance": lambda: model_plots.family_importance(*drawn_gains(), SUBTITLE),
     "dependence": lambda: drawn_dependence(),
+    "reorder_hazard": lambda: drawn_hazard(),
 }
 
 
@@ -244,6 +252,14 @@ def test_a_family_s_share_is_of_all_gain() -> None:
     shares = sorted((bar.get_width() for bar in axes.patches), reverse=True)
     own = [sum(v for k, v in gains.items() if families[k] == name) for name in {*families.values()}]
     assert shares == pytest.approx(sorted(np.array(own) / sum(own), reverse=True))
+
+
+def test_the_hazard_has_a_point_for_each_step_and_says_how_many_rows() -> None:
+    (axes,) = drawing("reorder_hazard").axes
+    (line,) = axes.lines
+    assert line.get_xdata().tolist() == [7, 22, 37.5]
+    assert line.get_ydata().tolist()[:2] == [0.2, 0.1]
+    assert [text.get_text() for text in axes.texts] == ["1,200", "800", "0"]
 
 
 def test_dependence_draws_tenths_and_names_the_unknown() -> None:

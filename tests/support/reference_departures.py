@@ -136,6 +136,15 @@ class Expectations:
         still = self.departures(_successor(self.world, account, much_later), much_later, 180)
         return outcome, dated, any(on == dated for _, on in still)
 
+    def reorders(self, account: str, as_of: date, days: int, lag: int = 0) -> bool | None:
+        """Whether a departed account orders within so many days; None where the row is left out."""
+        end = as_of + (days + lag) * DAY
+        later = [day for day, _, _ in self.days(_successor(self.world, account, end), end)]
+        last_known = self.days(account, as_of)[-1][0]
+        if any(last_known < day < as_of for day in later):
+            return None
+        return any(as_of <= day < as_of + days * DAY for day in later)
+
     def departure_order(
         self, account: str, as_of: date, days: int = 225, lag: int = 0
     ) -> date | None:

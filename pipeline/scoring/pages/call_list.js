@@ -104,6 +104,7 @@ const COLUMNS = [
       band(a),
       known(a.risk) ? meter(a.risk) : null,
       toWinBack(a) ? el("span", { class: "small" }, `on ${a.crossed_on}`) : null,
+      known(a.reorder_180) ? el("span", { class: "small" }, `orders again ${percent(a.reorder_180)}`) : null,
       a.slip_chance >= 0.05 ? el("span", { class: "small" }, `already gone ${percent(a.slip_chance)}`) : null,
     ] },
   { key: "change", head: "Change", order: first.number, number: true,
@@ -240,6 +241,8 @@ function drawFrame() {
   byId("subtitle").textContent =
     `${data.name}, as of ${data.as_of}; ${counted(toCall.length, "account")} to call${split} of ` +
     `${whole(data.scored)} scored; risk of ${data.defection}`;
+  byId("win-back").textContent = data.win_back;
+  byId("win-back").hidden = !winBack || !data.win_back;
   const number = (test) => whole(accounts.filter(test).length);
   const inBand = bands.map(({ name }) => [`risk ${name}`, number((a) => a.risk_band === name)]);
   if (winBack) inBand.push(["to win back", number(toWinBack)]);
@@ -296,7 +299,7 @@ function drawHelp() {
       `${about.currency ? `, in ${about.currency}` : ""}. A card also shows between which amounts next year's ${basis} lies ` +
       "for 9 in 10 accounts like this that stay the whole year."],
     ["Expected loss", "Risk times value at stake."],
-    ["To win back", `Accounts that have stopped ordering. They are sorted by the days since then (0 to 30, 31 to 60, more) and by value. ${data.order_again}`],
+    ["To win back", `Accounts that have stopped ordering, in bands of the days since their patience ended: 0 to 30, 31 to 60, more. ${data.order_again}`],
     ["Tier", "A: the accounts that together bring the first 80% of the value of the last 365 days; B: to 95%; C: the rest."],
     ["Silent", "Days since the last order, and beneath them the account's usual gap between order days."],
     ["Change", "How the risk has moved since the list before, in percentage points."],
@@ -406,7 +409,8 @@ const moved = (account) =>
 
 function aboutRisk(account, days) {
   if (left(account)) return ["no order for so long that it is not scored any more"];
-  if (toWinBack(account)) return [`stopped ordering; patience ended on ${account.crossed_on}`, data.order_again];
+  if (toWinBack(account)) return [`stopped ordering; patience ended on ${account.crossed_on}`,
+    known(account.reorder_180) ? "" : data.order_again];
   const silent = days.map((each) => `no order in ${each} days: ${percent(account[`risk_${each}`])}`);
   return [`of ${data.defection}`, ...silent];
 }
@@ -421,6 +425,9 @@ function figures(account) {
     ["Risk", [known(account.risk) ? percent(account.risk) : "", band(account)], aboutRisk(account, other)],
     ["Already gone", account.slip_chance >= 0.0005 && [percent(account.slip_chance)],
       [`the order expected on ${account.due_on} is overdue`]],
+    ["Orders again", known(account.reorder_180) && [percent(account.reorder_180)],
+      ["of such accounts, within 180 days without a call",
+       known(account.reorder_90) ? `${percent(account.reorder_90)} within 90 days` : ""]],
     ["Value", known(account.call_value) && [money(account.call_value)], [toWinBack(account) ? "in the year before its last order" : ""]],
     ["Call score", known(account.call_score) && [whole(account.call_score)], []],
     ["Expected loss", known(account.expected_loss) && [money(account.expected_loss)],

@@ -15,19 +15,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.values import Count
 from pipeline.config.form import DEPARTURE_DAYS as HORIZON_DAYS
 from pipeline.engines import Engine
-from pipeline.tables.actions import ACTIONS
 from pipeline.tables.expected_orders import (
     ExpectedOrders,
     OrderDays,
     day_number,
     expected_orders,
 )
+from pipeline.tables.future.treated import treated_rows
 from pipeline.tables.identity import merged_by
 from pipeline.tables.label_definitions import DepartureLabel
-from pipeline.tables.labels import make_later_values
 from pipeline.tables.snapshots import Maturity
 
 LASTING_DAYS = 180  # from the end of patience without an order, after which a departure is lasting
@@ -65,7 +63,7 @@ def departures(
         days = expected.seen_on(complete)
         slip, due = _departures_on(
             days,
-            _numbers(engine, expected, here["account_id"], complete),
+            account_numbers(engine, expected, here["account_id"], complete),
             day_number(as_of),
             horizon_days,
         )
@@ -102,7 +100,7 @@ def silent_after(
         seen = expected.seen_on(asked)
         gone = seen.following >= seen.crossing + days
         still = pd.MultiIndex.from_arrays([seen.account[gone], seen.due[gone]])
-        account = _numbers(engine, expected, departed.loc[here, "account_id"], asked)
+        account = account_numbers(engine, expected, departed.loc[here, "account_id"], asked)
         dated = departed.loc[here, "departed_on"].to_numpy().astype("M8[D]").astype(np.int64)
         lasts[here.to_numpy()] = pd.MultiIndex.from_arrays([account, dated]).isin(still)
     return lasts
@@ -125,13 +123,7 @@ def departure_labels(
     asked = engine.frame(f"SELECT account_id, as_of FROM {rows} ORDER BY as_of, account_id")
     found = departures(engine, expected, asked, mature, label.maturity)
     days = label.maturity.horizon_days + label.maturity.reporting_lag_days
-    treated = np.zeros(len(found), dtype=np.bool_)
-    if engine.has_table(ACTIONS.table):
-        acted = {"action_count": Count(ACTIONS, days, days - TREATED_DAYS)}
-        make_later_values(engine, "acted_on", rows, mature, days, acted)
-        actions = found.merge(engine.frame("SELECT * FROM acted_on"), on=["account_id", "as_of"])
-        treated = (actions["action_count"].fillna(0) > 0).to_numpy(dtype=np.bool_)
-        engine.drop("acted_on")
+    treated = treated_rows(engine, found, rows, mature, days, TREATED_DAYS)
     return found.assign(
         label_complete=found["as_of"] + pd.Timedelta(days=days),
         defected=(found["outcome"] == DUE).astype(np.int8),
@@ -152,10 +144,10 @@ def _dates(days: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDA
     return found
 
 
-def _numbers(
+def account_numbers(
     engine: Engine, expected: ExpectedOrders, accounts: pd.Series, on: date
 ) -> npt.NDArray[np.int64]:
-    """Whom each account counts for on a day, as numbers of `ExpectedOrders.ids`."""
+    """Return whom each account counts for on a day, as numbers of `ExpectedOrders.ids`."""
     merged = merged_by(engine, on)
     known_as = accounts.map(merged).fillna(accounts) if merged else accounts
     numbers: npt.NDArray[np.int64] = pd.Index(expected.ids).get_indexer(known_as).astype(np.int64)
