@@ -68,10 +68,12 @@ def test_everything_is_told_at_once_over_all_tables(check):
         "error: orders.occurred_at, o.csv: 1 value: not a time; expected YYYY-MM-DD or YYYY-MM-DD "
         "HH:MM:SS, with Z or +HH:MM behind it where it is zoned",
         "    row 2: '03/04/2025'",
-        '    -> declare the format, e.g. `datetime_format: "%d/%m/%Y %H:%M"`',
+        "    -> '03/04/2025' is 3 April 2025 with `datetime_format: [\"iso\", \"%d/%m/%Y\"]` or "
+        "'03/04/2025' is 4 March 2025 with `datetime_format: [\"iso\", \"%m/%d/%Y\"]` in "
+        "`sources.orders`",
         "error: orders.amount, o.csv: 1 value: not a number such as 1234.50",
         "    row 2: 'ten'",
-        "    -> set `decimal`, or take thousands separators and units out of the numbers",
+        "    -> set `decimal`, `thousands` or `units`, or `nulls` where a word stands for no value",
         "error: orders, o.csv: 1 of 2 rows (50.0%) are quarantined; at most 5.0% may be",
         "    -> correct them, or raise `sources.orders.max_quarantined_share`",
         "error: touches, t.csv: 0 rows; at least 1 is needed",
@@ -269,7 +271,8 @@ def test_a_declared_format_is_the_only_one(check):
     assert said == [
         "error: orders.occurred_at, o.csv: 1 value: not a time; expected %d.%m.%Y",
         "    row 2: '2024-01-05'",
-        "    -> correct `datetime_format`",
+        "    -> '2024-01-05' is ISO 8601, and is read with `datetime_format: [\"%d.%m.%Y\", "
+        '"iso"]` in `sources.orders`',
     ]
 
 
