@@ -128,14 +128,12 @@ class SourceConfig(FileOptions):
         description="the decimal sign of numbers in text; a comma if `thousands` is a point, "
         "else a point",
     )
-    units: Texts = Field(
-        (), description="texts beside numbers that are left out, such as $ or EUR"
-    )
+    units: Texts = Field((), description="texts beside numbers that are left out, such as $ or EUR")
     nulls: Texts = Field((), description="texts that stand for no value, such as NULL or N/A")
     datetime_format: TimeFormats = Field(
         (),
         description="formats of times, tried in turn, or those of each column by its canonical "
-        "name; strptime, or iso, epoch_s, epoch_ms, epoch_us, excel, excel_1904; ISO 8601 if absent",
+        "name: strptime, iso, epoch_s, epoch_ms, epoch_us, excel or excel_1904; ISO 8601 if absent",
     )
     zones: dict[str, Offset] = Field(
         {}, description='offsets of the names of zones behind times, such as CET: "+01:00"'
@@ -165,7 +163,7 @@ class SourceConfig(FileOptions):
             raise ValueError("`columns` is for files and tables; with `sql` the query decides")
         if self.thousands == self.decimal:
             other = "," if self.decimal == "." else "."
-            raise ValueError(f"`thousands` and `decimal` are the same; is it `decimal: \"{other}\"`?")
+            raise ValueError(f'`thousands` and `decimal` are the same; is it `decimal: "{other}"`?')
         return self
 
 

@@ -250,8 +250,8 @@ def _read_differently(column: Column, raw: str, read: Sequence[str], reading: Re
         f"{raw} IS NOT NULL AND len({distinct}) > 1",
         "read by two of the declared formats, each time as another day or hour",
         f"declare for this column those it has, in {reading.place}: "
-        f'`datetime_format: {{{column.name}: "..."}}`; where it mixes them, say in a `.sql` mapping '
-        "which row has which",
+        f'`datetime_format: {{{column.name}: "..."}}`; where it mixes them, say in a `.sql` '
+        "mapping which row has which",
         refuses=True,
     )
 
@@ -375,7 +375,7 @@ def _number_in_text(column: Column, raw: str, largest: int, reading: Reading) ->
                 column.name,
                 f"CASE WHEN {there} THEN FALSE ELSE NOT ({known}) END",
                 f"not a number such as 1234{reading.decimal}50",
-                "set `decimal`, `thousands` or `units`, or `nulls` where a word stands for no value",
+                "set `decimal`, `thousands` or `units`, or `nulls` where a word means no value",
                 refuses=True,
                 suggest=suggest,
             ),

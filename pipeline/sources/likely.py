@@ -5,13 +5,12 @@ Nothing here reads data: a likely reading is shown to the user, who declares it 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
-from pipeline.wording import listed, shortened
+from pipeline.wording import as_yaml, listed, shortened
 
 _WORDS_FOR_NOTHING = {
     *("null", "none", "nil", "na", "n/a", "nan", "nat", "#n/a", "#nv", "#null!", r"\n", "(null)"),
@@ -47,7 +46,11 @@ _OFFSETS = {
     **{"CST": "-06:00", "CDT": "-05:00", "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00"},
     **{"PDT": "-07:00", "BST": "+01:00", "JST": "+09:00", "AEST": "+10:00", "AEDT": "+11:00"},
 }
-_SAMPLES = [datetime(2011, 10, 9, 8, 7, 6), datetime(2024, 3, 4, 15, 16, 17), datetime(2012, 12, 31)]
+_SAMPLES = [
+    datetime(2011, 10, 9, 8, 7, 6),
+    datetime(2024, 3, 4, 15, 16, 17),
+    datetime(2012, 12, 31),
+]
 
 
 def likely_numbers(values: Sequence[str], decimal: str, thousands: str | None, place: str) -> str:
@@ -61,19 +64,19 @@ def likely_numbers(values: Sequence[str], decimal: str, thousands: str | None, p
     found = {value: match for value, match in numbers.items() if match and value not in words}
     said = []
     if found:
-        said += _number_lines(found, decimal, thousands)
+        said += _number_choices(found, decimal, thousands, place)
     if words:
-        said.append(_nulls(words))
+        said.append(_nulls(words, place))
     if errors:
         said.append(
-            f"{_shown(errors[0])} is an error of the spreadsheet; correct it there, or declare it "
-            f"as no value: `nulls: {_yaml(errors)}`"
+            f"{_shown(errors[0])} is an error of the spreadsheet: correct it there, or write "
+            f"`nulls: {as_yaml(errors)}` in `{place}` if it stands for no value"
         )
-    return _advice(said, place)
+    return "; ".join(said)
 
 
-def _number_lines(
-    found: dict[str, re.Match[str]], decimal: str, thousands: str | None
+def _number_choices(
+    found: dict[str, re.Match[str]], decimal: str, thousands: str | None, place: str
 ) -> list[str]:
     units = sorted(
         {unit for match in found.values() for unit in (match["before"], match["behind"]) if unit}
@@ -82,20 +85,28 @@ def _number_lines(
     ways = [way for way in _WAYS if all(_fits(core, *way) for core in cores.values())]
     if (decimal, thousands) in ways:
         ways = [(decimal, thousands)]  # the units alone are in the way
-    lines = []
+    value = max(cores, key=lambda value: (len(cores[value]), value))
+    choices = []
     for way in _different(ways, cores.values()):
-        value = max(cores, key=lambda value: (len(cores[value]), value))
         keys = []
         if way[0] != decimal:
             keys.append(f'`decimal: "{way[0]}"`')
-        if way[1] != thousands and way[1] is not None:
+        if way[1] not in (None, thousands):
             keys.append(f'`thousands: "{way[1]}"`')
         if units:
-            keys.append(f"`units: {_yaml(units)}`")
+            keys.append(f"`units: {as_yaml(units)}`")
         if keys:
-            meant = _plain(cores[value], *way)
-            lines.append(f"{_shown(value)} is {meant} with {' and '.join(keys)}")
-    return [" or ".join(lines)] if lines else []
+            choices.append((" and ".join(keys), _plain(cores[value], *way)))
+    return _choice(value, choices, place)
+
+
+def _choice(value: str, choices: Sequence[tuple[str, str]], place: str) -> list[str]:
+    """What to write, given each way to read a value: the keys, and what it then is."""
+    if len(choices) == 1:
+        keys, meaning = choices[0]
+        return [f"write {keys} in `{place}`: {_shown(value)} is then {meaning}"]
+    said = " or ".join(f"{keys} if {_shown(value)} is {meaning}," for keys, meaning in choices)
+    return [f"write in `{place}` {said[:-1]}"] if choices else []
 
 
 def _different(
@@ -121,9 +132,7 @@ def _plain(core: str, decimal: str, thousands: str | None) -> str:
     return plain.replace(decimal, ".")
 
 
-def likely_times(
-    values: Sequence[str], declared: Sequence[str], others: bool, place: str
-) -> str:
+def likely_times(values: Sequence[str], declared: Sequence[str], others: bool, place: str) -> str:
     """Advice for texts that are not times as declared; "" where nothing is likely.
 
     declared: the formats of the column, none for ISO 8601. others: whether it has further values,
@@ -133,45 +142,50 @@ def likely_times(
     left = [value.strip() for value in values if value not in words]
     said = []
     if left:
-        said += _zone_lines(left) or _time_lines(left, declared, others)
+        said += _zone_choices(left, place) or _time_choices(left, declared, others, place)
     if words:
-        said.append(_nulls(words))
-    return _advice(said, place)
+        said.append(_nulls(words, place))
+    return "; ".join(said)
 
 
-def _zone_lines(values: list[str]) -> list[str]:
+def _zone_choices(values: list[str], place: str) -> list[str]:
     zones = {match["zone"] for value in values if (match := _ZONE.search(value))}
     zones -= {"AM", "PM", "UTC", "GMT"}
     if not zones:
         return []
     offsets = ", ".join(f'{zone}: "{_OFFSETS.get(zone, "+HH:MM")}"' for zone in sorted(zones))
     value = next(value for value in values if _ZONE.search(value))
-    return [f"{_shown(value)} ends in the name of a zone; say its offset: `zones: {{{offsets}}}`"]
+    return [
+        f"write `zones: {{{offsets}}}` in `{place}`: {_shown(value)} ends in the name of a zone, "
+        "whose offset that is"
+    ]
 
 
-def _time_lines(values: list[str], declared: Sequence[str], others: bool) -> list[str]:
+def _time_choices(
+    values: list[str], declared: Sequence[str], others: bool, place: str
+) -> list[str]:
     kept = [*declared] if others or not declared else []
     if others and not declared:
         kept = ["iso"]
-    choices = _iso(values) or _numeric_formats(values) or _text_formats(values)
-    lines = []
-    for formats, means in choices:
+    found = _iso(values) or _numeric_formats(values) or _text_formats(values)
+    choices = []
+    for formats, meaning in found:
         written = [*kept, *(form for form in formats if form not in kept)]
-        shown = f'"{written[0]}"' if len(written) == 1 else _yaml(written)
-        lines.append(f"{_shown(values[0])} is {means} with `datetime_format: {shown}`")
-    if not lines and all(re.fullmatch(r"\d{1,6}([.,]\d+)?", value) for value in values):
+        shown = as_yaml(written[0]) if len(written) == 1 else as_yaml(written)
+        choices.append((f"`datetime_format: {shown}`", meaning))
+    if not choices and all(re.fullmatch(r"\d{1,6}([.,]\d+)?", value) for value in values):
         return [
-            f"{_shown(values[0])} looks like a duration, such as minutes, and not like a time; add "
-            "it to the time from which it counts in a `.sql` mapping: "
+            f"{_shown(values[0])} looks like a duration, such as minutes, and not like a time: add "
+            "it to the time from which it counts in a `.sql` mapping, such as "
             "`opened_at + to_minutes(CAST(minutes AS BIGINT))`"
         ]
-    return [" or ".join(lines)] if lines else []
+    return _choice(values[0], choices, place)
 
 
 def _iso(values: list[str]) -> list[tuple[list[str], str]]:
     """ISO 8601, where other formats are declared."""
     if all(re.match(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}|$)", value) for value in values):
-        return [(["iso"], "ISO 8601, and is read")]
+        return [(["iso"], "read as ISO 8601")]
     return []
 
 
@@ -187,10 +201,10 @@ def _numeric_formats(values: list[str]) -> list[tuple[list[str], str]]:
     ):
         if all_match(digits + r"([.,]\d+)?"):
             moment = datetime.fromtimestamp(value / size, tz=UTC)
-            return [([form], f"{moment:%Y-%m-%d %H:%M} UTC, as {unit} since 1970,")]
+            return [([form], f"{moment:%Y-%m-%d %H:%M} UTC ({unit} since 1970)")]
     if all_match(r"[2-7]\d{4}([.,]\d+)?"):
         moment = datetime(1899, 12, 30) + timedelta(days=value)
-        return [(["excel"], f"{moment:%Y-%m-%d}, as days since 1899-12-30 in a spreadsheet,")]
+        return [(["excel"], f"{moment:%Y-%m-%d} (a spreadsheet's days since 1899-12-30)")]
     return []
 
 
@@ -249,19 +263,11 @@ def _is_for_nothing(value: str) -> bool:
     return value.strip().lower() in _WORDS_FOR_NOTHING
 
 
-def _nulls(words: Sequence[str]) -> str:
+def _nulls(words: Sequence[str], place: str) -> str:
     words = sorted({word.strip() for word in words})
-    return f"{listed(map(_shown, words), 3)}: if no value is meant, `nulls: {_yaml(words)}`"
-
-
-def _advice(said: list[str], place: str) -> str:
-    return f"{'; '.join(said)} in `{place}`" if said else ""
+    shown = listed(map(_shown, words), 3)
+    return f"write `nulls: {as_yaml(words)}` in `{place}` if {shown} stands for no value"
 
 
 def _shown(value: str) -> str:
     return f"'{shortened(value)}'"
-
-
-def _yaml(texts: Sequence[str]) -> str:
-    """The texts as YAML that can be pasted."""
-    return json.dumps(list(texts), ensure_ascii=False)

@@ -68,12 +68,12 @@ def test_everything_is_told_at_once_over_all_tables(check):
         "error: orders.occurred_at, o.csv: 1 value: not a time; expected YYYY-MM-DD or YYYY-MM-DD "
         "HH:MM:SS, with Z or +HH:MM behind it where it is zoned",
         "    row 2: '03/04/2025'",
-        "    -> '03/04/2025' is 3 April 2025 with `datetime_format: [\"iso\", \"%d/%m/%Y\"]` or "
-        "'03/04/2025' is 4 March 2025 with `datetime_format: [\"iso\", \"%m/%d/%Y\"]` in "
+        '    -> \'03/04/2025\' is 3 April 2025 with `datetime_format: ["iso", "%d/%m/%Y"]` or '
+        '\'03/04/2025\' is 4 March 2025 with `datetime_format: ["iso", "%m/%d/%Y"]` in '
         "`sources.orders`",
         "error: orders.amount, o.csv: 1 value: not a number such as 1234.50",
         "    row 2: 'ten'",
-        "    -> set `decimal`, `thousands` or `units`, or `nulls` where a word stands for no value",
+        "    -> set `decimal`, `thousands` or `units`, or `nulls` where a word means no value",
         "error: orders, o.csv: 1 of 2 rows (50.0%) are quarantined; at most 5.0% may be",
         "    -> correct them, or raise `sources.orders.max_quarantined_share`",
         "error: touches, t.csv: 0 rows; at least 1 is needed",
