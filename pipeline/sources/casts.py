@@ -286,7 +286,7 @@ def _in_format(text: str, form: str, reading: Reading) -> str:
         digits, micros = _EPOCHS[form]
         whole = f"CAST(round(TRY_CAST({number} AS DECIMAL(38,12)) * {micros}) AS BIGINT)"
         return (
-            rf"CASE WHEN regexp_full_match({text}, '-?\\d{{{digits}}}([.,]\\d+)?') "
+            rf"CASE WHEN regexp_full_match({text}, '-?\d{{{digits}}}([.,]\d+)?') "
             f"THEN {_from_instant(f'make_timestamptz({whole})', reading)} END"
         )
     if form in _SERIAL_DAYS:
@@ -294,8 +294,8 @@ def _in_format(text: str, form: str, reading: Reading) -> str:
         seconds = f"CAST(round(TRY_CAST({number} AS DOUBLE) * 86400) AS BIGINT)"
         moment = f"{first} + to_seconds({seconds})"
         return (
-            rf"CASE WHEN regexp_full_match({text}, '\\d{{1,6}}([.,]0*)?') THEN {moment} "
-            rf"WHEN regexp_full_match({text}, '\\d{{1,6}}[.,]\\d+') "
+            rf"CASE WHEN regexp_full_match({text}, '\d{{1,6}}([.,]0*)?') THEN {moment} "
+            rf"WHEN regexp_full_match({text}, '\d{{1,6}}[.,]\d+') "
             f"THEN {_wall(moment, reading)} END"
         )
     if "%z" in form or "%Z" in form:
@@ -474,7 +474,7 @@ def _from_instant(instant: str, reading: Reading) -> str:
 
 def _escaped(text: str) -> str:
     """A text in a pattern of the engine, which stands for itself."""
-    return re.sub(r"([^\w\s])", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def _is_number(sql_type: str) -> bool:

@@ -432,9 +432,16 @@ def _wrong_encoding(error: UnicodeError, before: int, chunk: bytes, encoding: st
     at = before + error.start
     utf16 = at == 0 and chunk.startswith((b"\xff\xfe", b"\xfe\xff"))
     value = error.object[error.start]
+    likely = "`encoding: utf-16`"
+    if not utf16:
+        around = error.object[max(error.start - 30, 0) : error.start + 30]
+        word = re.split(rb"[^\w\x80-\xff -]", around[: min(error.start, 30)])[-1]
+        word += re.split(rb"[^\w\x80-\xff -]", around[min(error.start, 30) :])[0]
+        shown = shortened(word.decode("cp1252", errors="replace"))
+        likely = f"`encoding: cp1252`: '{shown}' is then read"
     return Unusable(
         f"byte {at:,} (0x{value:02x}) is not {encoding} text",
-        f"set `encoding` for this file, e.g. `encoding: {'utf-16' if utf16 else 'cp1252'}`",
+        f"set `encoding` for this file, e.g. {likely}",
     )
 
 

@@ -21,7 +21,7 @@ from pipeline.engines.duckdb import DuckDBEngine, QueryError, QueryTooLong
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources.files import SourceFile, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
-from pipeline.sources.rewriting import ROW, ragged_advice
+from pipeline.sources.rewriting import RAGGED, ROW, ragged_advice
 from pipeline.sources.servers import SCHEME, copied, whole_table
 from pipeline.sources.unusable import Unusable
 from pipeline.wording import counted, listed, shortened
@@ -37,11 +37,11 @@ _TOO_LONG_ADVICE = "does it end? if so, make it read less, or raise `engine.mapp
 _RAGGED = {  # by the engine's name of the error
     "MISSING COLUMNS": (
         "fewer than the header's {columns} columns",
-        "quote values that hold line ends",
+        RAGGED["fewer"],
     ),
     "TOO MANY COLUMNS": (
         "more than the header's {columns} columns",
-        "quote values that hold the delimiter, or set `delimiter`",
+        RAGGED["more"],
     ),
     "UNQUOTED VALUE": ("a quote that does not end where its value ends", 'write quotes as ""'),
     "LINE SIZE OVER MAXIMUM": ("longer than 2 MB", "is a quote missing in the file?"),
@@ -280,7 +280,7 @@ class Reader:
                 kind, (f"cannot be read ({kind.lower()})", "export it again")
             )
             if kind in ("MISSING COLUMNS", "TOO MANY COLUMNS"):
-                advice = ragged_advice(first, file.delimiter)
+                advice = ragged_advice(first, file.delimiter) or advice
             yield Finding(
                 Severity.ERROR,
                 f"{counted(count, 'row')}: {what.format(columns=len(file.columns))}",

@@ -7,6 +7,7 @@ number in the file beside it. It is made only where a look at the bytes says tha
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,14 @@ from pipeline.wording import as_yaml, counted, shortened
 
 ROW = "_source_row"
 """The column of a copy that holds the number of a row in the file."""
+RAGGED = {
+    "fewer": "quote values that hold line ends",
+    "more": "quote values that hold the delimiter, or set `delimiter`",
+}
+"""What to do about rows with fewer or more columns than the header."""
+_TOTAL = re.compile(
+    r"(?i)(grand |sub)?-?(total|sum|summe|gesamt|zwischensumme|somme|totale|suma)\b"
+)
 LARGEST_FIELD = 1 << 24
 """Characters of a value; a longer one is the rest of a file whose quote does not end."""
 
@@ -79,7 +88,7 @@ def rewrite(
     for kind, examples in bad.items():
         raise Unusable(
             f"{counted(counts[kind], 'row')}: {kind} than the header's {columns} columns",
-            ragged_advice(examples[0].value, delimiter),
+            ragged_advice(examples[0].value, delimiter) or RAGGED[kind],
             examples=tuple(examples),
             count=counts[kind],
         )
@@ -103,12 +112,14 @@ def body(rows: Iterable[Numbered], options: FileOptions, left_out: LeftOut) -> I
 
 
 def ragged_advice(line: str, delimiter: str) -> str:
-    """What to do about rows that have not the header's columns, given the first of them."""
-    first = next((cell.strip(' "') for cell in line.split(delimiter) if cell.strip(' "')), "")
-    word = shortened(first, 20).rstrip("…")
+    """The option that leaves out a row, where it is clearly a total or a title; else ""."""
+    filled = [text for cell in line.split(delimiter) if (text := cell.strip(' "'))]
+    if len(filled) != 1 and not (filled and _TOTAL.match(filled[0])):
+        return ""
+    word = shortened(filled[0], 20).rstrip("\u2026")
     return (
-        "quote values that hold the delimiter or line ends; leave out what is no row with "
-        f"`skip_rows: {as_yaml([word])}`, or `footer_rows: 1` if it is the last"
+        f"if it is no row, leave it out with `skip_rows: {as_yaml([word])}`, or "
+        "`footer_rows: 1` where it is the last"
     )
 
 
