@@ -122,6 +122,8 @@ def _member(archive: zipfile.ZipFile, member: str | None, known: tuple[str, ...]
         and not name.startswith("__MACOSX/")
         and not PurePath(name).name.startswith((".", "_", "~$"))
     ]
+    if {"mimetype", "content.xml"} <= {*names}:
+        raise Unusable("is a spreadsheet of OpenDocument", "save it as .xlsx or CSV")
     if member is not None:
         if member in names:
             return member

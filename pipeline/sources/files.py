@@ -41,7 +41,16 @@ FORMATS = {
 _ARCHIVE = "zip"
 _CALLED = {"csv": "CSV", "parquet": "Parquet", "xlsx": "XLSX"}
 _UTF8 = {"utf-8", "utf-8-sig", "ascii"}
-_OTHER_CONTENT = {b"PAR1": ("is a Parquet file", "set `format: parquet`")}
+_PACK = "pack it with gzip or zip, or unpack it"
+_OTHER_CONTENT = {
+    b"PAR1": ("is a Parquet file", "set `format: parquet`"),
+    b"PK\x03\x04": ("is an Excel workbook", "set `format: xlsx`"),
+    b"\xd0\xcf\x11\xe0": ("is an Excel workbook (.xls)", "save it as .xlsx or CSV"),
+    b"BZh": ("is packed with bzip2", _PACK),
+    b"\xfd7zXZ": ("is packed with xz", _PACK),
+    b"\x28\xb5\x2f\xfd": ("is packed with zstd", _PACK),
+    b"7z\xbc\xaf": ("is packed with 7-Zip", _PACK),
+}
 _PARTITION = re.compile(r"([A-Za-z_]\w*)=.*")
 _SEPARATOR = re.compile(r"(?i)\ufeff?\"?sep=(.)\"?[;,\t]*(\r\n|\n|\r)")
 """The line that Excel reads and never shows."""
@@ -218,6 +227,8 @@ def inspect(
             content = copy.with_suffix(".unpacked")
             name = unpack(path, options.member, tuple(FORMATS), content)
         form = options.format or _format_of(name)
+        if form is None and is_old_workbook(content):
+            form = "xlsx"
         if form is None or form == _ARCHIVE:
             raise Unusable(
                 f"its suffix '{PurePath(name).suffix}' is no known format",
@@ -331,6 +342,7 @@ def _inspect_csv(
         or options.skip_rows
         or options.footer_rows
         or any("\n" in cell or "\r" in cell for row in header for cell in row)
+        or any(len(row) > len(columns) and not any(row[len(columns) :]) for row in rows[1:])
         or head.startswith('\ufeff"')
     ):
         above = 1 if separator else 0
@@ -406,10 +418,6 @@ def _inspect_workbook(
 
 
 def _refuse_other_content(start: bytes, encoding: str) -> None:
-    if start.startswith(b"PK\x03\x04"):
-        raise Unusable("is not CSV text: it is an Excel workbook", "set `format: xlsx`")
-    if start.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Unusable("is not CSV text: it is an Excel workbook (.xls)", "save it as .xlsx or CSV")
     if start.lstrip()[:20].lower().startswith((b"<html", b"<table", b"<!doctype", b"<?xml")):
         raise Unusable(
             "is not CSV text: it is a page of HTML or XML",

@@ -17,7 +17,24 @@ _WORDS_FOR_NOTHING = {
     *("<null>", "-", "--", "---", ".", "?", "unknown", "tbd", "k.a.", "(blank)", "0000-00-00"),
     *("0000-00-00 00:00:00", "00.00.0000", "00/00/0000", "00000000"),
 }
-_ERROR_CELLS = {"#ref!", "#value!", "#div/0!", "#name?", "#num!"}
+_ERROR_CELL = re.compile(r"#[\w/]+[!?]")
+_SIDES = {"CR", "DR", "C", "D", "H", "S"}
+_FACTORS = {
+    "%",
+    "k",
+    "m",
+    "t",
+    "tsd",
+    "mio",
+    "mn",
+    "mrd",
+    "bn",
+    "t\u20ac",
+    "k\u20ac",
+    "teur",
+    "keur",
+    "$k",
+}
 _BLANKS = " \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _SIGNS = r"\-" "+()'\u2212\u2010-\u2013\ufe63\uff0d"
 _NUMBER = re.compile(
@@ -59,7 +76,7 @@ def likely_numbers(values: Sequence[str], decimal: str, thousands: str | None, p
     decimal, thousands: as declared. place: the source in the config, such as `sources.orders`.
     """
     words = [value for value in values if _is_for_nothing(value)]
-    errors = [value for value in values if value.strip().lower() in _ERROR_CELLS]
+    errors = [value for value in values if _ERROR_CELL.fullmatch(value.strip())]
     numbers = {value: _NUMBER.fullmatch(value.strip()) for value in values}
     found = {value: match for value, match in numbers.items() if match and value not in words}
     said = []
@@ -81,6 +98,14 @@ def _number_choices(
     units = sorted(
         {unit for match in found.values() for unit in (match["before"], match["behind"]) if unit}
     )
+    for unit in units:
+        if unit.upper() in _SIDES or unit.lower() in _FACTORS:
+            value = next(value for value, match in found.items() if unit in match.groups())
+            what = "the side of an account" if unit.upper() in _SIDES else "a factor"
+            return [
+                f"{_shown(value)}: if '{unit}' is {what}, write the number that is meant in a "
+                "`.sql` mapping"
+            ]
     cores = {value: match["core"] for value, match in found.items()}
     ways = [way for way in _WAYS if all(_fits(core, *way) for core in cores.values())]
     if (decimal, thousands) in ways:

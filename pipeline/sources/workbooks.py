@@ -67,13 +67,16 @@ def write_sheet(path: Path, copy: Path, decimal: str, options: FileOptions) -> S
     arrays, lengths = {}, {}
     for place, name in enumerate(columns):
         values = [row[place] for _, row in rows]
+        if name == f"column_{place + 1}" and all(value == "" for value in values):
+            continue  # an empty column beside the table
         arrays[name] = _array(values, decimal)
         whole = [len(str(abs(int(v)))) for v in values if _is_number(v) and v == int(v)]
         if whole:
             lengths[name] = (min(whole), max(whole))
     arrays[ROW] = pa.array([number for number, _ in rows], pa.int64())
     pq.write_table(pa.table(arrays), copy)
-    return Sheet(columns, head, left_out, lengths)
+    del arrays[ROW]
+    return Sheet(tuple(arrays), head, left_out, lengths)
 
 
 def _texts(cells: Sequence[Sequence[Any]], decimal: str) -> tuple[tuple[str, ...], ...]:

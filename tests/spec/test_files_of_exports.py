@@ -124,6 +124,8 @@ SAP = (
         ("path: o.csv, encoding: utf-16", {"o.csv": ("sep=,\r\n" + TABLE).encode("utf-16")}),
         ("path: o.csv, header_row: 3", {"o.csv": 'Orders of 5" pipes\n\n' + TABLE}),
         ("path: o.csv, header_row: 2", {"o.csv": "sep=,\nOrders,,,\n" + TABLE}),
+        ("path: o.csv", {"o.csv": HEAD + ROWS.replace("\n", ",\n")}),
+        ("path: o.xlsx", {"o.xlsx": workbook({"A": [["", *row] for row in CELLS]})}),
         ("path: o.csv, footer_rows: 1", {"o.csv": TABLE + "Total,,,32.50\n"}),
         ("path: o.csv, footer_rows: 2", {"o.csv": TABLE + "Total\nprinted by Ann\n\n"}),
         (
@@ -149,8 +151,8 @@ SAP = (
             {"o.csv": "Customer No ,order_id,occurred_at,Net\u00a0amount\n" + ROWS},
         ),
         (
-            "path: o.csv, header_row: [1, 2], columns: {account_id: Account no, order_id: Order no, "
-            "occurred_at: Order date, amount: Net EUR}",
+            "path: o.csv, header_row: [1, 2], columns: {account_id: Account no, "
+            "order_id: Order no, occurred_at: Order date, amount: Net EUR}",
             {"o.csv": "Account,Order,,Net\nno,no,date,EUR\n" + ROWS},
         ),
         ("path: o.csv.gz", {"o.csv.gz": gzip.compress(TABLE.encode())}),
@@ -274,6 +276,14 @@ GIBBERISH = bytes(range(256)) * 8
         ("path: o.csv", {"o.csv": b"\xd0\xcf\x11\xe0" + GIBBERISH}, "(.xls)", "as .xlsx"),
         ("path: o.csv", {"o.csv": workbook({"A": CELLS})}, "Excel workbook", "`format: xlsx`"),
         ("path: o.csv", {"o.csv": "<html><table>"}, "HTML", "as .xlsx"),
+        ("path: o.csv", {"o.csv": b"BZh9" + GIBBERISH}, "packed with bzip2", "gzip or zip"),
+        ("path: o.xls", {"o.xls": b"\xd0\xcf\x11\xe0" + GIBBERISH}, "before 2007", "as .xlsx"),
+        (
+            "path: o.ods",
+            {"o.ods": zipped(mimetype="x", content__xml="<x/>")},
+            "OpenDocument",
+            "as .xlsx",
+        ),
         (
             "path: o.xlsx",
             {"o.xlsx": workbook({"A": CELLS, "B": CELLS})},
@@ -490,3 +500,40 @@ def test_at_most_twenty_mistakes_of_a_kind_are_listed(orders):
 def test_options_that_cannot_be_meant(orders, options, mistake):
     with pytest.raises(Exception, match=re.escape(mistake)):
         orders(options, {"o.csv": TABLE})
+
+
+SHOPIFY = """Name,Email,Created at,Currency,Lineitem quantity,Lineitem price,Lineitem sku,Cancelled at
+#1,a@x.example,2025-01-15 10:14:00 -0500,USD,2,16.00,P1,
+#1,,,,1,20.00,P2,
+#2,b@x.example,2025-01-16 10:14:00 -0500,USD,1,99.00,P1,2025-01-17 09:00:00 -0500
+"""
+TICKETS = """Id,Organization,Created at,Solved at,First reply time in minutes
+1,K1,2025-02-01 10:00:00,2025-02-03 09:00:00,90
+2,K1,2025-02-25 10:00:00,,
+"""
+
+
+def test_the_documented_recipes(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "sources.md"
+    recipes = re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    files = {"shopify.csv": SHOPIFY, "tickets.csv": TICKETS}
+    for name, text in {**files, "orders.sql": recipes[0], "complaints.sql": recipes[1]}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "small.yaml").write_text(
+        "name: small\nsnapshots: {first: 2025-02-01, last: 2025-03-01}\n"
+        "inputs: {shopify: {path: shopify.csv}, tickets: {path: tickets.csv}}\n"
+        "sources: {orders: {sql: orders.sql}, complaints: {sql: complaints.sql}}\n"
+    )
+    config = load_config(tmp_path / "small.yaml")
+    with DuckDBEngine(readable_paths(config), threads=1) as engine:
+        assert validate(config, engine).errors == ()
+        assert engine.rows(
+            "SELECT account_id, product_id, amount_cents FROM orders ORDER BY ALL"
+        ) == [
+            ("a@x.example", "P1", 3200),
+            ("a@x.example", "P2", 2000),
+        ]
+        assert engine.rows("SELECT first_response_at FROM complaints ORDER BY ALL") == [
+            (datetime(2025, 2, 1, 11, 30),),
+            (None,),
+        ]

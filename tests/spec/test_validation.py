@@ -267,8 +267,8 @@ def test_a_declared_format_is_the_only_one(check):
     assert said == [
         "error: orders.occurred_at, o.csv: 1 value: not a time; expected %d.%m.%Y",
         "    row 2: '2024-01-05'",
-        '    -> write `datetime_format: ["%d.%m.%Y", "iso"]` in `sources.orders`: \'2024-01-05\' is '
-        "then read as ISO 8601",
+        '    -> write `datetime_format: ["%d.%m.%Y", "iso"]` in `sources.orders`: '
+        "'2024-01-05' is then read as ISO 8601",
     ]
 
 

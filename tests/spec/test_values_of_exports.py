@@ -262,6 +262,19 @@ def test_a_time_that_is_a_number_needs_a_declared_format(engine):
         ),
         ("amount", ["ten"], Source(), ""),
         (
+            "amount",
+            ["250.00 CR"],
+            Source(),
+            "'250.00 CR': if 'CR' is the side of an account, write the number that is meant in a "
+            "`.sql` mapping",
+        ),
+        (
+            "amount",
+            ["12,5k"],
+            Source(),
+            "'12,5k': if 'k' is a factor, write the number that is meant in a `.sql` mapping",
+        ),
+        (
             "occurred_at",
             ["03/04/2025"],
             Source(),
