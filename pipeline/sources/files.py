@@ -234,6 +234,7 @@ def inspect(
                 f"its suffix '{PurePath(name).suffix}' is no known format",
                 "set `format: csv`, `parquet` or `xlsx`",
             )
+        _refuse_idle_options(form, options)
         if form == "csv":
             found = _inspect_csv(content, written, options, copy, seen)
         elif form == "xlsx":
@@ -250,6 +251,14 @@ def inspect(
             f"cannot be read: {error.strerror or error}", "check its permissions", missing=True
         ) from None
     return replace(found, path=path, lineage=lineage)
+
+
+def _refuse_idle_options(form: str, options: FileOptions) -> None:
+    """Unusable where an option says nothing about files of the format."""
+    idle = {"csv": ("sheet",), "xlsx": ("delimiter", "encoding")}
+    for name in idle.get(form, ("sheet", "delimiter", "header_row", "skip_rows", "footer_rows")):
+        if getattr(options, name) != FileOptions.model_fields[name].default:
+            raise Unusable(f"`{name}` is not for files of {_CALLED[form]}", "take it out")
 
 
 def _copy_of(copies: Path, path: Path, written: str, options: FileOptions) -> Path:

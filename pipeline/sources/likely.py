@@ -192,7 +192,10 @@ def _time_choices(
     kept = [*declared] if others or not declared else []
     if others and not declared:
         kept = ["iso"]
-    found = _iso(values) or _numeric_formats(values) or _text_formats(values)
+    undeclared = declared and "iso" not in declared
+    found = (
+        (_iso(values) if undeclared else []) or _numeric_formats(values) or _text_formats(values)
+    )
     choices = []
     for formats, meaning in found:
         written = [*kept, *(form for form in formats if form not in kept)]
@@ -235,7 +238,11 @@ def _numeric_formats(values: list[str]) -> list[tuple[list[str], str]]:
 
 def _text_formats(values: list[str]) -> list[tuple[list[str], str]]:
     """The formats that read all values, or the fewest that do together, with the first's date."""
-    read = {form: {value for value in values if _parse(value, form)} for form in _ALL}
+    signs = {_signs(value) for value in values}
+    forms = [form for form in _ALL if _signs_of_format(form) in signs]
+    read = {form: {value for value in values if _parse(value, form)} for form in forms}
+    if not read:
+        return []
     whole = [form for form, texts in read.items() if len(texts) == len(values)]
     if not whole:
         chosen: list[str] = []
@@ -251,6 +258,20 @@ def _text_formats(values: list[str]) -> list[tuple[list[str], str]]:
     for form in whole:
         readings.setdefault(tuple(_parse(value, form) for value in values), form)
     return [([form], _said(values[0], [form])) for form in readings.values()]
+
+
+def _signs(value: str) -> tuple[str, bool]:
+    """What stands between the digits and letters of a text, and whether an offset ends it.
+
+    Python's strptime is slow with many formats; few have the signs of a text.
+    """
+    plain = re.sub(r"[+-]\d{2}:?\d{2}$", "", value) if ":" in value else value
+    return re.sub(r"\w", "", plain), plain != value
+
+
+def _signs_of_format(form: str) -> tuple[str, bool]:
+    plain = form.removesuffix("%z")
+    return re.sub(r"%\w|\w", "", plain), plain != form
 
 
 def _said(value: str, formats: list[str]) -> str:

@@ -25,7 +25,7 @@ from pipeline.sources.casts import (
 )
 from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
 from pipeline.sources.reading import Origin, Part
-from pipeline.wording import counted
+from pipeline.wording import as_yaml, counted
 
 _FAULTY = "_faulty"
 _MOST_LOOKED_AT = 200  # values, for what they have in common
@@ -292,7 +292,12 @@ class Staging:
             f"SELECT DISTINCT {quoted(raw_name(check.column))} FROM {_FAULTY} "
             f"WHERE (_faults & {1 << bit}) <> 0 ORDER BY ALL LIMIT {_MOST_LOOKED_AT}"
         )
-        return check.suggest([text for (text,) in rows], self._rows > count) or check.advice
+        values = [text for (text,) in rows]
+        for mapped in self._parts:
+            if mapped.columns.get(check.column) in values and mapped.part.files:
+                first = mapped.part.files[0].columns[0]
+                return f"the header is repeated among the rows: `skip_rows: {as_yaml([first])}`"
+        return check.suggest(values, self._rows > count) or check.advice
 
     def _examples(self, engine: DuckDBEngine, bit: int, check: Check) -> tuple[Example, ...]:
         value = quoted(raw_name(check.column)) if check.column in self.mapped else "NULL"

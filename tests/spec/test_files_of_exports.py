@@ -126,6 +126,7 @@ SAP = (
         ("path: o.csv, header_row: 2", {"o.csv": "sep=,\nOrders,,,\n" + TABLE}),
         ("path: o.csv", {"o.csv": HEAD + ROWS.replace("\n", ",\n")}),
         ("path: o.xlsx", {"o.xlsx": workbook({"A": [["", *row] for row in CELLS]})}),
+        ('path: o.csv, skip_rows: "account_id"', {"o.csv": TABLE + HEAD}),
         ("path: o.csv, footer_rows: 1", {"o.csv": TABLE + "Total,,,32.50\n"}),
         ("path: o.csv, footer_rows: 2", {"o.csv": TABLE + "Total\nprinted by Ann\n\n"}),
         (
@@ -275,6 +276,13 @@ GIBBERISH = bytes(range(256)) * 8
         ("path: o.xlsx", {"o.xlsx": b"\xd0\xcf\x11\xe0" + GIBBERISH}, "before 2007", "as .xlsx"),
         ("path: o.csv", {"o.csv": b"\xd0\xcf\x11\xe0" + GIBBERISH}, "(.xls)", "as .xlsx"),
         ("path: o.csv", {"o.csv": workbook({"A": CELLS})}, "Excel workbook", "`format: xlsx`"),
+        ("path: o.csv", {"o.csv": TABLE + TABLE}, "'amount'", '`skip_rows: ["account_id"]`'),
+        (
+            "path: o.csv, sheet: A",
+            {"o.csv": TABLE},
+            "`sheet` is not for files of CSV",
+            "take it out",
+        ),
         ("path: o.csv", {"o.csv": "<html><table>"}, "HTML", "as .xlsx"),
         ("path: o.csv", {"o.csv": b"BZh9" + GIBBERISH}, "packed with bzip2", "gzip or zip"),
         ("path: o.xls", {"o.xls": b"\xd0\xcf\x11\xe0" + GIBBERISH}, "before 2007", "as .xlsx"),
@@ -502,7 +510,8 @@ def test_options_that_cannot_be_meant(orders, options, mistake):
         orders(options, {"o.csv": TABLE})
 
 
-SHOPIFY = """Name,Email,Created at,Currency,Lineitem quantity,Lineitem price,Lineitem sku,Cancelled at
+SHOPIFY = """Name,Email,Created at,Currency,Lineitem quantity,Lineitem price,Lineitem sku,\
+Cancelled at
 #1,a@x.example,2025-01-15 10:14:00 -0500,USD,2,16.00,P1,
 #1,,,,1,20.00,P2,
 #2,b@x.example,2025-01-16 10:14:00 -0500,USD,1,99.00,P1,2025-01-17 09:00:00 -0500

@@ -325,6 +325,7 @@ def test_a_time_that_is_a_number_needs_a_declared_format(engine):
             "`opened_at + to_minutes(CAST(minutes AS BIGINT))`",
         ),
         ("occurred_at", ["soon"], Source(), ""),
+        ("occurred_at", ["2025-02-30"], Source(), ""),
     ],
 )
 def test_the_advice_names_the_likely_reading(column, texts, source, advice):
