@@ -63,6 +63,7 @@ _OFFSETS = {
     **{"CST": "-06:00", "CDT": "-05:00", "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00"},
     **{"PDT": "-07:00", "BST": "+01:00", "JST": "+09:00", "AEST": "+10:00", "AEDT": "+11:00"},
 }
+_ISO_DAY = "%Y-%m-%d"
 _SAMPLES = [
     datetime(2011, 10, 9, 8, 7, 6),
     datetime(2024, 3, 4, 15, 16, 17),
@@ -283,8 +284,10 @@ def _said(value: str, formats: list[str]) -> str:
 
 def may_collide(one: str, other: str) -> bool:
     """Whether two formats may read one text as two times."""
+    one, other = (_ISO_DAY if form == "iso" else form for form in (one, other))
     if "%" not in one or "%" not in other:
-        return False  # counted, or ISO 8601: no other format reads their digits
+        # moments counted from a day; no two of these read the same digits
+        return any("%" in form and _SAMPLES[0].strftime(form).isdigit() for form in (one, other))
     for sample in _SAMPLES:
         for writes, reads in ((one, other), (other, one)):
             try:

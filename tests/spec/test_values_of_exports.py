@@ -184,6 +184,7 @@ def declared(*formats: str, **zones: str) -> Source:
         ("1/5/2025 3:04 PM", declared("%m/%d/%Y %I:%M %p"), "2025-01-05 15:04:00"),
         ("\u00a015.01.2025", declared("%d.%m.%Y"), "2025-01-15 00:00:00"),
         ("03/04/2025", declared("%d/%m/%Y", "%m/%d/%Y"), BAD),  # it is two days
+        ("2025-03-04", declared("%Y-%d-%m", "iso"), BAD),
         ("13/04/2025", declared("%d/%m/%Y", "%m/%d/%Y"), "2025-04-13 00:00:00"),
         ("05.01.24", declared("%d.%m.%y", "%d.%m.%Y"), "2024-01-05 00:00:00"),
         ("20250115", declared("%Y%m%d"), "2025-01-15 00:00:00"),
@@ -360,6 +361,9 @@ def test_what_is_advised_is_then_read(engine):
         ("%d.%m.%Y", "%d.%m.%Y %H:%M", False),
         ("%d.%m.%y", "%d.%m.%Y", False),
         ("%d.%m.%Y", "iso", False),
+        ("%Y-%d-%m", "iso", True),
+        ("%y%m%d", "excel", True),
+        ("%d.%m.%Y", "excel", False),
         ("epoch_s", "epoch_ms", False),
     ],
 )
