@@ -1,8 +1,8 @@
 """Writes the pages that follow from the code; with --check says which of them are stale.
 
 docs/features.md from the feature definitions, docs/vocabulary.md from what they may be made of,
-docs/commands.md from the command line, docs/outputs.md from the published columns,
-docs/reliability.md from the tests of faults.
+docs/commands.md from the command line, docs/sources.md from the form of the config,
+docs/outputs.md from the published columns, docs/reliability.md from the tests of faults.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from features import expressions, populations, values
 from features.catalogue import catalogue
 from features.families import FAMILIES
 from pipeline.cli import app
+from pipeline.config.form import FileOptions, InputConfig, SourceConfig
 from pipeline.scoring.columns import COLUMNS, SCHEMA_VERSION
 from pipeline.scoring.score_table import SCHEMA
 
@@ -100,6 +101,131 @@ def _first(thing: Any) -> str:
     """The first paragraph of a docstring, on one line."""
     paragraph = inspect.getdoc(thing).split("\n\n")[0]
     return " ".join(paragraph.split()).replace("|", "\\|")
+
+
+SOURCES = """# Sources
+
+The options are generated from the form of the config by `make docs`.
+
+A source is one table of the contract: files, a query over `inputs`, or a table of a PostgreSQL
+server. `defection validate` reads all sources and says what cannot be read, and which line of the
+config mends it. Nothing is guessed: what can mean two things is declared, or refused.
+
+## Files
+
+CSV (`.csv`, `.txt`, `.tsv`), Parquet (`.parquet`, `.pq`) and workbooks (`.xlsx`, `.xlsm`), a
+folder of files of one format, or a pattern.
+
+- **Packed files** (gzip, or a zip archive with one table) are unpacked to a temporary copy. A
+  file that is far larger unpacked than any table is refused.
+- **Folders** such as `year=2025/month=01` give their files the columns `year` and `month`.
+- **Workbooks**: cells keep their types, and `datetime_format`, `decimal` and `thousands` are for
+  cells of text. Ids that are stored as numbers are warned of, because a workbook keeps 15 digits
+  and no zeros before them. Macros are never run.
+- **CSV**: any line ends, a byte-order mark, the line `sep=;` and a final Ctrl-Z are read. Blanks
+  around a column's name do not count. `="0042"` is read as `0042`.
+- **INT96** in Parquet is a moment in UTC, as Spark writes it.
+
+```yaml
+sources:
+  orders:
+    path: orders.csv.gz
+    delimiter: ";"
+    decimal: ","
+    thousands: "."
+    units: ["EUR"]
+    nulls: ["NULL", "00.00.0000"]
+    datetime_format: {occurred_at: "%d.%m.%Y", known_at: epoch_ms}
+    header_row: 3
+    footer_rows: 1
+```
+
+## Values in text
+
+| text | read as |
+|---|---|
+| `250.00-`, `(250.00)`, `'-250.00`, a minus of typesetters | -250, undeclared |
+| `1.234,56` | 1234.56 with `thousands: "."`; then a comma is the decimal sign |
+| `1 234,56` with any blank | 1234.56 with `thousands: " "` and `decimal: ","` |
+| `$1,234.50` | 1234.5 with `thousands: ","` and `units: ["$"]` |
+| `2025-01-15 10:15:00 -0500`, `... UTC`, `...+01:00[Europe/Berlin]` | a moment, undeclared |
+| `2025-01-15 10:15:00 CET` | a moment with `zones: {CET: "+01:00"}` |
+| `1736942400000` | a moment with `datetime_format: epoch_ms`; seconds: `epoch_s` |
+| `45672` | 2025-01-15 with `datetime_format: excel` (days since 1899-12-30) |
+| `NULL`, `n/a`, `-` | no value with `nulls: ["NULL", "n/a", "-"]` |
+
+Several formats are tried in turn. A text that two of them read as two times is refused.
+`datetime_format` may give each column its own; a column that it does not name is ISO 8601.
+
+"""
+
+
+RECIPES = """
+## Recipes
+
+Where an export needs more than a mapping, a query makes the table: `inputs` names the files,
+`sql` the query.
+
+Orders of Shopify: the price is that of one piece, fields of the order stand on its first line
+only, and cancelled orders stay in the export.
+
+```sql
+SELECT Email AS account_id, Name AS order_id, "Created at" AS occurred_at, Currency AS currency,
+  "Lineitem sku" AS product_id, "Lineitem quantity" AS quantity,
+  CAST("Lineitem price" AS DECIMAL(18,2)) * CAST("Lineitem quantity" AS INTEGER) AS amount
+FROM (
+  SELECT * REPLACE (
+    first_value(NULLIF(Email, '') IGNORE NULLS) OVER one_order AS Email,
+    first_value(NULLIF("Created at", '') IGNORE NULLS) OVER one_order AS "Created at",
+    first_value(NULLIF(Currency, '') IGNORE NULLS) OVER one_order AS Currency,
+    max(NULLIF("Cancelled at", '')) OVER one_order AS "Cancelled at"
+  )
+  FROM shopify
+  WINDOW one_order AS (PARTITION BY Name ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+)
+WHERE "Cancelled at" IS NULL
+```
+
+Complaints of Zendesk: it exports minutes to the first reply, and not the time of the reply.
+
+```sql
+SELECT Id AS complaint_id, Organization AS account_id, "Created at" AS opened_at,
+  CAST(CAST("Created at" AS TIMESTAMP) + to_minutes(
+    TRY_CAST(NULLIF("First reply time in minutes", '') AS BIGINT)) AS VARCHAR) AS first_response_at,
+  NULLIF("Solved at", '') AS resolved_at
+FROM tickets WHERE Organization <> ''
+```
+"""
+
+
+def sources() -> str:
+    """What a source and a raw input may say, key by key."""
+    parts = [
+        SOURCES.rstrip(),
+        "",
+        "## Options of a source",
+        "",
+        "| key | default | |",
+        "|---|---|---|",
+    ]
+    parts += [_key(name, field) for name, field in SourceConfig.model_fields.items()]
+    files = ", ".join(
+        f"`{name}`" for name in FileOptions.model_fields if name in InputConfig.model_fields
+    )
+    parts += ["", f"A raw input has {files}."]
+    return "\n".join(parts) + "\n" + RECIPES
+
+
+def _key(name: str, field: Any) -> str:
+    default = "" if field.default_factory or not field.default else f"`{_written(field.default)}`"
+    return f"| `{name}` | {default} | {field.description} |"
+
+
+def _written(default: Any) -> Any:
+    """A default as YAML has it."""
+    if isinstance(default, tuple):
+        return default[0] if len(default) == 1 else list(default)
+    return default
 
 
 OUTPUTS = """# Outputs
@@ -265,6 +391,7 @@ PAGES = {
     "features.md": lambda: catalogue(list(FAMILIES.values())),
     "vocabulary.md": vocabulary,
     "commands.md": commands,
+    "sources.md": sources,
     "outputs.md": outputs,
     "reliability.md": reliability,
 }

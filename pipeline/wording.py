@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable
 
 
@@ -38,6 +39,11 @@ def shortened(text: str, most: int = 60) -> str:
     """The text on one line, control characters shown as escapes, its end cut off if long."""
     plain = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text[: most + 1])
     return plain if len(plain) <= most else plain[: most - 1] + "…"
+
+
+def as_yaml(value: str | list[str]) -> str:
+    """A text or a list of texts as YAML on one line, which can be pasted into a config."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _plain(name: str) -> str:

@@ -39,10 +39,12 @@ from pipeline.config.kinds import (
     Delimiter,
     Encoding,
     Families,
+    HeaderRows,
     Horizons,
     Name,
     Names,
     NotNegative,
+    Offset,
     OrderKind,
     OwnName,
     Part,
@@ -51,6 +53,7 @@ from pipeline.config.kinds import (
     Share,
     ShareOrNone,
     TableName,
+    Texts,
     Threads,
     TimeFormats,
     Variable,
@@ -85,9 +88,20 @@ class FileOptions(Section):
     """How to read one file, all files of a folder, or all files that a pattern finds."""
 
     path: Place | None = Field(None, description="a file, a folder, or a pattern with * and ?")
-    format: Literal["csv", "parquet"] | None = Field(None, description="from the suffix if absent")
+    format: Literal["csv", "parquet", "xlsx"] | None = Field(
+        None, description="from the suffix if absent"
+    )
     delimiter: Delimiter | None = Field(None, description="between CSV columns; `,` if absent")
     encoding: Encoding | None = Field(None, description="of CSV text; utf-8 if absent")
+    sheet: str | None = Field(None, description="of a workbook; the only one if absent")
+    member: str | None = Field(None, description="file in a zip archive; the only one if absent")
+    header_row: HeaderRows = Field(
+        (1,), description="the row that holds the names, the first is 1; or several, such as [3, 4]"
+    )
+    skip_rows: Texts = Field(
+        (), description="leave out rows whose first filled cell begins with one of these texts"
+    )
+    footer_rows: Whole = Field(0, description="rows left out at the end, such as totals")
 
 
 class InputConfig(FileOptions):
@@ -109,9 +123,23 @@ class SourceConfig(FileOptions):
     )
     table: DatabaseTable | None = Field(None, description="of the server: a name, or schema.table")
     columns: dict[str, str] = Field({}, description="canonical name: name in the source")
-    decimal: Literal[".", ","] = Field(".", description="the decimal sign of numbers in text")
+    thousands: Literal[".", ",", " ", "'"] | None = Field(
+        None, description="the sign between thousands of numbers in text; a blank is any blank"
+    )
+    decimal: Literal[".", ","] = Field(
+        default_factory=lambda beside: "," if beside.get("thousands") == "." else ".",
+        description="the decimal sign of numbers in text; a comma if `thousands` is a point, "
+        "else a point",
+    )
+    units: Texts = Field((), description="texts beside numbers that are left out, such as $ or EUR")
+    nulls: Texts = Field((), description="texts that stand for no value, such as NULL or N/A")
     datetime_format: TimeFormats = Field(
-        (), description="strptime formats of times in text, tried in turn; ISO 8601 if absent"
+        (),
+        description="formats of times, tried in turn, or those of each column by its canonical "
+        "name: strptime, iso, epoch_s, epoch_ms, epoch_us, excel or excel_1904; ISO 8601 if absent",
+    )
+    zones: dict[str, Offset] = Field(
+        {}, description='offsets of the names of zones behind times, such as CET: "+01:00"'
     )
     timezone: Zone | None = Field(None, description="of naive times; the config's if absent")
     complete_until: WallTime | None = Field(
@@ -131,11 +159,14 @@ class SourceConfig(FileOptions):
         if self.path is not None and self.url_variable is not None:
             raise ValueError("`path` is a file's; with `url_variable` give `table` or `sql`")
         if self.path is None:
-            for key in ("format", "delimiter", "encoding"):
-                if getattr(self, key):
+            for key in FileOptions.model_fields:
+                if getattr(self, key) != FileOptions.model_fields[key].default:
                     raise ValueError(f"`{key}` belongs to a file; give it with `path`")
         if self.sql is not None and self.columns:
             raise ValueError("`columns` is for files and tables; with `sql` the query decides")
+        if self.thousands == self.decimal:
+            other = "," if self.decimal == "." else "."
+            raise ValueError(f'`thousands` and `decimal` are the same; is it `decimal: "{other}"`?')
         return self
 
 
@@ -780,16 +811,17 @@ def _flattened(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, A
 
 
 def _unknown_columns(content: dict[str, Any]) -> list[Mistake]:
-    """Mapped columns that their table does not have; what is no form at all is told elsewhere."""
+    """Columns that their table does not have; what is no form at all is told elsewhere."""
     found: list[Mistake] = []
     sources = content.get("sources")
     for name, source in sources.items() if isinstance(sources, dict) else ():
-        columns = source.get("columns") if isinstance(source, dict) else None
-        if name in TABLES and isinstance(columns, dict):
-            names = TABLES[name].names
-            found += [
-                (("sources", name, "columns", column), unknown(column, names, f"column of {name}"))
-                for column in columns
-                if column not in names
-            ]
+        for key in ("columns", "datetime_format"):
+            columns = source.get(key) if isinstance(source, dict) else None
+            if name in TABLES and isinstance(columns, dict):
+                names = TABLES[name].names
+                found += [
+                    (("sources", name, key, column), unknown(column, names, f"column of {name}"))
+                    for column in columns
+                    if column not in names
+                ]
     return found

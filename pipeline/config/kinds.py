@@ -18,6 +18,9 @@ from features.families import FAMILIES
 from pipeline.wording import shortened, unknown
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+TIME_WORDS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "excel", "excel_1904")
+"""Formats of times that are no strptime formats."""
+_LAST_HEADER, _MOST_HEADERS = 1_000, 5
 _STRPTIME = re.compile(r"%-?[aAwdbBmyYHIpMSgfnjzZUWVGuxcX%]")
 
 
@@ -63,12 +66,37 @@ def _variable(name: str) -> str:
 
 
 def _time_formats(written: Any) -> Any:
+    if isinstance(written, dict):
+        return {str(column): _time_formats(formats) for column, formats in written.items()}
     formats = [written] if isinstance(written, str) else written
     for text in formats if isinstance(formats, list | tuple) else []:
         left = _STRPTIME.sub("", text) if isinstance(text, str) else "%"
-        if "%" in left or left == text:
-            raise ValueError(f"'{text}' is no format of a time; an example: '%d/%m/%Y %H:%M'")
+        if text not in TIME_WORDS and ("%" in left or left == text):
+            raise ValueError(
+                f"'{text}' is no format of a time; an example: '%d/%m/%Y %H:%M'; "
+                f"or one of {', '.join(TIME_WORDS)}"
+            )
     return formats
+
+
+def _header_rows(written: Any) -> Any:
+    rows = [written] if isinstance(written, int) else written
+    if not isinstance(rows, list | tuple) or not rows or not all(type(n) is int for n in rows):
+        raise ValueError("should be the number of a row, or of several in a row such as [3, 4]")
+    first = rows[0]
+    if not 1 <= first <= _LAST_HEADER or list(rows) != [*range(first, first + len(rows))]:
+        raise ValueError(f"should be rows in a row, from 1 to {_LAST_HEADER:,}, such as [3, 4]")
+    if len(rows) > _MOST_HEADERS:
+        raise ValueError(f"should be at most {_MOST_HEADERS} rows")
+    return rows
+
+
+def _texts(written: Any) -> Any:
+    texts = [written] if isinstance(written, str) else written
+    for text in texts if isinstance(texts, list | tuple) else []:
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError('should be texts, in quotes where YAML reads them otherwise: "NULL"')
+    return texts
 
 
 def _wall_time(written: Any) -> Any:
@@ -131,7 +159,14 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_matching(r'[^"\r\n]', "one character"))]
 WallTime = Annotated[datetime, BeforeValidator(_wall_time)]
-TimeFormats = Annotated[tuple[str, ...], BeforeValidator(_time_formats)]
+TimeFormats = Annotated[
+    tuple[str, ...] | dict[str, tuple[str, ...]], BeforeValidator(_time_formats)
+]
+HeaderRows = Annotated[tuple[int, ...], BeforeValidator(_header_rows)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Offset = Annotated[
+    str, AfterValidator(_matching(r"[+-]\d{2}:\d{2}", 'an offset in quotes, such as "+01:00"'))
+]
 Whole = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000)]

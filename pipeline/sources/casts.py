@@ -7,10 +7,14 @@ mangled (an id stored as a float) is too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from features.contract import SQL_TYPES, Column, Kind
 from pipeline.engines import literal, quoted
+from pipeline.sources.likely import likely_numbers, likely_times, may_collide
 
 LONGEST_TEXT = 1000
 LARGEST_MONEY = 10**13
@@ -27,17 +31,44 @@ _WHOLE = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
     "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
 }  # fmt: skip
+_BLANK = r"[\s\p{Z}\x{200b}-\x{200f}\x{2060}\x{feff}]"  # also those that nobody sees
+_THOUSANDS = {".": r"\.", ",": ",", " ": r"[ \p{Z}]", "'": r"['\x{2019}\x{2bc}]"}
+_MINUSES = "\u2212\u2010\u2011\u2012\u2013\ufe63\uff0d"
+_UTC_ENDING = rf"({_OFFSET}|UTC|GMT)(\[[A-Za-z_/+-]+\])?"  # Java writes the region behind it
+_EPOCHS = {  # digits before the point, so that no unit is taken for another, and microseconds
+    "epoch_s": ("9,11", 1_000_000),
+    "epoch_ms": ("12,14", 1_000),
+    "epoch_us": ("15,17", 1),
+}
+_SERIAL_DAYS = {"excel": "1899-12-30", "excel_1904": "1904-01-01"}
 _NAIVE = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a source writes its values. zone: of its naive times; wall: the config's time zone."""
+    """How a source writes its values.
+
+    time_formats: of all columns, or by the canonical name of each. zone: of its naive times; wall:
+    the config's time zone. thousands: the sign between thousands, if any. units: texts beside
+    numbers that say nothing more. nulls: texts that stand for no value. zones: the offsets of
+    names behind times. place: the source as messages call it.
+    """
 
     decimal: str
-    time_formats: tuple[str, ...]
+    time_formats: tuple[str, ...] | Mapping[str, tuple[str, ...]]
     zone: str
     wall: str
+    thousands: str | None = None
+    units: tuple[str, ...] = ()
+    nulls: tuple[str, ...] = ()
+    zones: Mapping[str, str] = field(default_factory=dict)
+    place: str = "the source"
+
+    def formats_of(self, column: str) -> tuple[str, ...]:
+        """The formats in which a column's times are written; none for ISO 8601."""
+        if isinstance(self.time_formats, Mapping):
+            return self.time_formats.get(column, ())
+        return self.time_formats
 
 
 @dataclass(frozen=True)
@@ -46,7 +77,8 @@ class Check:
 
     refuses: the data cannot be used; else the row alone is set aside. what: said of the values,
     or of the row. expected: set aside because the config asks for it, no sign of bad data. blanks:
-    the row stays, and the value is taken as missing.
+    the row stays, and the value is taken as missing. suggest: the advice, given some of the values
+    that are bad and whether others of the column are good; "" where nothing is likely.
     """
 
     column: str
@@ -56,6 +88,7 @@ class Check:
     refuses: bool
     expected: bool = False
     blanks: bool = False
+    suggest: Callable[[Sequence[str], bool], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,9 +104,15 @@ def raw_name(column: str) -> str:
     return f"raw_{column}"
 
 
-def raw_value(identifier: str, sql_type: str) -> str:
-    """A source's value as it is, but null for an empty text."""
-    return f"NULLIF(CAST({identifier} AS VARCHAR), '')" if _is_text(sql_type) else identifier
+def raw_value(identifier: str, sql_type: str, nulls: Sequence[str] = ()) -> str:
+    """A source's value as it is, but null for an empty text, and for one that stands for none."""
+    if not _is_text(sql_type):
+        return identifier
+    text = f"CAST({identifier} AS VARCHAR)"
+    if nulls:
+        words = ", ".join(map(literal, ("", *(word.strip() for word in nulls))))
+        return f"CASE WHEN trim({text}) NOT IN ({words}) THEN {text} END"
+    return f"NULLIF({text}, '')"
 
 
 def cast(column: Column, sql_type: str, reading: Reading) -> Cast:
@@ -160,7 +199,9 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
 def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
     if sql_type == "TIMESTAMPTZ_NS":
         raw, sql_type = f"CAST({raw} AS TIMESTAMPTZ)", "TIMESTAMP WITH TIME ZONE"
-    expected, advice = _ISO, 'declare the format, e.g. `datetime_format: "%d/%m/%Y %H:%M"`'
+    formats = reading.formats_of(column.name)
+    numeric = tuple(form for form in formats if form in _EPOCHS or form in _SERIAL_DAYS)
+    several: tuple[Check, ...] = ()
     if sql_type == "DATE":
         # a day beyond the engine's last moment is a bad value, and no reason to read no other
         value = f"TRY_CAST({raw} AS TIMESTAMP)"
@@ -168,32 +209,107 @@ def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
         value = _wall(f"CAST({raw} AS TIMESTAMP)", reading)
     elif sql_type == "TIMESTAMP WITH TIME ZONE":
         value = _from_instant(raw, reading)
+    elif numeric and _is_number(sql_type):
+        text = f"CAST({raw} AS VARCHAR)"
+        value = f"COALESCE({', '.join(_in_format(text, form, reading) for form in numeric)})"
     elif not _is_text(sql_type):
-        return _unfit(column, raw, sql_type, "a time", "convert it in a `.sql` mapping")
-    elif reading.time_formats:
-        expected, advice = ", ".join(reading.time_formats), "correct `datetime_format`"
-        parsed = (
-            _from_instant(f"try_strptime({raw}, {literal(form)})", reading)
-            if "%z" in form or "%Z" in form
-            else _parsed_naive(raw, form, reading)
-            for form in reading.time_formats
-        )
-        value = f"COALESCE({', '.join(parsed)})"
+        unfit = _unfit(column, raw, sql_type, "a time", "convert it in a `.sql` mapping")
+        return Cast(unfit.value, tuple(_with_times(check, reading, ()) for check in unfit.checks))
+    elif formats:
+        plain = _plain_text(raw, reading)
+        texts = (plain,) if reading.zones else (raw, plain)
+        value = ", ".join(_in_format(text, form, reading) for text in texts for form in formats)
+        value = f"COALESCE({value})"
+        if any(may_collide(one, other) for one, other in combinations(formats, 2)):
+            read = [_in_format(plain, form, reading) for form in formats]
+            several = (_read_differently(column, raw, read, reading),)
     else:
-        value = (
-            f"CASE WHEN regexp_full_match({raw}, '{_DATE}{_CLOCK}') "
-            f"THEN {_wall(f'TRY_CAST({raw} AS TIMESTAMP)', reading)} "
-            f"WHEN regexp_full_match({raw}, '{_DATE}') THEN TRY_CAST({raw} AS TIMESTAMP) "
-            f"WHEN regexp_full_match({raw}, '{_DATE}{_CLOCK}{_OFFSET}') "
-            f"THEN {_from_instant(f'TRY_CAST({raw} AS TIMESTAMPTZ)', reading)} END"
-        )
+        value = _iso(raw, reading)
     value = f"date_trunc('second', {value})"
-    if not _is_text(sql_type):
+    if not _is_text(sql_type) and not numeric:
         value = f"CASE WHEN isfinite({raw}) THEN {value} END"
-    return Cast(
-        value,
-        (_unreadable(column, raw, f"a time; expected {expected}", advice),),
+    expected, advice = _ISO, 'declare the format, e.g. `datetime_format: "%d/%m/%Y %H:%M"`'
+    if formats:
+        expected, advice = ", ".join(formats), "correct `datetime_format`"
+    unread = _unreadable(column, raw, f"a time; expected {expected}", advice)
+    return Cast(value, (_with_times(unread, reading, formats), *several))
+
+
+def _with_times(check: Check, reading: Reading, formats: tuple[str, ...]) -> Check:
+    def suggest(values: Sequence[str], others: bool) -> str:
+        return likely_times(values, formats, others, reading.place)
+
+    return replace(check, suggest=suggest)
+
+
+def _read_differently(column: Column, raw: str, read: Sequence[str], reading: Reading) -> Check:
+    """The check that no two of the formats read a text, each as another time."""
+    distinct = f"list_distinct(list_filter([{', '.join(read)}], lambda t: t IS NOT NULL))"
+    return Check(
+        column.name,
+        f"{raw} IS NOT NULL AND len({distinct}) > 1",
+        "read by two of the declared formats, each time as another day or hour",
+        f"declare for this column those it has, in {reading.place}: "
+        f'`datetime_format: {{{column.name}: "..."}}`; where it mixes them, say in a `.sql` '
+        "mapping which row has which",
+        refuses=True,
     )
+
+
+def _iso(raw: str, reading: Reading) -> str:
+    """ISO 8601, with blanks around it, before the offset, or UTC and GMT in place of that."""
+    plain = _plain_text(raw, reading)
+    ending = f"regexp_extract({plain}, '{_UTC_ENDING}$')"
+    offset = f"CASE WHEN regexp_matches({ending}, 'UTC|GMT') THEN 'Z' ELSE "
+    offset += rf"regexp_replace({ending}, '\[.*$', '') END"
+    clock = f"regexp_extract({plain}, '^{_DATE}{_CLOCK}')"
+    return (
+        f"CASE WHEN regexp_full_match({raw}, '{_DATE}{_CLOCK}') "
+        f"THEN {_wall(f'TRY_CAST({raw} AS TIMESTAMP)', reading)} "
+        f"WHEN regexp_full_match({raw}, '{_DATE}') THEN TRY_CAST({raw} AS TIMESTAMP) "
+        f"WHEN regexp_full_match({raw}, '{_DATE}{_CLOCK}{_OFFSET}') "
+        f"THEN {_from_instant(f'TRY_CAST({raw} AS TIMESTAMPTZ)', reading)} "
+        f"WHEN regexp_full_match({plain}, '{_DATE}{_CLOCK}{_BLANK}*{_UTC_ENDING}') "
+        f"THEN {_from_instant(f'TRY_CAST({clock} || {offset} AS TIMESTAMPTZ)', reading)} "
+        f"WHEN regexp_full_match({plain}, '{_DATE}{_CLOCK}') "
+        f"THEN {_wall(f'TRY_CAST({plain} AS TIMESTAMP)', reading)} "
+        f"WHEN regexp_full_match({plain}, '{_DATE}') THEN TRY_CAST({plain} AS TIMESTAMP) END"
+    )
+
+
+def _in_format(text: str, form: str, reading: Reading) -> str:
+    """A text as wall time, null where it is not of the format."""
+    if form == "iso":
+        return _iso(text, reading)
+    number = f"replace({text}, ',', '.')"
+    if form in _EPOCHS:
+        digits, micros = _EPOCHS[form]
+        whole = f"CAST(round(TRY_CAST({number} AS DECIMAL(38,12)) * {micros}) AS BIGINT)"
+        return (
+            rf"CASE WHEN regexp_full_match({text}, '-?\d{{{digits}}}([.,]\d+)?') "
+            f"THEN {_from_instant(f'make_timestamptz({whole})', reading)} END"
+        )
+    if form in _SERIAL_DAYS:
+        first = f"TIMESTAMP '{_SERIAL_DAYS[form]}'"
+        seconds = f"CAST(round(TRY_CAST({number} AS DOUBLE) * 86400) AS BIGINT)"
+        moment = f"{first} + to_seconds({seconds})"
+        return (
+            rf"CASE WHEN regexp_full_match({text}, '\d{{1,6}}([.,]0*)?') THEN {moment} "
+            rf"WHEN regexp_full_match({text}, '\d{{1,6}}[.,]\d+') "
+            f"THEN {_wall(moment, reading)} END"
+        )
+    if "%z" in form or "%Z" in form:
+        return _from_instant(f"try_strptime({text}, {literal(form)})", reading)
+    return _parsed_naive(text, form, reading)
+
+
+def _plain_text(raw: str, reading: Reading) -> str:
+    """Without blanks around it and before an apostrophe's text; names of zones as offsets."""
+    text = f"regexp_replace({raw}, '^{_BLANK}*''?{_BLANK}*|{_BLANK}+$', '', 'g')"
+    for name, offset in reading.zones.items():
+        pattern = literal(rf"{_BLANK}+{_escaped(name)}$")
+        text = f"regexp_replace({text}, {pattern}, ' {offset}')"
+    return text
 
 
 def in_range(column: Column) -> Check:
@@ -211,51 +327,105 @@ def in_range(column: Column) -> Check:
 def _number(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
     money = column.kind is Kind.MONEY
     largest = LARGEST_MONEY if money else LARGEST_NUMBER
-    known = "TRUE"
     if _is_text(sql_type):
-        text = raw
-        if reading.decimal == ",":
-            text = f"CASE WHEN NOT contains({raw}, '.') THEN replace({raw}, ',', '.') END"
-        known = f"COALESCE(regexp_full_match({text}, '{_NUMBER}'), FALSE)"
-        size = f"TRY_CAST({text} AS DOUBLE)"
-        exact = f"TRY_CAST(trim({text}) AS DECIMAL(38,12))"
-    elif sql_type in _WHOLE or _decimals(sql_type) is not None:
-        size, exact = raw, f"TRY_CAST({raw} AS DECIMAL(38,12))"
+        return _number_in_text(column, raw, largest, reading)
+    if sql_type in _WHOLE or _decimals(sql_type) is not None:
+        exact = f"TRY_CAST({raw} AS DECIMAL(38,12))"
     elif sql_type in ("DOUBLE", "FLOAT"):
-        size, exact = raw, f"TRY_CAST(CAST({raw} AS DOUBLE) AS DECIMAL(38,12))"
+        exact = f"TRY_CAST(CAST({raw} AS DOUBLE) AS DECIMAL(38,12))"
     else:
         return _unfit(column, raw, sql_type, "a number", "convert it in a `.sql` mapping")
-    # DECIMAL rounds half away from zero
-    if money:
-        value = f"TRY_CAST(round({exact}, 2) * 100 AS BIGINT)"
-    else:
-        value = f"TRY_CAST({exact} AS {SQL_TYPES[column.kind]})"
-    within = f"{known} AND {size} BETWEEN -{largest} AND {largest}"
+    value = _rounded(column, exact)
     if money and sql_type == "DOUBLE":
         # Most amounts are cents already; only those near half a cent need the slow exact way.
         value = (
             f"CASE WHEN abs({raw} * 100 - round({raw} * 100)) < 0.4999 "
             f"THEN TRY_CAST(round({raw} * 100) AS BIGINT) ELSE {value} END"
         )
-    example = f"a number such as 1234{reading.decimal}50"
+    within = f"{raw} BETWEEN -{largest} AND {largest}"
+    beyond = f"{raw} IS NOT NULL AND {quoted(column.stored_name)} IS NULL"
+    return Cast(f"CASE WHEN {within} THEN {value} END", (_beyond(column, beyond, largest),))
+
+
+def _number_in_text(column: Column, raw: str, largest: int, reading: Reading) -> Cast:
+    """Plain numbers at once; thousands, units and the forms of a minus only where it is none."""
+    plain = raw
+    if reading.decimal == ",":
+        plain = f"CASE WHEN NOT contains({raw}, '.') THEN replace({raw}, ',', '.') END"
+    is_plain = f"COALESCE(regexp_full_match({plain}, '{_NUMBER}'), FALSE)"
+    is_odd, odd = _odd_number(raw, reading)
+
+    def value(text: str) -> str:
+        return _rounded(column, f"TRY_CAST(trim({text}) AS DECIMAL(38,12))")
+
+    def within(text: str) -> str:
+        return f"TRY_CAST({text} AS DOUBLE) BETWEEN -{largest} AND {largest}"
+
+    there = f"{quoted(column.stored_name)} IS NOT NULL OR {raw} IS NULL"
+    known = f"{is_plain} OR {is_odd}"
+
+    def suggest(values: Sequence[str], others: bool) -> str:
+        return likely_numbers(values, reading.decimal, reading.thousands, reading.place)
+
     return Cast(
-        f"CASE WHEN {within} THEN {value} END",
+        f"CASE WHEN {is_plain} AND {within(plain)} THEN {value(plain)} "
+        f"WHEN {is_odd} AND {within(odd)} THEN {value(odd)} END",
         (
             Check(
                 column.name,
-                f"{raw} IS NOT NULL AND NOT {known}",
-                f"not {example}",
-                "set `decimal`, or take thousands separators and units out of the numbers",
+                f"CASE WHEN {there} THEN FALSE ELSE NOT ({known}) END",
+                f"not a number such as 1234{reading.decimal}50",
+                "set `decimal`, `thousands` or `units`, or `nulls` where a word means no value",
                 refuses=True,
+                suggest=suggest,
             ),
-            Check(
-                column.name,
-                f"{raw} IS NOT NULL AND {known} AND {quoted(column.stored_name)} IS NULL",
-                f"{column.name} infinite or beyond {largest:,}",
-                "such rows are set aside; correct them at the source",
-                refuses=False,
-            ),
+            _beyond(column, f"CASE WHEN {there} THEN FALSE ELSE {known} END", largest),
         ),
+    )
+
+
+def _odd_number(raw: str, reading: Reading) -> tuple[str, str]:
+    """Whether a text is a number in one of its further forms, and that number written plainly.
+
+    Forms that can mean one thing only are read undeclared: 250.00- and (250.00), the minus signs
+    of typesetters, an apostrophe before all, blanks around it.
+    """
+    text = f"regexp_replace({raw}, '^{_BLANK}*''?{_BLANK}*|{_BLANK}+$', '', 'g')"
+    text = f"translate({text}, '{_MINUSES}', '{'-' * len(_MINUSES)}')"
+    for unit in sorted(reading.units, key=len, reverse=True):
+        name = _escaped(unit.strip())
+        before = literal(rf"^([-+(]*){_BLANK}*{name}{_BLANK}*")
+        behind = literal(rf"{_BLANK}*{name}{_BLANK}*([-)]*)$")
+        text = rf"regexp_replace(regexp_replace({text}, {before}, '\1'), {behind}, '\1')"
+    text = rf"regexp_replace({text}, '^\({_BLANK}*([\d.,].*?){_BLANK}*\)$', '-\1')"
+    text = rf"regexp_replace({text}, '^([\d.,].*?){_BLANK}*-$', '-\1')"
+    text = rf"regexp_replace({text}, '^([-+]){_BLANK}+', '\1')"
+    point = rf"\{reading.decimal}"
+    whole = r"\d+"
+    if reading.thousands is not None:
+        gap = _THOUSANDS[reading.thousands]  # also 12,34,567, as written in India
+        whole = rf"(\d{{1,3}}({gap}\d{{3}})+|\d{{1,2}}({gap}\d{{2}})*{gap}\d{{3}}|\d+)"
+    form = literal(rf"(?i)[-+]?({whole}({point}\d*)?|{point}\d+)(e[-+]?\d{{1,4}})?")
+    is_number = f"COALESCE(regexp_full_match({text}, {form}), FALSE)"
+    if reading.thousands is not None:
+        text = f"regexp_replace({text}, {literal(gap)}, '', 'g')"
+    return is_number, f"replace({text}, '{reading.decimal}', '.')"
+
+
+def _rounded(column: Column, exact: str) -> str:
+    """Cents, or a number of the contract; DECIMAL rounds half away from zero."""
+    if column.kind is Kind.MONEY:
+        return f"TRY_CAST(round({exact}, 2) * 100 AS BIGINT)"
+    return f"TRY_CAST({exact} AS {SQL_TYPES[column.kind]})"
+
+
+def _beyond(column: Column, condition: str, largest: int) -> Check:
+    return Check(
+        column.name,
+        condition,
+        f"{column.name} infinite or beyond {largest:,}",
+        "such rows are set aside; correct them at the source",
+        refuses=False,
     )
 
 
@@ -300,6 +470,15 @@ def _wall(naive: str, reading: Reading) -> str:
 
 def _from_instant(instant: str, reading: Reading) -> str:
     return f"timezone({literal(reading.wall)}, {instant})"
+
+
+def _escaped(text: str) -> str:
+    """A text in a pattern of the engine, which stands for itself."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def _is_number(sql_type: str) -> bool:
+    return sql_type in _WHOLE or sql_type in ("DOUBLE", "FLOAT") or _decimals(sql_type) is not None
 
 
 def _is_text(sql_type: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,8 @@ from pipeline.errors import DataError, DefectionError, MissingInput
 from pipeline.wording import counted, shortened
 
 MOST_EXAMPLES = 5
+MOST_OF_A_KIND = 20
+"""Findings that differ in nothing but their file and what it holds."""
 
 
 class Severity(StrEnum):
@@ -165,6 +168,20 @@ class Report:
             },
             "absent": list(self.absent),
         }
+
+
+def at_most(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, of each kind the first 20 and one for the rest."""
+    kinds: dict[tuple[str, ...], list[Finding]] = {}
+    for found in findings:
+        what = re.sub(r"'.*?'|[\d,.]+", "", found.what)
+        kinds.setdefault((found.severity, found.table, found.column, what), []).append(found)
+    for alike in kinds.values():
+        yield from alike[:MOST_OF_A_KIND]
+        rest = len(alike) - MOST_OF_A_KIND
+        if rest > 0:
+            what = f"the same of {counted(rest, 'more file')}: {alike[-1].what}"
+            yield replace(alike[-1], what=what, file="", examples=(), count=rest)
 
 
 def report_lines(report: Report) -> list[str]:

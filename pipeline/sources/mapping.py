@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from features.contract import Table
+from features.contract import Kind, Table
 from pipeline.sources.findings import Finding, Severity
+from pipeline.sources.headers import plain_name, row_with
 from pipeline.sources.reading import Origin, Part
 from pipeline.sources.staging import MappedPart
-from pipeline.wording import counted, listed, nearest, shortened
+from pipeline.sources.workbooks import DIGITS
+from pipeline.wording import as_yaml, counted, listed, nearest, shortened
+
+_YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
 def map_columns(
@@ -19,17 +24,7 @@ def map_columns(
     named: the contract's name of a column: the source's, as configured; a column that it does not
     name is found under the contract's own name.
     """
-    parts = tuple(
-        MappedPart(
-            part,
-            {
-                name: named.get(name, name)
-                for name in table.names
-                if named.get(name, name) in part.types
-            },
-        )
-        for part in origin.parts
-    )
+    parts = tuple(MappedPart(part, _mapped(table, part, named)) for part in origin.parts)
     findings: list[Finding] = []
     for mapped in parts:
         findings += _missing(table, origin, mapped, named)
@@ -50,7 +45,58 @@ def map_columns(
             and name not in named
         ]
     findings += _left_over(table, origin, parts)
+    for mapped in parts:
+        findings += _stored_as_numbers(table, mapped)
     return parts, findings
+
+
+def _mapped(table: Table, part: Part, named: Mapping[str, str]) -> dict[str, str]:
+    """The source's name of each column that the part has.
+
+    Blanks around a name, and which blanks stand in it, do not count: nobody sees them.
+    """
+    plain: dict[str, list[str]] = {}
+    for source in part.types:
+        plain.setdefault(plain_name(source), []).append(source)
+    columns = {}
+    for name in table.names:
+        wanted = named.get(name, name)
+        alike = plain.get(plain_name(wanted), [])
+        if wanted in part.types:
+            columns[name] = wanted
+        elif len(alike) == 1 and part.files:
+            columns[name] = alike[0]
+    return columns
+
+
+def _stored_as_numbers(table: Table, mapped: MappedPart) -> list[Finding]:
+    """A warning of ids that a workbook stores as numbers, where digits are likely to be lost."""
+    findings = []
+    for name, source in mapped.columns.items():
+        if table.column(name).kind is not Kind.ID:
+            continue
+        for file in mapped.part.files:
+            shortest, longest = file.lengths.get(source, (0, 0))
+            if longest > DIGITS:
+                what = f"stored as numbers of {longest} digits, of which a workbook keeps {DIGITS}"
+            elif shortest < longest:
+                what = (
+                    f"stored as numbers of {shortest} to {longest} digits: zeros before them, if "
+                )
+                what += "there were any, are lost"
+            else:
+                continue
+            findings.append(
+                Finding(
+                    Severity.WARNING,
+                    what,
+                    table.name,
+                    file.lineage.path,
+                    name,
+                    advice="format the column as text before the ids are filled in, or export CSV",
+                )
+            )
+    return findings
 
 
 def _missing(
@@ -67,6 +113,13 @@ def _missing(
         what = f"there is no column '{shortened(wanted)}'"
         there = listed(map(shortened, mapped.part.types))
         what += f"; the nearest is '{near}'" if near else f"; there are {there}"
+        advice = f"map it in the config: `columns: {{{name}: {_pasted(near or '...')}}}`"
+        head = mapped.part.files[0].head if mapped.part.files else ()
+        row = row_with([named.get(name, name) for name in table.names], head)
+        if origin.is_query:
+            advice = f"name it in the query: SELECT {near or '...'} AS {name}"
+        elif row is not None and plain_name(wanted) in map(plain_name, head[row - 1]):
+            advice = f"the names stand in row {row}: `header_row: {row}`"
         findings.append(
             Finding(
                 Severity.ERROR,
@@ -74,9 +127,7 @@ def _missing(
                 table.name,
                 _file(origin, mapped.part),
                 name,
-                advice=f"map it in the config: `columns: {{{name}: {near or '...'}}}`"
-                if not origin.is_query
-                else f"name it in the query: SELECT {near or '...'} AS {name}",
+                advice=advice,
             )
         )
     return findings
@@ -85,12 +136,14 @@ def _missing(
 def _left_over(table: Table, origin: Origin, parts: tuple[MappedPart, ...]) -> list[Finding]:
     """A warning of columns that nobody reads: perhaps a name is misspelt."""
     used = {source for mapped in parts for source in mapped.columns.values()}
-    unused = [s for s in dict.fromkeys(s for m in parts for s in m.part.types) if s not in used]
+    folders = {name for mapped in parts for file in mapped.part.files for name in file.partitions}
+    there = dict.fromkeys(source for mapped in parts for source in mapped.part.types)
+    unused = [source for source in there if source not in used | folders]
     if not unused:
         return []
     open_names = [name for name in table.names if all(name not in m.columns for m in parts)]
     near = [(nearest(source, open_names), source) for source in unused]
-    hints = [f"{name}: {shortened(source)}" for name, source in near if name]
+    hints = [f"{name}: {_pasted(shortened(source))}" for name, source in near if name]
     advice = f"if meant, map them: `columns: {{{', '.join(hints)}}}`"
     if origin.is_query:
         advice = f"if meant, name them in the query: {', '.join(hints)}"
@@ -104,6 +157,12 @@ def _left_over(table: Table, origin: Origin, parts: tuple[MappedPart, ...]) -> l
             advice=advice if hints else "",
         )
     ]
+
+
+def _pasted(name: str) -> str:
+    """A name as YAML takes it within braces."""
+    plain = re.fullmatch(r"[A-Za-z_.][\w.]*( [\w.]+)*", name)
+    return name if plain and name.lower() not in _YAML_WORDS else as_yaml(name)
 
 
 def _file(origin: Origin, part: Part) -> str:

@@ -51,7 +51,15 @@ def load_table(
     if not any(part.columns for part in parts):
         return None, findings
     reading = Reading(
-        source.decimal, source.datetime_format, source.timezone or config.timezone, config.timezone
+        source.decimal,
+        source.datetime_format,
+        source.timezone or config.timezone,
+        config.timezone,
+        source.thousands,
+        source.units,
+        source.nulls,
+        source.zones,
+        f"sources.{table.name}",
     )
     staging = Staging(
         table, origin, parts, reading, source.complete_until, config.orders.kinds_by_word

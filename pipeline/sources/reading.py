@@ -19,9 +19,11 @@ from pipeline.config import Config, FileOptions, SourceConfig
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine, QueryError, QueryTooLong
 from pipeline.errors import ConfigError, DataError
-from pipeline.sources.files import SourceFile, Unusable, find, inspect, matches
+from pipeline.sources.files import SourceFile, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
+from pipeline.sources.rewriting import RAGGED, ROW, ragged_advice
 from pipeline.sources.servers import SCHEME, copied, whole_table
+from pipeline.sources.unusable import Unusable
 from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"
@@ -35,11 +37,11 @@ _TOO_LONG_ADVICE = "does it end? if so, make it read less, or raise `engine.mapp
 _RAGGED = {  # by the engine's name of the error
     "MISSING COLUMNS": (
         "fewer than the header's {columns} columns",
-        "quote values that hold line ends",
+        RAGGED["fewer"],
     ),
     "TOO MANY COLUMNS": (
         "more than the header's {columns} columns",
-        "quote values that hold the delimiter, or set `delimiter`",
+        RAGGED["more"],
     ),
     "UNQUOTED VALUE": ("a quote that does not end where its value ends", 'write quotes as ""'),
     "LINE SIZE OVER MAXIMUM": ("longer than 2 MB", "is a quote missing in the file?"),
@@ -50,7 +52,7 @@ _RAGGED = {  # by the engine's name of the error
 class Part:
     """Rows that come with the same columns of the same types.
 
-    types: the columns as the source names them, and their SQL types. names: their identifiers in
+    types: the columns as the source names them, and their SQL types. names: SQL of their values in
     `scan`, a FROM clause. located: a FROM clause of the same rows with `_file`, an index into
     `files`, and `_row` (both null where a query made the row).
     """
@@ -102,7 +104,7 @@ class Reader:
         except QueryError as error:
             return None, [_unreadable(table, written, error)]
         lineage = tuple(file.lineage for file in files)
-        return Origin(written, parts, files, lineage), []
+        return Origin(written, parts, files, lineage), list(_left_out(table, written, files))
 
     def limited(self, table: str) -> AbstractContextManager[None]:
         """Within it the query that maps a table has its time, and no more; others have no limit."""
@@ -148,10 +150,14 @@ class Reader:
         except Unusable as problem:
             return (), [problem.finding(table, written)]
         for path, name in found:
-            key = (path, name, options.format, options.encoding, options.delimiter)
+            decimal = options.decimal if isinstance(options, SourceConfig) else "."
+            told = (getattr(options, field) for field in FileOptions.model_fields)
+            key = (path, name, decimal, *told)
             try:
                 if key not in self._inspected:
-                    self._inspected[key] = inspect(path.resolve(), name, options, self._engine)
+                    self._inspected[key] = inspect(
+                        path.resolve(), name, options, self._engine, decimal
+                    )
                 files.append(self._inspected[key])
             except Unusable as problem:
                 findings.append(problem.finding(table, name))
@@ -162,22 +168,24 @@ class Reader:
         described = []
         for file in files:
             if file.format == "csv":
-                types = dict.fromkeys(file.columns, "VARCHAR")
+                types = dict.fromkeys((*file.columns, *file.partitions), "VARCHAR")
             else:
                 rows = self._engine.rows(f"DESCRIBE SELECT * FROM {_scan([file])}")
-                types = {row[0]: row[1] for row in rows}
-            described.append((tuple(types.items()), file))
-        for shape, group in groupby(sorted(described, key=lambda d: d[0]), key=lambda d: d[0]):
-            alike = tuple(file for _, file in group)
-            names = {
-                name: quoted(f"c{place}" if alike[0].format == "csv" else name)
-                for place, (name, _) in enumerate(shape)
-            }
+                types = {row[0]: row[1] for row in rows if row[0] != ROW}
+            said = (file.format, file.delimiter, file.numbered, file.partitions, file.instants)
+            shape = (*said, *types.items())
+            described.append((tuple(map(str, shape)), types, file))
+        for _, group in groupby(sorted(described, key=lambda d: d[0]), key=lambda d: d[0]):
+            described_alike = list(group)
+            types = described_alike[0][1]
+            alike = tuple(file for _, _, file in described_alike)
             located = " UNION ALL ".join(
                 f"SELECT {number} AS _file, {_row(file)} AS _row, * FROM {_scan([file])}"
                 for number, file in enumerate(alike)
             )
-            yield Part(dict(shape), names, _scan(alike), f"({located})", alike)
+            names = _names(alike, types)
+            types |= dict.fromkeys(alike[0].instants, "TIMESTAMP WITH TIME ZONE")
+            yield Part(types, names, _scan(alike), f"({located})", alike)
 
     def _open_server(
         self, table: str, variable: str, source: SourceConfig
@@ -263,7 +271,6 @@ class Reader:
                 "arg_min(csv_line, line) FROM reject_errors GROUP BY ALL ORDER BY ALL"
             )
         except QueryError:  # not a matter of single rows
-            yield from _mixed_line_ends(table, file)
             return
         finally:
             for name in ("reject_errors", "reject_scans"):
@@ -272,6 +279,8 @@ class Reader:
             what, advice = _RAGGED.get(
                 kind, (f"cannot be read ({kind.lower()})", "export it again")
             )
+            if kind in ("MISSING COLUMNS", "TOO MANY COLUMNS"):
+                advice = ragged_advice(first, file.delimiter) or advice
             yield Finding(
                 Severity.ERROR,
                 f"{counted(count, 'row')}: {what.format(columns=len(file.columns))}",
@@ -309,9 +318,13 @@ def nesting(text: str) -> int:
 
 def _scan(files: Sequence[SourceFile], more: str = "") -> str:
     paths = literal([str(file.read_from) for file in files])
+    if files[0].partitions:
+        paths += ", hive_partitioning = true, hive_types_autocast = false"
     if files[0].format == "parquet":
         return f"read_parquet({paths})"
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(files[0].columns)))
+    if files[0].numbered:
+        columns += f", '{ROW}': 'VARCHAR'"
     return (
         f"read_csv({paths}, auto_detect = false, header = true, strict_mode = true, "
         f"delim = {literal(files[0].delimiter)}, quote = '\"', escape = '\"', "
@@ -319,7 +332,23 @@ def _scan(files: Sequence[SourceFile], more: str = "") -> str:
     )
 
 
+def _names(files: Sequence[SourceFile], types: Mapping[str, str]) -> dict[str, str]:
+    """SQL of the value of each column in the scan of files that are alike."""
+    names = {}
+    for place, name in enumerate(types):
+        names[name] = quoted(name)
+        if files[0].format == "csv" and name not in files[0].partitions:
+            names[name] = f"c{place}"
+            if any(file.is_guarded for file in files):
+                names[name] = f"regexp_replace(c{place}, '^=\"(.*)\"$', '\\1')"
+        if name in files[0].instants:
+            names[name] = f"timezone('UTC', CAST({quoted(name)} AS TIMESTAMP))"
+    return names
+
+
 def _row(file: SourceFile) -> str:
+    if file.numbered:
+        return f"CAST({ROW} AS BIGINT)"
     return "file_row_number + 1" if file.format == "parquet" else "row_number() OVER () + 1"
 
 
@@ -341,23 +370,36 @@ def _query_lineage(path: Path, written: str) -> FileLineage:
     return FileLineage(written, len(content), hashlib.sha256(content).hexdigest())
 
 
-def _mixed_line_ends(table: str, file: SourceFile) -> Iterator[Finding]:
-    """The first line of a CSV file that does not end like the line before it."""
-    with file.read_from.open("rb") as lines:
-        usual = b"\r\n" if lines.readline().endswith(b"\r\n") else b"\n"
-        for number, line in enumerate(lines, 2):
-            text = line.removesuffix(usual)
-            if b"\r" in text or text.endswith(b"\n"):
-                example = Example(text.decode(errors="replace"), key=f"line {number:,}")
-                yield Finding(
-                    Severity.ERROR,
-                    "lines end in different ways (line feed, carriage return or both)",
-                    table,
-                    file.lineage.path,
-                    examples=(example,),
-                    advice="export it again with one kind of line end; quote values that hold any",
-                )
-                return
+def _left_out(table: str, name: str, files: Sequence[SourceFile]) -> Iterator[Finding]:
+    """What is worth knowing of how the files of a table are read."""
+    for option in ("skip_rows", "footer_rows"):
+        count = sum(getattr(file.left_out, option) for file in files)
+        if count:
+            what = f"{counted(count, 'row')} left out by `{option}`"
+            yield Finding(Severity.NOTE, what, table, name, count=count)
+    for column in sorted({column for file in files for column in file.instants}):
+        yield Finding(
+            Severity.NOTE,
+            "stored as INT96: read as moments in UTC, as Spark writes them",
+            table,
+            name,
+            column,
+            advice="if they are times of a clock on the wall, read the file by a `.sql` mapping: "
+            f"timezone('UTC', {quoted(column)})",
+        )
+    if any(file.is_guarded for file in files):
+        what = '="..." around values is taken away; spreadsheets need it to keep zeros'
+        yield Finding(Severity.NOTE, what, table, name)
+    errors = sum(file.error_cells for file in files)
+    if errors:
+        yield Finding(
+            Severity.WARNING,
+            f"{counted(errors, 'cell')} of the workbook hold an error such as #N/A: read as empty",
+            table,
+            name,
+            count=errors,
+            advice="correct the formulas, and save it again",
+        )
 
 
 def _unreadable(table: str, name: str, error: QueryError, *, is_query: bool = False) -> Finding:

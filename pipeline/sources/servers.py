@@ -11,8 +11,8 @@ import importlib.util
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.errors import ServiceUnavailable
-from pipeline.sources.files import Unusable
 from pipeline.sources.findings import FileLineage
+from pipeline.sources.unusable import Unusable
 from pipeline.wording import shortened
 
 SCHEME = "postgresql:"

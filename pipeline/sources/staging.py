@@ -26,9 +26,10 @@ from pipeline.sources.casts import (
 from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
 from pipeline.sources.order_kinds import KIND, our_kind, unknown_kind
 from pipeline.sources.reading import Origin, Part
-from pipeline.wording import counted
+from pipeline.wording import as_yaml, counted
 
 _FAULTY = "_faulty"
+_MOST_LOOKED_AT = 200  # values, for what they have in common
 
 Masks = Sequence[tuple[int, int]]
 """Which checks failed together, a bit for each, and in how many rows."""
@@ -75,6 +76,7 @@ class Staging:
     ) -> None:
         self._table, self._origin, self._parts = table, origin, parts
         self._reading, self._complete_until, self._kinds = reading, complete_until, kinds
+        self._rows = 0
         self._files = [file.lineage.path for part in parts for file in part.part.files]
         self.mapped = frozenset(name for part in parts for name in part.columns)
         # a bit of the mask for each; what they say is the same for all parts
@@ -86,7 +88,7 @@ class Staging:
         """Create the table; the rows that were set aside go to `quarantine_<table>`."""
         name = quoted(self._table.name)
         engine.execute(f"CREATE OR REPLACE TABLE {name} AS {self._query()}")
-        rows = engine.rows(f"SELECT count(*) FROM {name}")[0][0]
+        rows = self._rows = engine.rows(f"SELECT count(*) FROM {name}")[0][0]
         masks = engine.rows(
             f"SELECT _faults, count(*) FROM {name} WHERE _faults <> 0 GROUP BY _faults"
         )
@@ -140,7 +142,7 @@ class Staging:
         raw, typed = [], []
         for name, source in mapped.columns.items():
             column, sql_type = table.column(name), part.types[source]
-            value = raw_value(part.names[source], sql_type)
+            value = raw_value(part.names[source], sql_type, self._reading.nulls)
             if name == KIND:
                 value, sql_type = our_kind(value, self._kinds), "VARCHAR"
             raw.append(f"{value} AS {quoted(raw_name(name))}")
@@ -278,6 +280,7 @@ class Staging:
         for bit, check in enumerate(self._checks):
             count = _count(masks, bit)
             if count:
+                examples = self._examples(engine, bit, check)
                 what = (
                     f"{counted(count, 'value')}: {check.what}"
                     if check.refuses or check.blanks
@@ -290,9 +293,24 @@ class Staging:
                     self._origin.name,
                     check.column,
                     count,
-                    self._examples(engine, bit, check),
-                    check.advice,
+                    examples,
+                    self._advice(engine, bit, check, count),
                 )
+
+    def _advice(self, engine: DuckDBEngine, bit: int, check: Check, count: int) -> str:
+        """What the bad values suggest, or what is advised whatever they are."""
+        if check.suggest is None:
+            return check.advice
+        rows = engine.rows(
+            f"SELECT DISTINCT {quoted(raw_name(check.column))} FROM {_FAULTY} "
+            f"WHERE (_faults & {1 << bit}) <> 0 ORDER BY ALL LIMIT {_MOST_LOOKED_AT}"
+        )
+        values = [text for (text,) in rows]
+        for mapped in self._parts:
+            if mapped.columns.get(check.column) in values and mapped.part.files:
+                first = mapped.part.files[0].columns[0]
+                return f"the header is repeated among the rows: `skip_rows: {as_yaml([first])}`"
+        return check.suggest(values, self._rows > count) or check.advice
 
     def _examples(self, engine: DuckDBEngine, bit: int, check: Check) -> tuple[Example, ...]:
         value = quoted(raw_name(check.column)) if check.column in self.mapped else "NULL"

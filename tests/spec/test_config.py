@@ -125,7 +125,7 @@ backtest: {test_snapshots: [2024-05-01], last: 3}
         "  sources.complaints (line 9): give one of `path`, `sql` and `table`",
         "  sources.touches.decimal (line 10): should be '.' or ',', not ';'",
         "  sources.touches.datetime_format (line 10): '%q' is no format of a time; an example: "
-        "'%d/%m/%Y %H:%M'",
+        "'%d/%m/%Y %H:%M'; or one of iso, epoch_s, epoch_ms, epoch_us, excel, excel_1904",
         "  sources.touches.dedup (line 10): unknown key; did you mean 'dedupe'?",
         "  snapshots.evry (line 11): unknown key; did you mean 'every'?",
         "  label.horizon_days (line 12): should be a valid integer, not 'ninety'",

@@ -114,7 +114,7 @@ def _semicolons(form: Form) -> Iterator[BadInput]:
         rows = [row | {"amount": row["amount"].replace(".", ",")} for row in good_rows("orders")]
         said = ("account_id;order_id", "delimiter", "decimal")
         yield _of_bytes("semicolons, decimal commas", as_csv(rows, ";"), form, *said)
-        said = ("not a number", "row 2: '100,00'", "`decimal`")
+        said = ("not a number", "row 2: '100,00'", '`decimal: ","`')
         yield _of_bytes("decimal commas alone", as_csv(rows, ";"), form, *said, delimiter=";")
 
 
