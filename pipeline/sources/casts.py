@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from features.contract import SQL_TYPES, Column, Kind
 from pipeline.engines import literal, quoted
+from pipeline.sources.findings import Severity
 
 LONGEST_TEXT = 1000
 LARGEST_MONEY = 10**13
@@ -22,6 +23,8 @@ _DATE = r"\d{4}-\d{2}-\d{2}"
 _CLOCK = r"[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)"
 _ISO = "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, with Z or +HH:MM behind it where it is zoned"
+_BLANKS = (" ", "\u00a0", "\u202f", "\u3000")
+_FORMULA = r'\s*="([^"]*)"\s*'
 _TRUE, _FALSE = "('true', 't', 'yes', 'y', '1')", "('false', 'f', 'no', 'n', '0')"
 _WHOLE = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
@@ -46,7 +49,8 @@ class Check:
 
     refuses: the data cannot be used; else the row alone is set aside. what: said of the values,
     or of the row. expected: set aside because the config asks for it, no sign of bad data. blanks:
-    the row stays, and the value is taken as missing.
+    the row stays, and the value is taken as missing. told: row and value stay as they were read,
+    and this is how grave it is.
     """
 
     column: str
@@ -56,6 +60,12 @@ class Check:
     refuses: bool
     expected: bool = False
     blanks: bool = False
+    told: Severity | None = None
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether a row that it is true of does not come into the table."""
+        return not (self.refuses or self.blanks or self.told)
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ def raw_name(column: str) -> str:
 
 def raw_value(identifier: str, sql_type: str) -> str:
     """A source's value as it is, but null for an empty text."""
-    return f"NULLIF(CAST({identifier} AS VARCHAR), '')" if _is_text(sql_type) else identifier
+    return f"NULLIF(CAST({identifier} AS VARCHAR), '')" if is_text(sql_type) else identifier
 
 
 def cast(column: Column, sql_type: str, reading: Reading) -> Cast:
@@ -114,7 +124,7 @@ def not_allowed(column: Column) -> Check:
 
 
 def _text(column: Column, raw: str, sql_type: str) -> Cast:
-    if _is_text(sql_type):
+    if is_text(sql_type):
         checks = [
             Check(
                 column.name,
@@ -134,6 +144,7 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
                     refuses=True,
                 )
             )
+            return Cast(_bare(raw), (*checks, *_wrapped(column, raw)))
         if not column.words:
             return Cast(raw, tuple(checks))
         words = ", ".join(map(literal, column.words))
@@ -157,6 +168,50 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
     return _unfit(column, raw, sql_type, "an id", advice)
 
 
+def _bare(raw: str) -> str:
+    """An id without what some programs put around it; null where nothing else is there."""
+    bare = rf"regexp_replace({raw}, '{_FORMULA}', '\1')"
+    return f"CASE WHEN {_is_wrapped(raw)} THEN NULLIF(trim({bare}), '') ELSE {raw} END"
+
+
+def _is_wrapped(raw: str) -> str:
+    """A cheap condition: most ids are not."""
+    ends = (f"starts_with({raw}, '{b}') OR ends_with({raw}, '{b}')" for b in _BLANKS)
+    return f"({' OR '.join(ends)} OR starts_with({raw}, '=\"'))"
+
+
+def _wrapped(column: Column, raw: str) -> tuple[Check, ...]:
+    formula = f"CASE WHEN {_is_wrapped(raw)} THEN regexp_full_match({raw}, '{_FORMULA}') END"
+    blanks = f"CASE WHEN {_is_wrapped(raw)} THEN {raw} <> trim({raw}) END"
+    lost = f"{raw} IS NOT NULL AND {quoted(column.stored_name)} IS NULL"
+    nothing = Check(
+        column.name,
+        lost,
+        f"{column.name} of nothing but blanks",
+        "such rows are set aside; fill the column where it can be known",
+        refuses=False,
+    )
+    return (
+        Check(
+            column.name,
+            f"{blanks} AND NOT ({lost})",
+            "blanks before or after the id, which are taken off",
+            "",
+            refuses=False,
+            told=Severity.NOTE,
+        ),
+        Check(
+            column.name,
+            f"{formula} AND NOT ({lost})",
+            'written as ="...", a spreadsheet\'s form of text; read without it',
+            "export it without this form if the program can",
+            refuses=False,
+            told=Severity.WARNING,
+        ),
+        *([nothing] if column.required else []),
+    )
+
+
 def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
     if sql_type == "TIMESTAMPTZ_NS":
         raw, sql_type = f"CAST({raw} AS TIMESTAMPTZ)", "TIMESTAMP WITH TIME ZONE"
@@ -168,7 +223,7 @@ def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
         value = _wall(f"CAST({raw} AS TIMESTAMP)", reading)
     elif sql_type == "TIMESTAMP WITH TIME ZONE":
         value = _from_instant(raw, reading)
-    elif not _is_text(sql_type):
+    elif not is_text(sql_type):
         return _unfit(column, raw, sql_type, "a time", "convert it in a `.sql` mapping")
     elif reading.time_formats:
         expected, advice = ", ".join(reading.time_formats), "correct `datetime_format`"
@@ -188,7 +243,7 @@ def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
             f"THEN {_from_instant(f'TRY_CAST({raw} AS TIMESTAMPTZ)', reading)} END"
         )
     value = f"date_trunc('second', {value})"
-    if not _is_text(sql_type):
+    if not is_text(sql_type):
         value = f"CASE WHEN isfinite({raw}) THEN {value} END"
     return Cast(
         value,
@@ -212,7 +267,7 @@ def _number(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
     money = column.kind is Kind.MONEY
     largest = LARGEST_MONEY if money else LARGEST_NUMBER
     known = "TRUE"
-    if _is_text(sql_type):
+    if is_text(sql_type):
         text = raw
         if reading.decimal == ",":
             text = f"CASE WHEN NOT contains({raw}, '.') THEN replace({raw}, ',', '.') END"
@@ -262,7 +317,7 @@ def _number(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
 def _flag(column: Column, raw: str, sql_type: str) -> Cast:
     if sql_type == "BOOLEAN":
         return Cast(raw, ())
-    if not _is_text(sql_type) and sql_type not in _WHOLE:
+    if not is_text(sql_type) and sql_type not in _WHOLE:
         return _unfit(column, raw, sql_type, "true or false", "convert it in a `.sql` mapping")
     text = f"lower(trim(CAST({raw} AS VARCHAR)))"
     return Cast(
@@ -302,7 +357,8 @@ def _from_instant(instant: str, reading: Reading) -> str:
     return f"timezone({literal(reading.wall)}, {instant})"
 
 
-def _is_text(sql_type: str) -> bool:
+def is_text(sql_type: str) -> bool:
+    """Whether a column of this SQL type holds texts."""
     return sql_type in ("VARCHAR", "UUID") or sql_type.startswith("ENUM")
 
 

@@ -61,6 +61,10 @@ class Part:
     located: str
     files: tuple[SourceFile, ...] = ()
 
+    def each_file(self) -> tuple[Part, ...]:
+        """The same rows, a file each; itself where no file is behind it."""
+        return tuple(_of_files(self.types, self.names, (file,)) for file in self.files) or (self,)
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -173,11 +177,7 @@ class Reader:
                 name: quoted(f"c{place}" if alike[0].format == "csv" else name)
                 for place, (name, _) in enumerate(shape)
             }
-            located = " UNION ALL ".join(
-                f"SELECT {number} AS _file, {_row(file)} AS _row, * FROM {_scan([file])}"
-                for number, file in enumerate(alike)
-            )
-            yield Part(dict(shape), names, _scan(alike), f"({located})", alike)
+            yield _of_files(dict(shape), names, alike)
 
     def _open_server(
         self, table: str, variable: str, source: SourceConfig
@@ -305,6 +305,16 @@ def nesting(text: str) -> int:
     rows = re.findall(r"(?i)(?:(?:[-+~!@]|\bnot\b)\s*){2,}", text)
     signs = (len(re.findall(r"(?i)not|[-+~!@]", row)) for row in rows)
     return max(*accumulate(steps, initial=0), *signs, 0)
+
+
+def _of_files(
+    types: Mapping[str, str], names: Mapping[str, str], files: tuple[SourceFile, ...]
+) -> Part:
+    located = " UNION ALL ".join(
+        f"SELECT {number} AS _file, {_row(file)} AS _row, * FROM {_scan([file])}"
+        for number, file in enumerate(files)
+    )
+    return Part(types, names, _scan(files), f"({located})", files)
 
 
 def _scan(files: Sequence[SourceFile], more: str = "") -> str:

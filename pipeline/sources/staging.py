@@ -40,6 +40,11 @@ class MappedPart:
     part: Part
     columns: Mapping[str, str]
 
+    def each_file(self) -> Iterator[MappedPart]:
+        """The same, a file each; itself where no file is behind it."""
+        for part in self.part.each_file():
+            yield MappedPart(part, self.columns)
+
 
 @dataclass(frozen=True)
 class Staged:
@@ -59,8 +64,8 @@ class Staged:
 class Staging:
     """The query that makes a canonical table out of an origin, and its checks.
 
-    mapped: the contract's columns that the source has. complete_until: as configured; rows after
-    it are set aside.
+    parts: what it reads. mapped: the contract's columns that the source has. complete_until: as
+    configured; rows after it are set aside.
     """
 
     def __init__(
@@ -71,7 +76,7 @@ class Staging:
         reading: Reading,
         complete_until: datetime | None,
     ) -> None:
-        self._table, self._origin, self._parts = table, origin, parts
+        self._table, self._origin, self.parts = table, origin, parts
         self._reading, self._complete_until = reading, complete_until
         self._files = [file.lineage.path for part in parts for file in part.part.files]
         self.mapped = frozenset(name for part in parts for name in part.columns)
@@ -92,15 +97,16 @@ class Staging:
         blanked: dict[str, int] = {}
         findings: tuple[Finding, ...] = ()
         if masks:
+            told = sum(1 << bit for bit, check in enumerate(self._checks) if check.told)
             engine.execute(
                 f"CREATE OR REPLACE TEMP TABLE {_FAULTY} AS "
-                f"SELECT * FROM ({self._query(located=True)}) WHERE _faults <> 0"
+                f"SELECT * FROM ({self._query(located=True)}) WHERE (_faults & ~{told}) <> 0"
             )
             quarantined, bad = self._quarantine(engine)
             findings = tuple(self._findings(engine, masks))
             engine.execute(f"DROP TABLE {_FAULTY}")
-            stay = sum(1 << bit for bit, check in enumerate(self._checks) if check.blanks)
-            engine.execute(f"DELETE FROM {name} WHERE (_faults & ~{stay}) <> 0")
+            aside = sum(1 << bit for bit, c in enumerate(self._checks) if c.sets_aside or c.refuses)
+            engine.execute(f"DELETE FROM {name} WHERE (_faults & {aside}) <> 0")
             for bit, check in enumerate(self._checks):
                 if check.blanks:
                     blanked[check.column] = _count(masks, bit)
@@ -115,8 +121,8 @@ class Staging:
         """All rows as canonical columns and `_faults`; located: as raw text, `_file`, `_row`."""
         return " UNION ALL ".join(
             f"SELECT {', '.join(self._selected(part, located))}, {self._faults(part)} AS _faults "
-            f"FROM ({self._typed(part, located)})"
-            for part in self._parts
+            f"FROM ({self.typed(part, located)})"
+            for part in self.parts
         )
 
     def _selected(self, mapped: MappedPart, located: bool) -> list[str]:
@@ -128,12 +134,15 @@ class Staging:
             f"AS {quoted(raw_name(c))}"
             for c in self._shown
         ]
-        before = self._parts[: self._parts.index(mapped)]
+        before = self.parts[: self.parts.index(mapped)]
         first = sum(len(part.part.files) for part in before)
         return [f"_file + {first} AS _file", "_row", *raw]
 
-    def _typed(self, mapped: MappedPart, located: bool) -> str:
-        """The columns as the source has them, and beside them cast to their kinds."""
+    def typed(self, mapped: MappedPart, located: bool = False) -> str:
+        """A query of a part's columns as the source has them, and beside them cast to their kinds.
+
+        located: with `_file` and `_row`.
+        """
         part, table = mapped.part, self._table
         raw, typed = [], []
         for name, source in mapped.columns.items():
@@ -237,9 +246,7 @@ class Staging:
 
     def _quarantine(self, engine: DuckDBEngine) -> tuple[int, int]:
         """Keep the rows that are set aside, as the source has them, with their reasons."""
-        bits = [
-            (1 << bit, c) for bit, c in enumerate(self._checks) if not c.refuses and not c.blanks
-        ]
+        bits = [(1 << bit, c) for bit, c in enumerate(self._checks) if c.sets_aside]
         reasons = ", ".join(
             f"CASE WHEN (_faults & {bit}) <> 0 THEN {literal(check.what)} END"
             for bit, check in bits
@@ -250,8 +257,8 @@ class Staging:
         target = quoted(f"quarantine_{self._table.name}")
         faults = sum(bit for bit, check in bits if not check.expected)
         count, bad = engine.rows(
-            f"SELECT count_if((_faults & {wanted}) <> 0), count_if((_faults & {faults}) <> 0) "
-            f"FROM {_FAULTY}"
+            f"SELECT count(*) FILTER ((_faults & {wanted}) <> 0), "
+            f"count(*) FILTER ((_faults & {faults}) <> 0) FROM {_FAULTY}"
         )[0]
         if count:
             engine.execute(
@@ -266,12 +273,12 @@ class Staging:
             count = _count(masks, bit)
             if count:
                 what = (
-                    f"{counted(count, 'value')}: {check.what}"
-                    if check.refuses or check.blanks
-                    else f"{counted(count, 'row')} quarantined: {check.what}"
+                    f"{counted(count, 'row')} quarantined: {check.what}"
+                    if check.sets_aside
+                    else f"{counted(count, 'value')}: {check.what}"
                 )
                 yield Finding(
-                    Severity.ERROR if check.refuses else Severity.WARNING,
+                    check.told or (Severity.ERROR if check.refuses else Severity.WARNING),
                     what,
                     self._table.name,
                     self._origin.name,
@@ -285,8 +292,9 @@ class Staging:
         value = quoted(raw_name(check.column)) if check.column in self.mapped else "NULL"
         named = next((c for c in (*self._table.key, *self._shown) if c in self.mapped), None)
         key = quoted(raw_name(named)) if named else "NULL"
+        rows = f"({self._query(located=True)})" if check.told else _FAULTY
         found = engine.rows(
-            f"SELECT _file, _row, {key}, {value} FROM {_FAULTY} WHERE (_faults & {1 << bit}) <> 0 "
+            f"SELECT _file, _row, {key}, {value} FROM {rows} WHERE (_faults & {1 << bit}) <> 0 "
             f"ORDER BY ALL LIMIT {MOST_EXAMPLES}"
         )
         return tuple(
