@@ -90,7 +90,7 @@ def odd_ids(tables: Mapping[str, Seen]) -> Iterator[Finding]:
                 examples = seen.examples(condition, quoted(column.name))
                 advice = shape.advice.replace("{value}", examples[0].value if examples else "")
                 yield seen.warning(
-                    f"{counted(count, 'id')} {shape.what}",
+                    f"{counted(count, 'id')}: {shape.what}",
                     column.name,
                     count,
                     examples,

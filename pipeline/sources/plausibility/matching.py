@@ -44,13 +44,13 @@ REFERENCES = (
 class Form:
     """A way to write ids alike.
 
-    without: what differs no more. key: an SQL expression of {}. change: a shorter one to suggest;
-    the key if empty.
+    without: what differs no more. key: an SQL expression of {}. changes: shorter ones to suggest,
+    the first that is enough; the key if there are none.
     """
 
     without: str
     key: str
-    change: str = ""
+    changes: tuple[str, ...] = ()
 
     def of(self, column: str) -> str:
         """The key of a column."""
@@ -61,14 +61,14 @@ FORMS = (
     Form(
         "blanks and capitals",
         f"lower(regexp_replace({{}}, '{UNSEEN}', '', 'g'))",
-        "lower(replace({}, ' ', ''))",
+        ("upper(replace({}, ' ', ''))", "lower(replace({}, ' ', ''))"),
     ),
     Form("leading zeros", "regexp_replace({}, '^0+([0-9])', '\\1')"),
     Form("a tail such as .0", "regexp_replace({}, '^([0-9]+)[.,]0+$', '\\1')"),
     Form(
         "the last three characters of ids of 18 (Salesforce has both forms)",
         "CASE WHEN regexp_full_match({}, '[A-Za-z0-9]{18}') THEN left({}, 15) ELSE {} END",
-        "left({}, 15)",
+        ("left({}, 15)",),
     ),
     Form("leading zeros and a tail such as .0", f"regexp_replace({{}}, '{NUMERALS}', '\\1')"),
     Form(
@@ -152,19 +152,20 @@ def _finding(
 
 def _advice(reference: Reference, seen: Seen, other: Seen, form: Form, count: int) -> str:
     """The mapping of one of the two tables, if that is enough, else of both."""
-    engine, change = seen.engine, form.change or form.key
+    engine, changes = seen.engine, form.changes or (form.key,)
     why = "write the ids of both tables alike"
     lengths = engine.rows(
         "SELECT DISTINCT length(id) FROM _known_ids WHERE regexp_full_match(id, '[0-9]+') LIMIT 2"
     )
     if len(lengths) == 1:
         padded = f"lpad(regexp_replace({{}}, '[.,]0+$', ''), {lengths[0][0]}, '0')"
-        if _match(engine, padded.replace("{}", "id"), "id") == count:
-            return seen.mapping(why, {reference.column: padded})
-    if _match(engine, form.of("id"), "id") == count:
-        return seen.mapping(why, {reference.column: change})
-    if _match(engine, "id", form.of("id")) == count:
-        return other.mapping(why, {reference.other_column: change})
+        changes = (padded, *changes)
+    for change in changes:
+        if _match(engine, change.replace("{}", "id"), "id") == count:
+            return seen.mapping(why, {reference.column: change})
+    for change in changes:
+        if _match(engine, "id", change.replace("{}", "id")) == count:
+            return other.mapping(why, {reference.other_column: change})
     there = change.replace("{}", other.source_column(reference.other_column))
     both = seen.mapping(why, {reference.column: change})
     return f"{both}\nand the same for {other.name}: {there} AS {reference.other_column}"
