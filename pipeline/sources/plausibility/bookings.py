@@ -125,33 +125,36 @@ def credit_and_rebooking(tables: Mapping[str, Seen]) -> Iterator[Finding]:
         "sum(amount_cents) AS cents FROM orders {} WHERE NOT deleted GROUP BY account_id, order_id"
     )
     engine = seen.engine
-    engine.make(
-        "_credits",
-        document.format(
-            "SEMI JOIN (SELECT DISTINCT account_id, order_id FROM orders WHERE amount_cents < 0) "
-            "USING (account_id, order_id)"
-        )
-        + " HAVING sum(amount_cents) < 0",
-    )
+    of_returns = "SELECT DISTINCT account_id, order_id FROM orders WHERE amount_cents < 0"
     try:
+        engine.make(
+            "_credits",
+            document.format(f"SEMI JOIN ({of_returns}) USING (account_id, order_id)")
+            + " HAVING sum(amount_cents) < 0",
+        )
         credits = engine.rows("SELECT count(*) FROM _credits")[0][0]
-        if not credits:
-            return
-        documents = document.format("SEMI JOIN _credits USING (account_id)")
+        on_the_day = (
+            "SEMI JOIN _credits credit ON credit.account_id = orders.account_id "
+            "AND credit.day = CAST(orders.occurred_at AS DATE)"
+        )
+        engine.make(
+            "_rebooked",
+            "SELECT credit.account_id, credit.day, new.cents, credit.order_id AS credit, "
+            f"new.order_id AS new FROM _credits credit JOIN ({document.format(on_the_day)}) new "
+            "ON new.account_id = credit.account_id AND new.day = credit.day "
+            "AND new.cents = -credit.cents",
+        )
+        same = document.format("SEMI JOIN _rebooked USING (account_id)")
         found = engine.rows(
-            f"WITH documents AS ({documents}) "
-            "SELECT credit.order_id, new.order_id, (SELECT count(*) FROM documents other WHERE "
-            "other.account_id = new.account_id AND other.cents = new.cents) = 2 "
-            "FROM _credits credit JOIN documents new ON new.account_id = credit.account_id "
-            "AND new.day = credit.day AND new.cents = -credit.cents "
-            "WHERE EXISTS (SELECT 1 FROM documents old WHERE old.account_id = credit.account_id "
-            "AND old.cents = -credit.cents AND old.day < credit.day "
-            f"AND old.day >= credit.day - {_REBOOKED_DAYS}) ORDER BY ALL"
+            f"SELECT credit, new, count(*) = 2 FROM _rebooked JOIN ({same}) other "
+            "USING (account_id, cents) GROUP BY ALL "
+            "HAVING count(*) FILTER (other.day < _rebooked.day "
+            f"AND other.day >= _rebooked.day - {_REBOOKED_DAYS}) > 0 ORDER BY ALL"
         )
     finally:
-        engine.drop("_credits")
+        engine.drop("_credits", "_rebooked")
     if len(found) < USUAL_SHARE * credits:
-        found = [each for each in found if each[2]]
+        found = [each for each in found if each[2]]  # the first invoice and the new one alone
     if not found or len(found) < REBOOKED_SHARE * credits:
         return
     ids = sorted({order for credit, new, _ in found[:5] for order in (credit, new)})

@@ -74,31 +74,31 @@ SHAPES = (
 )
 
 
+_MAY_BE_ODD = "contains({}, '+') OR starts_with({}, '=') OR {} < '0'"  # of the shapes but words
+
+
 def odd_ids(tables: Mapping[str, Seen]) -> Iterator[Finding]:
     """Ids of a form that comes from a spreadsheet or a database and not from who gave the id."""
     for seen in tables.values():
         columns = [c for c in seen.table.columns if _is_id(seen, c) and c.name != "line_id"]
-        asked = [(c, shape) for c in columns for shape in SHAPES]
-        if not asked:
-            continue
-        conditions = [shape.condition(quoted(c.name)) for c, shape in asked]
-        counts = seen.rows(
-            f"SELECT {', '.join(f'count_if({each})' for each in conditions)} FROM {seen.name}"
-        )[0]
-        for (column, shape), condition, count in zip(asked, conditions, counts, strict=True):
-            if count:
-                examples = seen.examples(condition, quoted(column.name))
-                advice = shape.advice.replace("{value}", examples[0].value if examples else "")
-                yield seen.warning(
-                    f"{counted(count, 'id')}: {shape.what}",
-                    column.name,
-                    count,
-                    examples,
-                    advice.replace("{}", column.name),
-                )
+        for column in columns:
+            name = column.name
+            if name in _OF_LINES and not _any(seen, name, _MAY_BE_ODD):
+                continue
+            conditions = ", ".join(f"count_if({shape.condition('id')})" for shape in SHAPES)
+            counts = seen.rows(f"SELECT {conditions} FROM {seen.ids(name)}")[0]
+            for shape, count in zip(SHAPES, counts, strict=True):
+                if count:
+                    yield _odd_shape(seen, column.name, shape, count)
         for column in columns:
             if column.name in ACCOUNT_COLUMNS:
                 yield from _separators(seen, column.name)
+
+
+def _odd_shape(seen: Seen, column: str, shape: Shape, count: int) -> Finding:
+    examples = seen.examples(shape.condition(quoted(column)), quoted(column))
+    advice = shape.advice.replace("{value}", examples[0].value).replace("{}", column)
+    return seen.warning(f"{counted(count, 'id')}: {shape.what}", column, count, examples, advice)
 
 
 def several_spellings(tables: Mapping[str, Seen]) -> Iterator[Finding]:
@@ -111,8 +111,7 @@ def several_spellings(tables: Mapping[str, Seen]) -> Iterator[Finding]:
         for column in seen.table.columns:
             if not _is_id(seen, column) or column.name in _OF_LINES:
                 continue
-            name = quoted(column.name)
-            bare = f"regexp_replace({name}, '{UNSEEN}', '', 'g')"
+            bare = f"regexp_replace(id, '{UNSEEN}', '', 'g')"
             plain = f"lower({bare})"
             found = _groups(tables, seen, column.name, plain)
             if found and _uses_both_cases(seen, column.name):
@@ -122,8 +121,8 @@ def several_spellings(tables: Mapping[str, Seen]) -> Iterator[Finding]:
                 yield _spelling(seen, column.name, found, "blanks or capitals", "upper(trim({}))")
             if column.name in ACCOUNT_COLUMNS:
                 number = (
-                    f"CASE WHEN regexp_full_match({name}, '{NUMERALS}') "
-                    f"THEN regexp_replace({name}, '{NUMERALS}', '\\1') ELSE {plain} END"
+                    f"CASE WHEN regexp_full_match(id, '{NUMERALS}') "
+                    f"THEN regexp_replace(id, '{NUMERALS}', '\\1') ELSE {plain} END"
                 )
                 merged = _groups(tables, seen, column.name, number, plain)
                 if merged:
@@ -143,20 +142,19 @@ def _groups(
     tables: Mapping[str, Seen], seen: Seen, column: str, key: str, apart: str = ""
 ) -> list[Group]:
     """Spellings with the same key; apart: those whose second key is the same are not told again."""
-    name, differs = quoted(column), f"count(DISTINCT {apart})" if apart else "count(*)"
+    differs = f"count(DISTINCT {apart})" if apart else "count(*)"
     names, own = "", ""
     accounts = tables.get("accounts")
     if column in ACCOUNT_COLUMNS and accounts is not None and accounts.has("name"):
         names = (
             "LEFT JOIN (SELECT account_id AS named, lower(max(name)) AS called FROM accounts "
-            f"GROUP BY account_id) ON {name} = named"
+            "GROUP BY account_id) ON id = named"
         )
         own = " AND count(DISTINCT called) < count(*)"
     return [
         (usual, spellings)
         for usual, spellings in seen.rows(
-            f"SELECT arg_max({name}, (often, {name})), list({name} ORDER BY {name}) FROM (SELECT "
-            f"{name}, count(*) AS often FROM {seen.name} WHERE {name} IS NOT NULL GROUP BY {name}) "
+            f"SELECT arg_max(id, (often, id)), list(id ORDER BY id) FROM {seen.ids(column)} "
             f"{names} GROUP BY {key} HAVING {differs} > 1{own} ORDER BY ALL"
         )
     ]
@@ -164,13 +162,9 @@ def _groups(
 
 def _uses_both_cases(seen: Seen, column: str) -> bool:
     """Whether most ids are codes in which a and A are two signs."""
-    name = quoted(column)
-    both = " AND ".join(f"regexp_matches({name}, '{c}')" for c in ("[a-z]", "[A-Z]", "[0-9]"))
-    code = f"{both} AND regexp_full_match({name}, '[A-Za-z0-9_-]{{8,}}')"
-    share = seen.rows(
-        f"SELECT avg(CAST({code} AS INTEGER)) FROM (SELECT DISTINCT {name} FROM {seen.name} "
-        f"WHERE {name} IS NOT NULL)"
-    )[0][0]
+    both = " AND ".join(f"regexp_matches(id, '{c}')" for c in ("[a-z]", "[A-Z]", "[0-9]"))
+    code = f"{both} AND regexp_full_match(id, '[A-Za-z0-9_-]{{8,}}')"
+    share = seen.rows(f"SELECT avg(CAST({code} AS INTEGER)) FROM {seen.ids(column)}")[0][0]
     return share is not None and share > 0.5
 
 
@@ -196,8 +190,7 @@ def _spelling(seen: Seen, column: str, groups: list[Group], how: str, change: st
 
 def _separators(seen: Seen, column: str) -> Iterator[Finding]:
     """Numbers with signs between thousands, and cells with several ids."""
-    name = quoted(column)
-    ids = f"(SELECT DISTINCT {name} AS id FROM {seen.name} WHERE {name} IS NOT NULL)"
+    name, ids = quoted(column), seen.ids(column)
     fits = f"regexp_full_match(id, {literal(_THOUSANDS)})"
     of_form, lengths, full, commas = seen.rows(
         f"SELECT count(*), count(DISTINCT length(id)), "
@@ -215,14 +208,12 @@ def _separators(seen: Seen, column: str) -> Iterator[Finding]:
             seen.mapping("take them out", {column: "regexp_replace({}, '[^0-9]', '', 'g')"}),
         )
     parts = "list_transform(string_split_regex(id, '[;|]'), lambda part: trim(part))"
-    several, known, all_ids = (
-        seen.rows(
-            f"SELECT count_if(cut), count_if(cut AND list_has_all((SELECT list(id) FROM {ids}), "
-            f"{parts})), count(*) FROM (SELECT id, regexp_matches(id, '[;|]') AS cut FROM {ids})"
-        )[0]
-        if _any_cut(seen, name)
-        else (0, 0, 0)
-    )
+    cut = "(contains(id, ';') OR contains(id, '|'))"
+    several, all_ids = seen.rows(f"SELECT count_if({cut}), count(*) FROM {ids}")[0]
+    known = several and seen.rows(
+        f"SELECT count(*) FROM {ids} WHERE {cut} "
+        f"AND list_has_all((SELECT list(id) FROM {ids}), {parts})"
+    ) != [(0,)]
     if several and (known or several <= all_ids / 2):
         condition = f"regexp_matches({name}, '[;|]')"
         yield seen.warning(
@@ -234,6 +225,7 @@ def _separators(seen: Seen, column: str) -> Iterator[Finding]:
         )
 
 
-def _any_cut(seen: Seen, name: str) -> bool:
-    cut = f"contains({name}, ';') OR contains({name}, '|')"
-    return bool(seen.rows(f"SELECT 1 FROM {seen.name} WHERE {cut} LIMIT 1"))
+def _any(seen: Seen, column: str, condition: str) -> bool:
+    """Whether any row has an id of which a condition on {} is true."""
+    where = condition.replace("{}", quoted(column))
+    return bool(seen.rows(f"SELECT 1 FROM {seen.name} WHERE {where} LIMIT 1"))

@@ -61,4 +61,8 @@ class Plausibility:
 
     def of_tables(self) -> list[Finding]:
         """What is odd about the loaded tables, each and together."""
-        return [finding for check in OF_TABLES for finding in check(self.tables)]
+        try:
+            return [finding for check in OF_TABLES for finding in check(self.tables)]
+        finally:
+            for seen in self.tables.values():
+                seen.forget()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from features.contract import Table
@@ -33,6 +33,7 @@ class Seen:
     source: SourceConfig
     loaded: LoadedTable
     read: int
+    _distinct: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -42,6 +43,24 @@ class Seen:
     def has(self, *columns: str) -> bool:
         """Whether the source has all these columns of the contract."""
         return self.loaded.mapped.issuperset(columns)
+
+    def ids(self, column: str) -> str:
+        """A table of the ids of a column: id, and often, the rows that have it."""
+        name = f"_ids_{self.name}_{column}"
+        if name not in self._distinct:
+            found = quoted(column)
+            self.engine.make(
+                name,
+                f"SELECT {found} AS id, count(*) AS often FROM {self.name} "
+                f"WHERE {found} IS NOT NULL GROUP BY {found}",
+            )
+            self._distinct.add(name)
+        return name
+
+    def forget(self) -> None:
+        """Remove the tables of ids."""
+        self.engine.drop(*self._distinct)
+        self._distinct.clear()
 
     def files(self) -> Iterator[MappedPart]:
         """What the table was read from, a file each; all rows where no file is behind them."""

@@ -79,7 +79,7 @@ def _is_total(cents: int, total: int, count: int) -> bool:
 
 def _slack(count: int) -> int:
     """Cents by which rounding each row may miss the rounded total."""
-    return isqrt(count) // 2
+    return isqrt(count) // 10
 
 
 def _money(cents: int) -> str:
