@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from features.contract import TABLES
+from pipeline.commands import run_validate
 from pipeline.config import load_config
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.errors import CheckFailed
+from pipeline.sources import load_sources
 from pipeline.sources.findings import Severity
 from pipeline.sources.validation import validate
 
@@ -399,3 +403,40 @@ def test_what_is_odd_is_named_with_its_rows_and_what_to_write(reading, example: 
 @pytest.mark.parametrize("example", PLAIN_ONES, ids=lambda example: example.name)
 def test_what_is_plain_is_left_alone(reading, example: Example) -> None:
     assert reading(example) == []
+
+
+def test_strict_fails_on_warnings_and_the_page_shows_them_as_text(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(text(HEAD, *ids("K1", "K2", "k1", "<b>;K1", "K1")))
+    (tmp_path / "c.yaml").write_text(
+        "name: small\nsnapshots: {first: 2025-02-01, last: 2025-06-01}\noutput: out\n"
+        "sources: {orders: {path: orders.csv}}\n"
+    )
+    config = load_config(tmp_path / "c.yaml")
+    run_validate(config)
+    with pytest.raises(CheckFailed, match="2 warnings about the sources"):
+        run_validate(config, strict=True)
+    page = (tmp_path / "out" / "validation" / "validation.html").read_text()
+    assert "differ only in blanks or capitals" in page and "orders.sql: SELECT" in page
+    assert "&lt;b&gt;;K1" in page and "<b>" not in page and "<script" not in page
+    assert "2025-01: 5" in page and "&lt; 100: 4" in page  # rows of a month, lines by amount
+
+
+def test_ids_are_read_without_what_is_around_them(tmp_path: Path) -> None:
+    around = ("K1", " K1", "K1 ", "K1\u00a0", '"=""K1"""', "K 1", "   ")
+    (tmp_path / "orders.csv").write_text(text(HEAD, *ids(*around)))
+    (tmp_path / "c.yaml").write_text(
+        "name: small\nsnapshots: {first: 2025-02-01, last: 2025-06-01}\n"
+        "sources: {orders: {path: orders.csv, max_quarantined_share: 0.5}}\n"
+    )
+    config = load_config(tmp_path / "c.yaml")
+    with DuckDBEngine([tmp_path], threads=1) as engine:
+        said = [
+            f.what for f in load_sources(config, engine).report.findings if f.column == "account_id"
+        ]
+        accounts = engine.rows("SELECT account_id, count(*) FROM orders GROUP BY 1 ORDER BY 1")
+    assert accounts == [("K 1", 1), ("K1", 5)]
+    assert said == [
+        "3 values: blanks before or after the id, which are taken off",
+        '1 value: written as ="...", a spreadsheet\'s form of text; read without it',
+        "1 row quarantined: account_id of nothing but blanks",
+    ]
