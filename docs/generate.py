@@ -249,6 +249,9 @@ Text that a spreadsheet would run as a formula begins with an apostrophe in the 
 as text in the XLSX. `call_list.html` has everything in it and asks the network for nothing;
 `call_list.html#account=ID` opens an account's card.
 
+`defection validate` writes its report as `<output>/validation/validation.json` and, for people,
+`validation.html` with small pictures; both show values of the sources.
+
 Rows of a source that cannot be used are set aside, with the reason, in
 `<output>/validation/quarantine_<table>.parquet`; `validate`, `train`, `score` and the like write it
 anew. The manifest counts them, and the rows that were not yet known at the snapshot.

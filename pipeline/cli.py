@@ -103,11 +103,14 @@ def _config(path: Path, *, with_label: bool = True) -> Config:
 
 
 @app.command(epilog="Example: `defection validate --config configs/demo.yaml`")
-def validate(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Check the sources against the contract and report every violation at once."""
+def validate(
+    config: ConfigPath = DEFAULT_CONFIG,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings.")] = False,
+) -> None:
+    """Check the sources against the contract and for what is odd; report everything at once."""
     from pipeline.commands import run_validate
 
-    run_validate(_config(config, with_label=False))
+    run_validate(_config(config, with_label=False), strict=strict)
 
 
 @app.command(epilog="Example: `defection table --out training_table.parquet`")

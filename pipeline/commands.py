@@ -20,6 +20,9 @@ from pipeline.config.playbook import load_playbook
 from pipeline.errors import CheckFailed, DataError
 from pipeline.output_files import short, write_parquet, write_text
 from pipeline.sources import load_sources
+from pipeline.sources.figures import figures
+from pipeline.sources.findings import Severity
+from pipeline.sources.page import write_page
 from pipeline.sources.quarantine import write_quarantine
 from pipeline.sources.validation import report_lines, validate
 from pipeline.tables.derived import make_derived_tables
@@ -38,23 +41,32 @@ if TYPE_CHECKING:
 _SHOWN = 10  # accounts of a list that the terminal shows
 
 
-def run_validate(config: Config) -> None:
+def run_validate(config: Config, *, strict: bool = False) -> None:
     """Check the playbook and the sources, print the report, write it beside the rows set aside.
 
-    Raises what the report says where the contract is broken, and what is wrong with the playbook.
+    Raises what the report says where the contract is broken, and what is wrong with the playbook;
+    strict: CheckFailed where there are warnings.
     """
     load_playbook(config.scoring.playbook, config.features.own_families)
     with open_engine(config) as engine, console.steps() as steps:
         steps.begin("Validating the sources")
         report = validate(config, engine, steps.detail("Validating the sources"))
         write_quarantine(engine, report, config.output)
+        counts = figures(engine, report)
     path = config.output / "validation" / "validation.json"
     write_text(path, json.dumps(report.to_json(), indent=2, default=str) + "\n")
+    write_page(path.with_suffix(".html"), config.name, report, counts)
     for line in report_lines(report):
         console.say(line)
-    console.say(f"Written to {short(path)}")
+    console.say(f"Written to {short(path)}, and as a page to {short(path.with_suffix('.html'))}")
     if report.errors:
         raise DataError("the sources break the contract; see above")
+    warnings = report.of(Severity.WARNING)
+    if strict and warnings:
+        raise CheckFailed(
+            f"{counted(len(warnings), 'warning')} about the sources; see above. Correct them, or "
+            "validate without --strict."
+        )
 
 
 def run_table(config: Config, out: Path | None, only: Sequence[str] = ()) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 
 from features.contract import SQL_TYPES, Column, Kind
 from pipeline.engines import literal, quoted
-from pipeline.sources.likely import likely_numbers, likely_times, may_collide
+from pipeline.sources.findings import Severity
+from pipeline.sources.likely import likely_numbers, likely_times
 
 LONGEST_TEXT = 1000
 LARGEST_MONEY = 10**13
@@ -26,6 +26,7 @@ _DATE = r"\d{4}-\d{2}-\d{2}"
 _CLOCK = r"[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)"
 _ISO = "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, with Z or +HH:MM behind it where it is zoned"
+_FORMULA = r'\s*="([^"]*)"\s*'
 _TRUE, _FALSE = "('true', 't', 'yes', 'y', '1')", "('false', 'f', 'no', 'n', '0')"
 _WHOLE = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
@@ -77,8 +78,9 @@ class Check:
 
     refuses: the data cannot be used; else the row alone is set aside. what: said of the values,
     or of the row. expected: set aside because the config asks for it, no sign of bad data. blanks:
-    the row stays, and the value is taken as missing. suggest: the advice, given some of the values
-    that are bad and whether others of the column are good; "" where nothing is likely.
+    the row stays, and the value is taken as missing. told: row and value stay as they were read,
+    and this is how grave it is. suggest: the advice, given some of the values that are bad and
+    whether others of the column are good; "" where nothing is likely.
     """
 
     column: str
@@ -89,6 +91,12 @@ class Check:
     expected: bool = False
     blanks: bool = False
     suggest: Callable[[Sequence[str], bool], str] | None = None
+    told: Severity | None = None
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether a row that it is true of does not come into the table."""
+        return not (self.refuses or self.blanks or self.told)
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ def raw_name(column: str) -> str:
 
 def raw_value(identifier: str, sql_type: str, nulls: Sequence[str] = ()) -> str:
     """A source's value as it is, but null for an empty text, and for one that stands for none."""
-    if not _is_text(sql_type):
+    if not is_text(sql_type):
         return identifier
     text = f"CAST({identifier} AS VARCHAR)"
     if nulls:
@@ -153,7 +161,7 @@ def not_allowed(column: Column) -> Check:
 
 
 def _text(column: Column, raw: str, sql_type: str) -> Cast:
-    if _is_text(sql_type):
+    if is_text(sql_type):
         checks = [
             Check(
                 column.name,
@@ -173,6 +181,7 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
                     refuses=True,
                 )
             )
+            return Cast(_bare(raw), (*checks, *_wrapped(column, raw)))
         if not column.words:
             return Cast(raw, tuple(checks))
         words = ", ".join(map(literal, column.words))
@@ -196,12 +205,50 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
     return _unfit(column, raw, sql_type, "an id", advice)
 
 
+def _bare(raw: str) -> str:
+    """An id without what some programs put around it; null where nothing else is there."""
+    bare = rf"regexp_replace({raw}, '{_FORMULA}', '\1')"
+    # Cheap, and not true of most ids; a blank that is not ASCII makes a text longer in bytes.
+    around = f"contains({raw}, ' ') OR strlen({raw}) <> length({raw}) OR starts_with({raw}, '=\"')"
+    return f"CASE WHEN {around} THEN NULLIF(trim({bare}), '') ELSE {raw} END"
+
+
+def _wrapped(column: Column, raw: str) -> tuple[Check, ...]:
+    """What was around an id, where something was."""
+    bare = quoted(column.stored_name)
+    nothing = Check(
+        column.name,
+        f"{raw} IS NOT NULL AND {bare} IS NULL",
+        f"{column.name} of nothing but blanks",
+        "such rows are set aside; fill the column where it can be known",
+        refuses=False,
+    )
+    return (
+        Check(
+            column.name,
+            f"CASE WHEN {raw} <> {bare} THEN {raw} <> trim({raw}) END",
+            "blanks before or after the id, which are taken off",
+            "",
+            refuses=False,
+            told=Severity.NOTE,
+        ),
+        Check(
+            column.name,
+            f"CASE WHEN {raw} <> {bare} THEN regexp_full_match({raw}, '{_FORMULA}') END",
+            'written as ="...", a spreadsheet\'s form of text; read without it',
+            "export it without this form if the program can",
+            refuses=False,
+            told=Severity.WARNING,
+        ),
+        *([nothing] if column.required else []),
+    )
+
+
 def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
     if sql_type == "TIMESTAMPTZ_NS":
         raw, sql_type = f"CAST({raw} AS TIMESTAMPTZ)", "TIMESTAMP WITH TIME ZONE"
     formats = reading.formats_of(column.name)
     numeric = tuple(form for form in formats if form in _EPOCHS or form in _SERIAL_DAYS)
-    several: tuple[Check, ...] = ()
     if sql_type == "DATE":
         # a day beyond the engine's last moment is a bad value, and no reason to read no other
         value = f"TRY_CAST({raw} AS TIMESTAMP)"
@@ -211,28 +258,25 @@ def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
         value = _from_instant(raw, reading)
     elif numeric and _is_number(sql_type):
         text = f"CAST({raw} AS VARCHAR)"
-        value = f"COALESCE({', '.join(_in_format(text, form, reading) for form in numeric)})"
-    elif not _is_text(sql_type):
+        value = f"COALESCE({', '.join(in_format(text, form, reading) for form in numeric)})"
+    elif not is_text(sql_type):
         unfit = _unfit(column, raw, sql_type, "a time", "convert it in a `.sql` mapping")
         return Cast(unfit.value, tuple(_with_times(check, reading, ()) for check in unfit.checks))
     elif formats:
-        plain = _plain_text(raw, reading)
+        plain = plain_text(raw, reading)
         texts = (plain,) if reading.zones else (raw, plain)
-        value = ", ".join(_in_format(text, form, reading) for text in texts for form in formats)
+        value = ", ".join(in_format(text, form, reading) for text in texts for form in formats)
         value = f"COALESCE({value})"
-        if any(may_collide(one, other) for one, other in combinations(formats, 2)):
-            read = [_in_format(plain, form, reading) for form in formats]
-            several = (_read_differently(column, raw, read, reading),)
     else:
         value = _iso(raw, reading)
     value = f"date_trunc('second', {value})"
-    if not _is_text(sql_type) and not numeric:
+    if not is_text(sql_type) and not numeric:
         value = f"CASE WHEN isfinite({raw}) THEN {value} END"
     expected, advice = _ISO, 'declare the format, e.g. `datetime_format: "%d/%m/%Y %H:%M"`'
     if formats:
         expected, advice = ", ".join(formats), "correct `datetime_format`"
     unread = _unreadable(column, raw, f"a time; expected {expected}", advice)
-    return Cast(value, (_with_times(unread, reading, formats), *several))
+    return Cast(value, (_with_times(unread, reading, formats),))
 
 
 def _with_times(check: Check, reading: Reading, formats: tuple[str, ...]) -> Check:
@@ -242,23 +286,9 @@ def _with_times(check: Check, reading: Reading, formats: tuple[str, ...]) -> Che
     return replace(check, suggest=suggest)
 
 
-def _read_differently(column: Column, raw: str, read: Sequence[str], reading: Reading) -> Check:
-    """The check that no two of the formats read a text, each as another time."""
-    distinct = f"list_distinct(list_filter([{', '.join(read)}], lambda t: t IS NOT NULL))"
-    return Check(
-        column.name,
-        f"{raw} IS NOT NULL AND len({distinct}) > 1",
-        "read by two of the declared formats, each time as another day or hour",
-        f"declare for this column those it has, in {reading.place}: "
-        f'`datetime_format: {{{column.name}: "..."}}`; where it mixes them, say in a `.sql` '
-        "mapping which row has which",
-        refuses=True,
-    )
-
-
 def _iso(raw: str, reading: Reading) -> str:
     """ISO 8601, with blanks around it, before the offset, or UTC and GMT in place of that."""
-    plain = _plain_text(raw, reading)
+    plain = plain_text(raw, reading)
     ending = f"regexp_extract({plain}, '{_UTC_ENDING}$')"
     offset = f"CASE WHEN regexp_matches({ending}, 'UTC|GMT') THEN 'Z' ELSE "
     offset += rf"regexp_replace({ending}, '\[.*$', '') END"
@@ -277,7 +307,7 @@ def _iso(raw: str, reading: Reading) -> str:
     )
 
 
-def _in_format(text: str, form: str, reading: Reading) -> str:
+def in_format(text: str, form: str, reading: Reading) -> str:
     """A text as wall time, null where it is not of the format."""
     if form == "iso":
         return _iso(text, reading)
@@ -303,7 +333,7 @@ def _in_format(text: str, form: str, reading: Reading) -> str:
     return _parsed_naive(text, form, reading)
 
 
-def _plain_text(raw: str, reading: Reading) -> str:
+def plain_text(raw: str, reading: Reading) -> str:
     """Without blanks around it and before an apostrophe's text; names of zones as offsets."""
     text = f"regexp_replace({raw}, '^{_BLANK}*''?{_BLANK}*|{_BLANK}+$', '', 'g')"
     for name, offset in reading.zones.items():
@@ -327,7 +357,7 @@ def in_range(column: Column) -> Check:
 def _number(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
     money = column.kind is Kind.MONEY
     largest = LARGEST_MONEY if money else LARGEST_NUMBER
-    if _is_text(sql_type):
+    if is_text(sql_type):
         return _number_in_text(column, raw, largest, reading)
     if sql_type in _WHOLE or _decimals(sql_type) is not None:
         exact = f"TRY_CAST({raw} AS DECIMAL(38,12))"
@@ -432,7 +462,7 @@ def _beyond(column: Column, condition: str, largest: int) -> Check:
 def _flag(column: Column, raw: str, sql_type: str) -> Cast:
     if sql_type == "BOOLEAN":
         return Cast(raw, ())
-    if not _is_text(sql_type) and sql_type not in _WHOLE:
+    if not is_text(sql_type) and sql_type not in _WHOLE:
         return _unfit(column, raw, sql_type, "true or false", "convert it in a `.sql` mapping")
     text = f"lower(trim(CAST({raw} AS VARCHAR)))"
     return Cast(
@@ -481,7 +511,8 @@ def _is_number(sql_type: str) -> bool:
     return sql_type in _WHOLE or sql_type in ("DOUBLE", "FLOAT") or _decimals(sql_type) is not None
 
 
-def _is_text(sql_type: str) -> bool:
+def is_text(sql_type: str) -> bool:
+    """Whether a column of this SQL type holds texts."""
     return sql_type in ("VARCHAR", "UUID") or sql_type.startswith("ENUM")
 
 

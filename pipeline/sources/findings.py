@@ -73,7 +73,8 @@ class Finding:
         for example in self.examples:
             said.append(f"    {example.file}, {example}" if several else f"    {example}")
         if self.advice:
-            said.append(f"    -> {self.advice}")
+            first, *further = self.advice.splitlines()
+            said += [f"    -> {first}", *(f"       {line}" for line in further)]
         return said
 
 

@@ -27,6 +27,7 @@ from pipeline.sources.findings import (
     at_most,
 )
 from pipeline.sources.one_table import load_table
+from pipeline.sources.plausibility import Plausibility
 from pipeline.sources.reading import Reader, readable_paths
 from pipeline.wording import listed, shortened
 
@@ -107,8 +108,12 @@ def read_all(
     engine: DuckDBEngine,
     known_before: date | None = None,
     progress: Progress | None = None,
+    plausibility: Plausibility | None = None,
 ) -> Report:
-    """Read all sources as far as they can be read, and report everything that is wrong."""
+    """Read all sources as far as they can be read, and report everything that is wrong.
+
+    plausibility: looks for what is odd, as well.
+    """
     until = None if known_before is None else datetime.combine(known_before, time())
     reader = Reader(config, engine)
     findings: list[Finding] = []
@@ -118,10 +123,14 @@ def read_all(
             for name in (name for name in TABLES if name in config.sources):
                 if progress:
                     progress(f"reading {name}")
-                loaded, found = load_table(reader, engine, config, TABLES[name], until)
+                loaded, found = load_table(
+                    reader, engine, config, TABLES[name], until, plausibility
+                )
                 findings += at_most(found)
                 if loaded is not None:
                     tables.append(loaded)
+            if plausibility is not None:
+                findings += plausibility.of_tables()
     except EngineBroken as error:
         said = shortened(str(error).rpartition("Original error: ")[2], 300)
         raise DataError(

@@ -12,6 +12,7 @@ from pipeline.sources.casts import LATEST, Reading
 from pipeline.sources.findings import Example, Finding, LoadedTable, Severity
 from pipeline.sources.mapping import map_columns
 from pipeline.sources.order_kinds import settle_kinds
+from pipeline.sources.plausibility import Plausibility, Seen
 from pipeline.sources.rates import convert_amounts
 from pipeline.sources.reading import Origin, Reader
 from pipeline.sources.staging import Staged, Staging, provided
@@ -36,11 +37,16 @@ Found = list[Finding]
 
 
 def load_table(
-    reader: Reader, engine: DuckDBEngine, config: Config, table: Table, until: datetime | None
+    reader: Reader,
+    engine: DuckDBEngine,
+    config: Config,
+    table: Table,
+    until: datetime | None,
+    plausibility: Plausibility | None = None,
 ) -> tuple[LoadedTable | None, Found]:
     """Load one table; None where it cannot be read at all.
 
-    until: leave out what became known at that moment or later.
+    until: leave out what became known at that moment or later. plausibility: looks at the rows.
     """
     source = config.sources[table.name]
     origin, findings = reader.open(table.name)
@@ -102,6 +108,10 @@ def load_table(
         lineage=origin.lineage,
         is_event=table.events,
     )
+    if plausibility is not None:
+        seen = Seen(engine, table, origin, staging, source, loaded, staged.rows)
+        with reader.limited(table.name):
+            findings += plausibility.of_rows(seen)
     return loaded, findings
 
 

@@ -63,6 +63,10 @@ class Part:
     located: str
     files: tuple[SourceFile, ...] = ()
 
+    def each_file(self) -> tuple[Part, ...]:
+        """The same rows, a file each; itself where no file is behind it."""
+        return tuple(_of_files(self.types, self.names, (file,)) for file in self.files) or (self,)
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -179,13 +183,9 @@ class Reader:
             described_alike = list(group)
             types = described_alike[0][1]
             alike = tuple(file for _, _, file in described_alike)
-            located = " UNION ALL ".join(
-                f"SELECT {number} AS _file, {_row(file)} AS _row, * FROM {_scan([file])}"
-                for number, file in enumerate(alike)
-            )
             names = _names(alike, types)
             types |= dict.fromkeys(alike[0].instants, "TIMESTAMP WITH TIME ZONE")
-            yield Part(types, names, _scan(alike), f"({located})", alike)
+            yield _of_files(types, names, alike)
 
     def _open_server(
         self, table: str, variable: str, source: SourceConfig
@@ -316,6 +316,16 @@ def nesting(text: str) -> int:
     return max(*accumulate(steps, initial=0), *signs, 0)
 
 
+def _of_files(
+    types: Mapping[str, str], names: Mapping[str, str], files: tuple[SourceFile, ...]
+) -> Part:
+    located = " UNION ALL ".join(
+        f"SELECT {number} AS _file, {_row(file)} AS _row, * FROM {_scan([file])}"
+        for number, file in enumerate(files)
+    )
+    return Part(types, names, _scan(files), f"({located})", files)
+
+
 def _scan(files: Sequence[SourceFile], more: str = "") -> str:
     paths = literal([str(file.read_from) for file in files])
     if files[0].partitions:
@@ -388,8 +398,13 @@ def _left_out(table: str, name: str, files: Sequence[SourceFile]) -> Iterator[Fi
             f"timezone('UTC', {quoted(column)})",
         )
     if any(file.is_guarded for file in files):
-        what = '="..." around values is taken away; spreadsheets need it to keep zeros'
-        yield Finding(Severity.NOTE, what, table, name)
+        yield Finding(
+            Severity.WARNING,
+            'values are written as ="...", a spreadsheet\'s form of text; read without it',
+            table,
+            name,
+            advice="export the file without this form if the program can",
+        )
     errors = sum(file.error_cells for file in files)
     if errors:
         yield Finding(

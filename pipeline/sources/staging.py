@@ -42,6 +42,11 @@ class MappedPart:
     part: Part
     columns: Mapping[str, str]
 
+    def each_file(self) -> Iterator[MappedPart]:
+        """The same, a file each; itself where no file is behind it."""
+        for part in self.part.each_file():
+            yield MappedPart(part, self.columns)
+
 
 @dataclass(frozen=True)
 class Staged:
@@ -61,8 +66,9 @@ class Staged:
 class Staging:
     """The query that makes a canonical table out of an origin, and its checks.
 
-    mapped: the contract's columns that the source has. complete_until: as configured; rows after
-    it are set aside. kinds: the source's words for an `order_kind`, and ours.
+    parts: what it reads; reading: how its values are written. mapped: the contract's columns that
+    the source has. complete_until: as configured; rows after it are set aside. kinds: the source's
+    words for an `order_kind`, and ours.
     """
 
     def __init__(
@@ -74,8 +80,8 @@ class Staging:
         complete_until: datetime | None,
         kinds: Mapping[str, str],
     ) -> None:
-        self._table, self._origin, self._parts = table, origin, parts
-        self._reading, self._complete_until, self._kinds = reading, complete_until, kinds
+        self._table, self._origin, self.parts = table, origin, parts
+        self.reading, self._complete_until, self._kinds = reading, complete_until, kinds
         self._rows = 0
         self._files = [file.lineage.path for part in parts for file in part.part.files]
         self.mapped = frozenset(name for part in parts for name in part.columns)
@@ -96,15 +102,16 @@ class Staging:
         blanked: dict[str, int] = {}
         findings: tuple[Finding, ...] = ()
         if masks:
+            told = sum(1 << bit for bit, check in enumerate(self._checks) if check.told)
             engine.execute(
                 f"CREATE OR REPLACE TEMP TABLE {_FAULTY} AS "
-                f"SELECT * FROM ({self._query(located=True)}) WHERE _faults <> 0"
+                f"SELECT * FROM ({self._query(located=True)}) WHERE (_faults & ~{told}) <> 0"
             )
             quarantined, bad = self._quarantine(engine)
             findings = tuple(self._findings(engine, masks))
             engine.execute(f"DROP TABLE {_FAULTY}")
-            stay = sum(1 << bit for bit, check in enumerate(self._checks) if check.blanks)
-            engine.execute(f"DELETE FROM {name} WHERE (_faults & ~{stay}) <> 0")
+            aside = sum(1 << bit for bit, c in enumerate(self._checks) if c.sets_aside or c.refuses)
+            engine.execute(f"DELETE FROM {name} WHERE (_faults & {aside}) <> 0")
             for bit, check in enumerate(self._checks):
                 if check.blanks:
                     blanked[check.column] = _count(masks, bit)
@@ -119,8 +126,8 @@ class Staging:
         """All rows as canonical columns and `_faults`; located: as raw text, `_file`, `_row`."""
         return " UNION ALL ".join(
             f"SELECT {', '.join(self._selected(part, located))}, {self._faults(part)} AS _faults "
-            f"FROM ({self._typed(part, located)})"
-            for part in self._parts
+            f"FROM ({self.typed(part, located)})"
+            for part in self.parts
         )
 
     def _selected(self, mapped: MappedPart, located: bool) -> list[str]:
@@ -132,21 +139,24 @@ class Staging:
             f"AS {quoted(raw_name(c))}"
             for c in self._shown
         ]
-        before = self._parts[: self._parts.index(mapped)]
+        before = self.parts[: self.parts.index(mapped)]
         first = sum(len(part.part.files) for part in before)
         return [f"_file + {first} AS _file", "_row", *raw]
 
-    def _typed(self, mapped: MappedPart, located: bool) -> str:
-        """The columns as the source has them, and beside them cast to their kinds."""
+    def typed(self, mapped: MappedPart, located: bool = False) -> str:
+        """A query of a part's columns as the source has them, and beside them cast to their kinds.
+
+        located: with `_file` and `_row`.
+        """
         part, table = mapped.part, self._table
         raw, typed = [], []
         for name, source in mapped.columns.items():
             column, sql_type = table.column(name), part.types[source]
-            value = raw_value(part.names[source], sql_type, self._reading.nulls)
+            value = raw_value(part.names[source], sql_type, self.reading.nulls)
             if name == KIND:
                 value, sql_type = our_kind(value, self._kinds), "VARCHAR"
             raw.append(f"{value} AS {quoted(raw_name(name))}")
-            made = cast(column, sql_type, self._reading).value
+            made = cast(column, sql_type, self.reading).value
             typed.append(f"{made} AS {quoted(column.stored_name)}")
         place = ["_file", "_row"] if located else []
         scan = part.located if located else part.scan
@@ -201,7 +211,7 @@ class Staging:
             if name == KIND:
                 yield unknown_kind(column)
                 continue
-            yield from cast(column, mapped.part.types[source], self._reading).checks
+            yield from cast(column, mapped.part.types[source], self.reading).checks
             if name == "known_at" or (name == table.occurred and column.required):
                 yield in_range(column)
             if column.allowed:
@@ -252,9 +262,7 @@ class Staging:
 
     def _quarantine(self, engine: DuckDBEngine) -> tuple[int, int]:
         """Keep the rows that are set aside, as the source has them, with their reasons."""
-        bits = [
-            (1 << bit, c) for bit, c in enumerate(self._checks) if not c.refuses and not c.blanks
-        ]
+        bits = [(1 << bit, c) for bit, c in enumerate(self._checks) if c.sets_aside]
         reasons = ", ".join(
             f"CASE WHEN (_faults & {bit}) <> 0 THEN {literal(check.what)} END"
             for bit, check in bits
@@ -265,8 +273,8 @@ class Staging:
         target = quoted(f"quarantine_{self._table.name}")
         faults = sum(bit for bit, check in bits if not check.expected)
         count, bad = engine.rows(
-            f"SELECT count_if((_faults & {wanted}) <> 0), count_if((_faults & {faults}) <> 0) "
-            f"FROM {_FAULTY}"
+            f"SELECT count(*) FILTER ((_faults & {wanted}) <> 0), "
+            f"count(*) FILTER ((_faults & {faults}) <> 0) FROM {_FAULTY}"
         )[0]
         if count:
             engine.execute(
@@ -282,12 +290,12 @@ class Staging:
             if count:
                 examples = self._examples(engine, bit, check)
                 what = (
-                    f"{counted(count, 'value')}: {check.what}"
-                    if check.refuses or check.blanks
-                    else f"{counted(count, 'row')} quarantined: {check.what}"
+                    f"{counted(count, 'row')} quarantined: {check.what}"
+                    if check.sets_aside
+                    else f"{counted(count, 'value')}: {check.what}"
                 )
                 yield Finding(
-                    Severity.ERROR if check.refuses else Severity.WARNING,
+                    check.told or (Severity.ERROR if check.refuses else Severity.WARNING),
                     what,
                     self._table.name,
                     self._origin.name,
@@ -306,7 +314,7 @@ class Staging:
             f"WHERE (_faults & {1 << bit}) <> 0 ORDER BY ALL LIMIT {_MOST_LOOKED_AT}"
         )
         values = [text for (text,) in rows]
-        for mapped in self._parts:
+        for mapped in self.parts:
             if mapped.columns.get(check.column) in values and mapped.part.files:
                 first = mapped.part.files[0].columns[0]
                 return f"the header is repeated among the rows: `skip_rows: {as_yaml([first])}`"
@@ -316,8 +324,9 @@ class Staging:
         value = quoted(raw_name(check.column)) if check.column in self.mapped else "NULL"
         named = next((c for c in (*self._table.key, *self._shown) if c in self.mapped), None)
         key = quoted(raw_name(named)) if named else "NULL"
+        rows = f"({self._query(located=True)})" if check.told else _FAULTY
         found = engine.rows(
-            f"SELECT _file, _row, {key}, {value} FROM {_FAULTY} WHERE (_faults & {1 << bit}) <> 0 "
+            f"SELECT _file, _row, {key}, {value} FROM {rows} WHERE (_faults & {1 << bit}) <> 0 "
             f"ORDER BY ALL LIMIT {MOST_EXAMPLES}"
         )
         return tuple(

@@ -1,0 +1,37 @@
+"""The report of `validate` as one page, validation.html: for whoever prepares the exports.
+
+Everything is in the file, and nothing in it acts: no script, no request. It shows values of the
+sources, as validation.json does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.output_files import write_text
+from pipeline.pages.page import filled
+from pipeline.sources.figures import Figures
+from pipeline.sources.findings import Report, Severity
+
+_PAGES = Path(__file__).parent / "pages"
+
+
+def write_page(path: Path, name: str, report: Report, figures: Figures) -> None:
+    """Write the report as one self-contained page; name: of the config."""
+    text = filled(
+        _PAGES / "validation.html",
+        title=f"Validation, {name}",
+        filters={"share": _share},
+        name=name,
+        findings={severity.value: report.of(severity) for severity in Severity},
+        tables=[
+            (table, next(each for each in figures.tables if each.name == table.name))
+            for table in report.tables
+        ],
+        amounts=figures.amounts,
+    )
+    write_text(path, text)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
