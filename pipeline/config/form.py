@@ -453,6 +453,7 @@ class EffortConfig(Section):
     )
 
 
+MONTH = "month"  # by which capacity is counted, instead of by list
 DELAY = "delay"  # the call of an account of tier A, instead of holding it out
 
 
@@ -490,7 +491,10 @@ class ScoringConfig(Section):
         "feature that fewer know is refused",
     )
     call_capacity: Count = Field(
-        200, description="accounts that can be called per snapshot, by all together"
+        200, description="accounts that can be called per list, or per month; by all together"
+    )
+    capacity_per: Literal["list", "month"] = Field(
+        "list", description="calendar month, for nightly lists, which name each account once then"
     )
     capacity_per_owner: Count | None = Field(
         None,

@@ -113,8 +113,9 @@ COLUMNS = {
         Column(
             "list_status",
             "On the list",
-            "listed, or why not: beyond_capacity, without_profit, resting, held_out, delayed, "
-            "one_off; or left: scored in the publication before, and no longer in the cohort",
+            "listed, or why not: beyond_capacity, without_profit, resting, listed_lately, "
+            "held_out, delayed, one_off; or left: scored in the publication before, and no longer "
+            "in the cohort",
             width=16,
         ),
         Column("account_id", "Account", "the customer company", width=13),
@@ -311,6 +312,13 @@ COLUMNS = {
             "the day on which patience ran out; from it on the account has departed",
             null_means="the account is active, or as for due_on",
             width=12,
+        ),
+        Column(
+            "newly_departed",
+            "Newly departed",
+            "whether patience ran out since the list before",
+            null_means="the account is active, or there is no list before",
+            width=10,
         ),
         Column("last_order_at", "Last order", "when the last order was placed", "wall time"),
         Column(

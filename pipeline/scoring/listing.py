@@ -4,13 +4,18 @@ Active accounts can be kept, departed ones won back. Going down the ranking of e
 is left out where it buys for single projects only, where it is not worth a call, where it rests
 after an action of ours, where a coin holds it out or delays its call, and where those who would
 call it can call no more.
+
+Where capacity is counted by calendar month, for nightly lists, a list names only accounts that no
+list has named in the month, nor within the rest after a call. The month's capacity is spread over
+its days; only a key account that has just departed does not wait for its day.
 """
 
 from __future__ import annotations
 
 import hashlib
+from calendar import monthrange
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from math import ceil
 from typing import Any
@@ -18,11 +23,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.config.form import DELAY, HoldOutConfig, ScoringConfig
+from pipeline.config.form import DELAY, MONTH, HoldOutConfig, ScoringConfig
+from pipeline.scoring.earlier import DELAYED, LISTED, NO_LISTS, EarlierLists
 
-LISTED = "listed"
 HELD_OUT = "held_out"  # would be listed; a coin says that nobody calls, so that calling is measured
-DELAYED = "delayed"  # would be listed; a coin says that it is called from the next list on
+LISTED_LATELY = "listed_lately"  # by an earlier list, where capacity is counted by month
 ONE_OFF = "one_off"  # a customer of single projects: that it orders no more is no departure
 RESTING = "resting"  # acted on lately, and the risk is in no higher band since
 WITHOUT_PROFIT = "without_profit"  # a call costs more than there is to save
@@ -41,14 +46,14 @@ def with_list_status(
     as_of: date,
     resting: Collection[str],
     *,
-    named_before: Collection[str] = (),
+    earlier: EarlierLists = NO_LISTS,
     one_off: Collection[str] = (),
 ) -> pa.Table:
-    """The ranked scores with list, rank_in_list and list_status.
+    """The ranked scores with list, rank_in_list, list_status and newly_departed.
 
-    resting: ids of the accounts that rest; named_before: of those that the list before held or
-    delayed, which are not delayed again; one_off: of those that are on no list. Held-out and
-    delayed accounts take no capacity. The same accounts, date and choices give the same lists.
+    resting: ids of the accounts that rest; earlier: whom earlier lists named; one_off: ids of the
+    accounts that are on no list. Held-out and delayed accounts take no capacity. The same accounts,
+    date, choices and earlier lists give the same lists.
     """
     names = ["account_id", "owner_id", "tier", "key_account", "call_value", "crossed_on"]
     rows = scores.select(names).to_pylist()
@@ -56,26 +61,30 @@ def with_list_status(
         KEEP: [place for place, row in enumerate(rows) if row["crossed_on"] is None],
         WIN_BACK: [place for place, row in enumerate(rows) if row["crossed_on"] is not None],
     }
+    newly = [_newly_departed(row, earlier.since) for row in rows]
+    urgent = [place for place in of_list[WIN_BACK] if newly[place] and rows[place]["key_account"]]
     of_owner = _capacity({row["owner_id"] for row in rows}, scoring)
-    called: Counter[str | None] = Counter()
+    called = Counter(named.owner_id for named in earlier.of_month.values())
     status = [BEYOND_CAPACITY] * len(rows)
 
-    def go_down(name: str, most: int) -> int:
-        """List accounts until so many of the list are called; return how many there are."""
+    def go_down(places: Sequence[int], most: int, named: Collection[str]) -> int:
+        """List so many accounts more, but none of those named; return how many there were."""
         listed = 0
-        for place in of_list[name]:
+        for place in places:
             row, owner = rows[place], rows[place]["owner_id"]
             if status[place] == LISTED:
-                listed += 1
-            elif row["account_id"] in one_off:
+                continue
+            if row["account_id"] in one_off:
                 status[place] = ONE_OFF
             elif row["call_value"] <= scoring.profit.contact_cost:
                 status[place] = WITHOUT_PROFIT
             elif row["account_id"] in resting:
                 status[place] = RESTING
+            elif row["account_id"] in named:
+                status[place] = LISTED_LATELY
             elif called[owner] < of_owner and listed < most:
                 apart = _apart(row, scoring.hold_out, as_of)
-                if apart and not (apart == DELAYED and row["account_id"] in named_before):
+                if apart and not (apart == DELAYED and row["account_id"] in earlier.named):
                     status[place] = apart
                 else:
                     status[place] = LISTED
@@ -83,10 +92,20 @@ def with_list_status(
                     listed += 1
         return listed
 
-    to_win_back = win_back_capacity(scoring.call_capacity)
-    kept = go_down(KEEP, scoring.call_capacity - to_win_back)
-    won_back = go_down(WIN_BACK, scoring.call_capacity - kept)
-    go_down(KEEP, scoring.call_capacity - won_back)
+    capacity, before, named = scoring.call_capacity, len(earlier.of_month), earlier.lately
+    if scoring.capacity_per == MONTH:
+        named = named | earlier.of_month.keys()
+        urgently = go_down(urgent, capacity - before, ())
+        capacity = ceil(capacity * as_of.day / monthrange(as_of.year, as_of.month)[1])
+        before += urgently
+        of_win_back = sum(one.list == WIN_BACK for one in earlier.of_month.values()) + urgently
+    else:
+        of_win_back = 0
+    free = max(capacity - before, 0)
+    to_win_back = min(max(win_back_capacity(capacity) - of_win_back, 0), free)
+    kept = go_down(of_list[KEEP], free - to_win_back, named)
+    won_back = go_down(of_list[WIN_BACK], free - kept, named)
+    go_down(of_list[KEEP], free - kept - won_back, named)
 
     lists = [NO_LIST] * len(rows)
     ranks: list[int | None] = [None] * len(rows)
@@ -98,6 +117,7 @@ def with_list_status(
         "list": pa.array(lists, pa.string()),
         "rank_in_list": pa.array(ranks, pa.int32()),
         "list_status": pa.array(status, pa.string()),
+        "newly_departed": pa.array(newly, pa.bool_()),
     }
     for name, values in columns.items():
         scores = scores.set_column(scores.column_names.index(name), name, values)
@@ -119,6 +139,16 @@ def listed_rows(scores: pa.Table, of_list: str | None = None) -> pa.Table:
     if of_list is not None:
         return scores.filter(pc.equal(scores["list"], of_list))
     return scores.filter(pc.equal(scores["list_status"], LISTED))
+
+
+def _newly_departed(row: Mapping[str, Any], since: date | None) -> bool | None:
+    """Whether an account's patience ended after the list before; None for no such list or end.
+
+    An account is departed at a snapshot from the day on which its patience ends.
+    """
+    if row["crossed_on"] is None or since is None:
+        return None
+    return bool(row["crossed_on"] > since)
 
 
 def _capacity(owners: set[str | None], scoring: ScoringConfig) -> int:

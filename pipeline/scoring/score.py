@@ -34,7 +34,7 @@ from pipeline.scoring.change import accounts_that_left, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
 from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
 from pipeline.scoring.database import require_database, write_to_database
-from pipeline.scoring.earlier import earlier_risk, named_by
+from pipeline.scoring.earlier import EarlierLists, earlier_lists, earlier_risk
 from pipeline.scoring.effects import effects
 from pipeline.scoring.known_features import require_known
 from pipeline.scoring.listing import KEEP, WIN_BACK, listed_rows, with_list_status
@@ -87,6 +87,7 @@ class Request:
     reference: Reference | None = None
     previous: Path | None = None
     acted_on: Mapping[date, Path | None] = field(default_factory=dict)
+    earlier: EarlierLists = field(default_factory=EarlierLists)
 
     @property
     def learned_until(self) -> date:
@@ -169,6 +170,7 @@ def prepared(
     meaning, cooldown = config.meaning_of_risk(), config.scoring.cooldown_days
     previous = newest_before(root, as_of, meaning)
     acted_on = lists_acted_on(engine, root, as_of, cooldown, meaning)
+    earlier = earlier_lists(root, as_of, meaning, config.scoring)
     inputs = {
         "as_of": str(as_of),
         "config_sha256": config.digest(),
@@ -178,10 +180,11 @@ def prepared(
         "playbook_sha256": request.playbook.sha256,
         "previous_sha256": _sha256_of(previous),
         "acted_on_sha256": {str(day): _sha256_of(found) for day, found in acted_on.items()},
+        "earlier_lists_sha256": dict(earlier.inputs),
         "program": released_version(),
         "sources": sources.lineage(),
     }
-    request = replace(request, previous=previous, acted_on=acted_on)
+    request = replace(request, previous=previous, acted_on=acted_on, earlier=earlier)
     return Prepared(request, sources, selection, root, inputs)
 
 
@@ -345,7 +348,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         config.scoring,
         as_of,
         rests,
-        named_before=named_by(request.previous),
+        earlier=request.earlier,
         one_off=set(chosen_accounts(engine, sources.tables.keys(), config.accounts.one_off)),
     )
     listed = listed_rows(scores)["account_id"].to_pylist()

@@ -73,6 +73,7 @@ SCHEMA = pa.schema(
         ("due_on", pa.date32()),
         ("days_past_due", pa.float64()),
         ("crossed_on", pa.date32()),
+        ("newly_departed", pa.bool_()),
         ("last_order_at", pa.timestamp("s")),
         ("last_touch_at", pa.timestamp("s")),
         *((name, pa.string()) for name in REASON_COLUMNS),
@@ -192,6 +193,7 @@ def score_table(
         "last_order_at": pd.to_datetime(frame["shown_last_order_s"], unit="s"),
         "last_touch_at": pd.to_datetime(touched, unit="s"),
         **dict.fromkeys(REASON_COLUMNS),  # of the listed accounts only: `with_reasons`
+        "newly_departed": None,  # as list_status
         "list_status": None,  # follows from the whole ranking: `pipeline.scoring.listing`
         "thin_history": thin,
         "model_version": model_version,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import itertools
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from features.contract import OUTCOMES
 from pipeline.config.form import ScoringConfig
 from pipeline.monitoring.coin import coins
 from pipeline.scoring.cooldown import LAST_ACTION, last_action, lists_acted_on, resting
+from pipeline.scoring.earlier import EarlierLists, Named, earlier_lists
 from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.publication import publish
 from pipeline.scoring.score_table import SCHEMA
@@ -176,7 +178,9 @@ def test_a_delayed_call_of_tier_a_comes_with_the_next_list() -> None:
     assert count(first, "B", "held_out") > 0
     named = {*first.filter(pc.equal(first["list_status"], "delayed"))["account_id"].to_pylist()}
     named |= {*listed_rows(first)["account_id"].to_pylist()}
-    after = with_list_status(scores, choices, date(2025, 4, 1), set(), named_before=named)
+    after = with_list_status(
+        scores, choices, date(2025, 4, 1), set(), earlier=EarlierLists(named=frozenset(named))
+    )
     assert count(after, "A", "listed") == MANY // 2
     assert count(after, "B", "held_out") == count(first, "B", "held_out")
 
@@ -203,6 +207,77 @@ def test_the_estimate_of_a_delay_covers_the_truth_over_400_redraws_of_the_coin()
         (coin,) = coins(choices.hold_out, named.assign(defected=np.where(delayed, later, now)))
         covered.append(coin["low"] <= truth <= coin["high"])
     assert 0.92 <= np.mean(covered) <= 0.98
+
+
+# --- every night -----------------------------------------------------------------------------
+
+
+def test_a_months_capacity_is_spread_over_its_days_and_names_an_account_once() -> None:
+    scores = ranked([None] * 40, crossed_on=[None] * 30 + [date(2025, 1, 1)] * 10)
+    choices = ScoringConfig(call_capacity=30, capacity_per="month")
+
+    def listed(day: date, earlier: EarlierLists) -> list[str]:
+        made = with_list_status(scores, choices, day, set(), earlier=earlier)
+        return [*listed_rows(made)["account_id"].to_pylist()]
+
+    nothing = EarlierLists()
+    assert listed(date(2025, 4, 1), nothing) == ["A0"]
+    assert listed(date(2025, 4, 10), nothing) == [*(f"A{n}" for n in range(9)), "A30"]
+    assert len(listed(date(2025, 4, 30), nothing)) == 30
+    # A0 to A4 and A30 were named in the month, A5 at the end of the last one: by the tenth there
+    # are four more calls.
+    of_month = {f"A{n}": Named("keep", None) for n in range(5)} | {"A30": Named("win_back", None)}
+    earlier = EarlierLists(date(2025, 4, 9), of_month=of_month, lately=frozenset(["A5"]))
+    made = with_list_status(scores, choices, date(2025, 4, 10), set(), earlier=earlier)
+    assert listed_rows(made)["account_id"].to_pylist() == ["A6", "A7", "A8", "A9"]
+    assert made["list_status"].to_pylist()[:6] == ["listed_lately"] * 6
+
+
+def test_sixty_nights_keep_the_capacity_of_each_month(tmp_path: Path) -> None:
+    """Drawn accounts whose ranking changes every night, and whose patience ends on some night."""
+    random, accounts, capacity = np.random.default_rng(3), 600, 60
+    choices = ScoringConfig(call_capacity=capacity, capacity_per="month")
+    nights = [date(2025, 1, 15) + timedelta(days=n) for n in range(60)]
+    crossing = [nights[0] + timedelta(days=int(n)) for n in random.integers(-20, 600, accounts)]
+    key = random.random(accounts) < 0.1
+    named: dict[str, list[tuple[date, str]]] = {}
+    for night in nights:
+        order = random.permutation(accounts)
+        order = np.concatenate(
+            [[n for n in order if crossing[n] > night], [n for n in order if crossing[n] <= night]]
+        ).astype(int)
+        scores = ranked(
+            [None] * accounts,
+            account_id=[f"A{n}" for n in order],
+            key_account=[bool(key[n]) for n in order],
+            crossed_on=[crossing[n] if crossing[n] <= night else None for n in order],
+        )
+        earlier = earlier_lists(tmp_path, night, {}, choices)
+        made = with_list_status(scores, choices, night, set(), earlier=earlier)
+
+        def write(folder: Path, night: date = night, made: pa.Table = made) -> dict[str, object]:
+            pq.write_table(made, folder / "scores.parquet")
+            return {"as_of": str(night), "meaning_of_risk": {}}
+
+        publish(tmp_path, night, 1, {"night": str(night)}, write)
+        for row in listed_rows(made).select(["account_id", "list"]).to_pylist():
+            named.setdefault(row["account_id"], []).append((night, row["list"]))
+
+    calls = [(night, account) for account, lists in named.items() for night, _ in lists]
+    for month in (1, 2, 3):
+        of_month = [account for night, account in calls if night.month == month]
+        assert len(of_month) == len(set(of_month)) <= capacity
+        assert len(of_month) > 0.4 * capacity
+    departed = [n for n in range(accounts) if key[n] and nights[0] < crossing[n] <= nights[-1]]
+    assert len(departed) > 3
+    for n in departed:
+        assert (crossing[n], "win_back") in named[f"A{n}"]
+    others = [lists for account, lists in named.items() if not key[int(account[1:])]]
+    assert all(
+        (b - a).days >= 30 or a.month != b.month
+        for lists in others
+        for (a, _), (b, _) in itertools.pairwise(lists)
+    )
 
 
 # --- rest ------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ const COLUMNS = [
       known(a.risk) ? percent(a.risk) : "",
       band(a),
       known(a.risk) ? meter(a.risk) : null,
-      toWinBack(a) ? el("span", { class: "small" }, `on ${a.crossed_on}`) : null,
+      toWinBack(a) ? el("span", { class: "small" }, `on ${a.crossed_on}${a.newly_departed ? ", new" : ""}`) : null,
       known(a.reorder_180) ? el("span", { class: "small" }, `orders again ${percent(a.reorder_180)}`) : null,
       a.slip_chance >= 0.05 ? el("span", { class: "small" }, `already gone ${percent(a.slip_chance)}`) : null,
     ] },
