@@ -381,7 +381,8 @@ def _place(config: Config, table: str, only: Sequence[str]) -> Path:
 
 
 def _say_list(folder: Path) -> None:
-    from pipeline.scoring.listing import KEEP, WIN_BACK, listed_rows
+    from pipeline.scoring.list_status import KEEP, WIN_BACK
+    from pipeline.scoring.listing import listed_rows
 
     scores = pq.read_table(folder / "scores.parquet")
     keep, win_back = listed_rows(scores, KEEP), listed_rows(scores, WIN_BACK)

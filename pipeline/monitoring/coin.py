@@ -14,7 +14,7 @@ import pandas as pd
 from models.shares import difference
 from pipeline.config.form import DELAY, HoldOutConfig
 from pipeline.monitoring.plain import figure
-from pipeline.scoring.listing import DELAYED, HELD_OUT, LISTED
+from pipeline.scoring.list_status import DELAYED, HELD_OUT, LISTED
 from pipeline.tables.tiers import TIERS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.scoring.listing import DELAYED, HELD_OUT
+from pipeline.scoring.list_status import DELAYED, HELD_OUT
 from pipeline.wording import counted
 
 _SHOWN = 5  # earlier lists of a kind

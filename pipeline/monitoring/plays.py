@@ -19,7 +19,7 @@ from pipeline.config import Config
 from pipeline.engines import Engine
 from pipeline.monitoring.coin import coins, defected
 from pipeline.monitoring.past import Past
-from pipeline.scoring.listing import DELAYED, HELD_OUT, LISTED
+from pipeline.scoring.list_status import DELAYED, HELD_OUT, LISTED
 from pipeline.tables.actions import ACTIONS
 
 NO_PLAY = "no play"

@@ -16,7 +16,7 @@ from pipeline.config import Config
 from pipeline.engines import Engine
 from pipeline.monitoring.past import Past, labels_of
 from pipeline.monitoring.plain import figure, figures
-from pipeline.scoring.listing import KEEP
+from pipeline.scoring.list_status import KEEP
 from pipeline.tables.label_definitions import label_of
 
 DEFECTED, STAYED = "defected", "stayed"

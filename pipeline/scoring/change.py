@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.scoring.listing import LISTED, NO_LIST
+from pipeline.scoring.list_status import LISTED, NO_LIST
 
 NEW = "new"  # on the list and not on the one before, or not scored then
 UP, DOWN, SAME = "up", "down", "same"  # the risk

@@ -14,10 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config.form import MONTH, ScoringConfig
+from pipeline.scoring.list_status import DELAYED, LISTED
 from pipeline.scoring.publication import newest_before, read_manifest
-
-LISTED = "listed"
-DELAYED = "delayed"  # would be listed; a coin says that it is called from the next list on
 
 
 class Named(NamedTuple):

@@ -24,16 +24,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config.form import DELAY, MONTH, HoldOutConfig, ScoringConfig
-from pipeline.scoring.earlier import DELAYED, LISTED, NO_LISTS, EarlierLists
+from pipeline.scoring.earlier import NO_LISTS, EarlierLists
+from pipeline.scoring.list_status import (
+    BEYOND_CAPACITY,
+    DELAYED,
+    HELD_OUT,
+    KEEP,
+    LISTED,
+    LISTED_LATELY,
+    NO_LIST,
+    ONE_OFF,
+    RESTING,
+    WIN_BACK,
+    WITHOUT_PROFIT,
+)
 
-HELD_OUT = "held_out"  # would be listed; a coin says that nobody calls, so that calling is measured
-LISTED_LATELY = "listed_lately"  # by an earlier list, where capacity is counted by month
-ONE_OFF = "one_off"  # a customer of single projects: that it orders no more is no departure
-RESTING = "resting"  # acted on lately, and the risk is in no higher band since
-WITHOUT_PROFIT = "without_profit"  # a call costs more than there is to save
-BEYOND_CAPACITY = "beyond_capacity"
-
-KEEP, WIN_BACK, NO_LIST = "keep", "win_back", "none"
 KEEP_SHARE = 0.9  # of the capacity; what one list cannot fill goes to the other
 LEAST_FOR_BOTH = 5  # capacity from which on at least one departed account is called
 

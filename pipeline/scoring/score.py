@@ -37,7 +37,8 @@ from pipeline.scoring.database import require_database, write_to_database
 from pipeline.scoring.earlier import EarlierLists, earlier_lists, earlier_risk
 from pipeline.scoring.effects import effects
 from pipeline.scoring.known_features import require_known
-from pipeline.scoring.listing import KEEP, WIN_BACK, listed_rows, with_list_status
+from pipeline.scoring.list_status import KEEP, WIN_BACK
+from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.lists import LISTS, write_lists
 from pipeline.scoring.main_contacts import main_contact_roles
 from pipeline.scoring.publication import (

@@ -10,7 +10,7 @@ import pytest
 from project import Project, copy_project
 
 from pipeline.config.playbook import SHIPPED, load_playbook
-from pipeline.scoring.listing import LISTED
+from pipeline.scoring.list_status import LISTED
 from pipeline.scoring.reason_columns import REASON_COLUMNS
 
 CAPACITY = 20

@@ -192,7 +192,7 @@ def count(scores: pa.Table, tier: str, status: str) -> int:
 
 def test_the_estimate_of_a_delay_covers_the_truth_over_400_redraws_of_the_coin() -> None:
     """Each account has its outcome if called now, and if called later; a year throws new coins."""
-    accounts, random = 200, np.random.default_rng(0)
+    accounts, random = 120, np.random.default_rng(0)
     now = random.random(accounts) < 0.3
     later = now | (random.random(accounts) < 0.1)
     truth = later.mean() - now.mean()
@@ -235,10 +235,10 @@ def test_a_months_capacity_is_spread_over_its_days_and_names_an_account_once() -
 
 def test_sixty_nights_keep_the_capacity_of_each_month(tmp_path: Path) -> None:
     """Drawn accounts whose ranking changes every night, and whose patience ends on some night."""
-    random, accounts, capacity = np.random.default_rng(3), 600, 60
+    random, accounts, capacity = np.random.default_rng(3), 300, 60
     choices = ScoringConfig(call_capacity=capacity, capacity_per="month")
     nights = [date(2025, 1, 15) + timedelta(days=n) for n in range(60)]
-    crossing = [nights[0] + timedelta(days=int(n)) for n in random.integers(-20, 600, accounts)]
+    crossing = [nights[0] + timedelta(days=int(n)) for n in random.integers(-20, 300, accounts)]
     key = random.random(accounts) < 0.1
     named: dict[str, list[tuple[date, str]]] = {}
     for night in nights:
