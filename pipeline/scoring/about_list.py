@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from models.risk_model import RiskModel
-from models.value_at_stake import THIN_HISTORY_DAYS
 from pipeline.config import Config
 from pipeline.scoring.page import About
 from pipeline.sources import Sources
@@ -43,10 +42,7 @@ def call_value(config: Config, basis: str) -> str:
     """Return what the value of a call is, in words."""
     if config.ranking == "risk":
         return "the value at stake"
-    return (
-        f"last year's {basis}; the value at stake with fewer than {THIN_HISTORY_DAYS} order days; "
-        f"to win back, the {basis} of the year before the last order"
-    )
+    return f"last year's {basis}; to win back, the {basis} of the year before the last order"
 
 
 def _ranked_by(config: Config) -> str:

@@ -153,8 +153,7 @@ def score_table(
     departed = _departed(frame)
     call_value = stake.value
     if ranking != "risk":
-        call_value = np.where(thin, stake.value, np.maximum(last_year, 0))
-        call_value = np.where(departed, frame[BEFORE_LAST_ORDER], call_value)
+        call_value = np.where(departed, frame[BEFORE_LAST_ORDER], np.maximum(last_year, 0))
     columns: dict[str, object] = {
         **dict.fromkeys(("list", "rank_in_list")),  # as list_status
         "account_id": accounts,
