@@ -10,8 +10,9 @@ orders every 20 days there is due after 20 days and has departed after 80.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -21,7 +22,7 @@ from feature_tables import load
 from reference_departures import Expectations
 from worlds import World, arrow, complete
 
-from features.contract import OUTCOMES
+from features.contract import ORDERS, OUTCOMES
 from pipeline.engines import Engine
 from pipeline.tables.expected_orders import ExpectedOrders, Silence, day_number, expected_orders
 from pipeline.tables.future.departures import (
@@ -897,3 +898,59 @@ def test_treated_is_any_action_within_30_days_whatever_became_of_it(engine: Engi
     assert sorted(found) == sorted(
         ["day 0", "failed", "silent", "day 29", "late", "other", "merged"]
     )
+
+
+def test_calls_to_random_accounts_without_effect_leave_said_and_did_of_the_others_alone(
+    engine: Engine,
+) -> None:
+    """1,500 accounts, each with a chance of its own to stop that is known; a third is called.
+
+    Of the accounts not called, as many stop as their chances say, but for chance: whether an
+    account is left out never depends on what became of it.
+    """
+    random, count = np.random.default_rng(11), 1500
+    chance = random.uniform(0.05, 0.6, count)
+    stops = random.random(count) < chance
+    accounts = [f"a{n:04}" for n in range(count)]
+    days = [*range(-200, 0, 20), *range(0, 300, 20)]
+    placed = [(n, d) for n in range(count) for d in days if d < 30 or not stops[n]]
+    at = [datetime.combine(DAY_0, time()) + timedelta(days=d) for _, d in placed]
+    nothing = dict.fromkeys(ORDERS.stored())
+    rows = [
+        nothing
+        | {
+            "account_id": accounts[n],
+            "order_id": f"{accounts[n]} {d}",
+            "occurred_at": moment,
+            "known_at": moment,
+            "amount_cents": 100,
+            "deleted": False,
+        }
+        for (n, d), moment in zip(placed, at, strict=True)
+    ]
+    called = random.random(count) < 1 / 3
+    when = random.integers(0, 60, count)
+    actions = [
+        dict.fromkeys(OUTCOMES.stored())
+        | {
+            "account_id": account,
+            "action": "call",
+            "date": day(str(on)),
+            "known_at": day(str(on)),
+            "deleted": False,
+        }
+        for account, on, one in zip(accounts, when, called, strict=True)
+        if one
+    ]
+    load(engine, complete({"orders": rows}))
+    engine.register("outcomes", arrow("outcomes", actions))
+    engine.register("asked", pa.table({"account_id": accounts, "as_of": [DAY_0] * count}))
+    found = departure_labels(engine, departure(SILENCE, 14), [DAY_0], "asked")
+    engine.drop("outcomes")
+    treated = found["treated"].to_numpy() == 1
+    assert (treated == (called & (when < 30))).all()
+    due = found["defected"].to_numpy()
+    assert (due == stops).all()
+    said, did = chance[~treated].sum(), due[~treated].sum()
+    spread = np.sqrt((chance * (1 - chance))[~treated].sum())
+    assert abs(said - did) < 2.576 * spread
