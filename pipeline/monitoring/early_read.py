@@ -56,13 +56,20 @@ def early_read(
         horizons = _by_horizon(scores.dropna(subset="risk"), config)
         if min(horizons, default=LONGEST_FIRST + 1) > LONGEST_FIRST:
             why_not = _NO_SHORT_RISK
-        elif days < max(horizons):
+        elif days < _longest(config, horizons):
             read.append(_read(engine, config, past, scores.dropna(subset="risk"), days))
     return {
         "why_not": None if read else why_not,
         "assumption": ASSUMPTION,
         "publications": read,
     }
+
+
+def _longest(config: Config, horizons: Mapping[int, FloatArray]) -> int:
+    """The days up to which a list is read; later its label is complete, or nothing is said."""
+    if config.label.definition == "inactivity":
+        return config.label.horizon_days
+    return max(horizons)
 
 
 def _read(

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import Config, load_config
-from pipeline.monitoring.past import newest_publication, past_publications
+from pipeline.monitoring.past import newest_publication, one_a_week, past_publications
 from pipeline.scoring.publication import MEANING, publish
 
 
@@ -42,7 +42,9 @@ def test_the_last_list_of_each_week_is_read_and_the_lost_are_left_out(tmp_path, 
     for day in (monday, tuesday, sunday, next_monday, now):
         published(root, day, meaning)
     published(root, date(2025, 3, 11), meaning | {"label.horizon_days": 30})  # another risk
-    found = past_publications(root, now, config)
+    every = past_publications(root, now, config)
+    assert [past.as_of for past in every] == [monday, tuesday, sunday, next_monday]
+    found = one_a_week(every)
     assert [past.as_of for past in found] == [sunday, next_monday]
     assert found[0].scores("account_id", "risk").to_dict("list") == {
         "account_id": ["A", "B"],

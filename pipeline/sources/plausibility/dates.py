@@ -24,7 +24,11 @@ def odd_dates(tables: Mapping[str, Seen]) -> Iterator[Finding]:
     config does not say how far the source is complete, it has a year.
     """
     for seen in tables.values():
-        columns = [c for c in seen.table.columns if c.kind is Kind.TIME and seen.has(c.name)]
+        columns = [
+            c
+            for c in seen.table.columns
+            if c.kind is Kind.TIME and not c.settles and seen.has(c.name)
+        ]
         ends = {c.name: end for c in columns if (end := _end(seen, c)) is not None}
         old = {c.name for c in columns} - _FOUNDED
         asked = [
