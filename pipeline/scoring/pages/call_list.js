@@ -73,7 +73,7 @@ function meter(share) {
 }
 
 const keyAccount = (account) =>
-  account.key_account ? el("span", { class: "badge" }, left(account) ? "key account" : "key account, leaving") : null;
+  account.key_account ? el("span", { class: "badge" }, toWinBack(account) ? "key account, leaving" : "key account") : null;
 
 // --- the list ------------------------------------------------------------------------------------
 
