@@ -8,6 +8,8 @@ import re
 import pytest
 from project import Project
 
+from models.calibration_choice import WAYS
+
 
 @pytest.mark.long
 def test_families_calibrations_and_labels_are_compared(project: Project) -> None:
@@ -33,7 +35,7 @@ def test_families_calibrations_and_labels_are_compared(project: Project) -> None
     lineage = json.loads(found.with_name("lineage.json").read_text())
     assert all(len(file["sha256"]) == 64 for file in lineage["orders"])
     content = json.loads(found.read_text())
-    assert [len(content["earlier"]), len(content["tested"])] == [8, 8]
+    assert [len(content["earlier"]), len(content["tested"])] == [len(WAYS) + 1] * 2
     assert all(0.5 < label["auc"] < 1 for label in content["labels"])
     whole = max(content["ablation"]["subsets"], key=lambda subset: subset["features"])
     assert len(whole["families"]) == 3
