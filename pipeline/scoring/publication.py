@@ -3,6 +3,9 @@
 `<root>/as_of=D/model_version=N/revision=R/` is written beside its place and renamed into it, the
 manifest last; `<root>/latest.json` is replaced in one step. What a killed job leaves behind lies
 under `<root>/.unfinished` and is removed by the next job, which holds the lock.
+
+A publication is whole if its files have the hashes that its manifest records. One that is not is
+never taken for published, nor compared with: it is named and left where it is.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline import console
 from pipeline.locks import exclusive
-from pipeline.output_files import require_writable
+from pipeline.output_files import require_writable, short
 from pipeline.refusals import writing
 
 MANIFEST = "manifest.json"
@@ -88,18 +92,44 @@ def newest_before(root: Path, as_of: date, meaning: Mapping[str, Any]) -> Path |
     """The last revision of the newest publication with an earlier as_of, if there is one.
 
     meaning: of the risk; publications of another are passed over, for theirs cannot be compared.
+    So are those whose tables are not whole, which are named on standard error.
     """
     days = sorted(root.glob("as_of=????-??-??"), reverse=True)
     for day in (day for day in days if day.name < f"as_of={as_of}"):
         found = [
-            (read_manifest(folder)["published_at"], int(version.name.partition("=")[2]), folder)
-            for version in day.glob("model_version=*")
-            for folder in _revisions(version)[-1:]
+            (read_manifest(folder)["published_at"], _version(version), folder)
+            for version in _versions(day)
+            for folder in _whole_revisions(version)[-1:]
             if read_manifest(folder).get(MEANING, meaning) == meaning
         ]
         if found:
             return max(found)[-1]
     return None
+
+
+def damage(folder: Path, suffix: str = "") -> str:
+    """What is wrong with a publication, in words; empty where it is whole.
+
+    suffix: of the files that are looked at besides the manifest; all by default.
+    """
+    try:
+        manifest = read_manifest(folder)
+        recorded = {name: str(digest) for name, digest in manifest["files"].items()}
+        fingerprint = (manifest["inputs_sha256"], manifest["published_at"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} cannot be read"
+    if not all(isinstance(each, str) for each in fingerprint):
+        return f"{MANIFEST} cannot be read"
+    for name, digest in sorted(recorded.items()):
+        if not name.endswith(suffix):
+            continue
+        try:
+            found = _sha256_of(folder / name)
+        except OSError:
+            return f"{name} is missing or cannot be read"
+        if found != digest:
+            return f"{name} is not what was published"
+    return ""
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -158,10 +188,12 @@ def _place(root: Path, as_of: date, model_version: int) -> Path:
 
 
 def _planned(place: Path, fingerprint: str) -> Planned:
-    """The newest revision if it has this fingerprint, else the next."""
+    """The newest revision if it has this fingerprint and is whole, else the next."""
     revisions = _revisions(place)
-    if revisions and read_manifest(revisions[-1])["inputs_sha256"] == fingerprint:
-        return Planned(revisions[-1], published=True)
+    newest = revisions[-1] if revisions else None
+    whole = newest is not None and not _set_aside(newest, damage(newest))
+    if newest and whole and read_manifest(newest)["inputs_sha256"] == fingerprint:
+        return Planned(newest, published=True)
     number = 1 + (_revision(revisions[-1]) if revisions else 0)
     return Planned(place / f"revision={number}", published=False)
 
@@ -171,27 +203,61 @@ def _revisions(place: Path) -> list[Path]:
     found = [
         folder
         for folder in place.glob("revision=*")
-        if re.fullmatch(r"revision=\d+", folder.name) and (folder / MANIFEST).is_file()
+        if re.fullmatch(r"revision=\d+", folder.name) and folder.is_dir() and any(folder.iterdir())
     ]
     return sorted(found, key=_revision)
+
+
+def _whole_revisions(place: Path) -> list[Path]:
+    """The same but those whose tables are damaged, which are named."""
+    return [one for one in _revisions(place) if not _set_aside(one, damage(one, ".parquet"))]
+
+
+def _set_aside(folder: Path, why: str) -> bool:
+    """Whether a publication is damaged; then it is named, with why."""
+    if why:
+        console.complain(f"{short(folder)} is set aside: {why}.")
+    return bool(why)
 
 
 def _revision(folder: Path) -> int:
     return int(folder.name.removeprefix("revision="))
 
 
+def _versions(day: Path) -> list[Path]:
+    """The folders of model versions; whatever else lies there is not ours."""
+    return [one for one in day.glob("model_version=*") if _version(one) >= 0]
+
+
+def _version(folder: Path) -> int:
+    number = folder.name.removeprefix("model_version=")
+    return int(number) if number.isascii() and number.isdigit() else -1
+
+
 def _point_latest(root: Path, target: Path) -> None:
-    """Let latest.json name the newest as_of; an older one scored again does not move it."""
+    """Let latest.json name the newest as_of; an older one scored again does not move it.
+
+    One that cannot be read, or that names what is not there, is replaced.
+    """
     latest = root / "latest.json"
     place = target.relative_to(root)
-    if latest.exists():
-        current = json.loads(latest.read_text(encoding="utf-8"))["path"]
-        if current.split("/")[0] > place.parts[0] or current == place.as_posix():
+    current = _pointed_at(latest)
+    if current is not None:
+        newer = current.split("/")[0] > place.parts[0] and (root / current / MANIFEST).is_file()
+        if newer or current == place.as_posix():
             return
     beside = root / UNFINISHED / "latest.json"
     _write_json(beside, {"path": place.as_posix()})
     _flush(beside)
     beside.replace(latest)
+
+
+def _pointed_at(latest: Path) -> str | None:
+    try:
+        path = json.loads(latest.read_text(encoding="utf-8"))["path"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return path if isinstance(path, str) else None
 
 
 def _sha256_of(path: Path) -> str:

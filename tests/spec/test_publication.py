@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from pipeline.errors import CannotWrite, TryAgain
 from pipeline.locks import exclusive
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.key_accounts import key_account_values
-from pipeline.scoring.publication import newest_before, publish, while_newest
+from pipeline.scoring.publication import damage, newest_before, publish, while_newest
 from pipeline.scoring.score_table import Predicted, score_table
 from pipeline.tables.trade import past_trade
 
@@ -251,3 +252,73 @@ def test_what_is_no_revision_of_ours_is_left_alone(tmp_path) -> None:
     for stranger in ("revision=1.bak", "revision=7"):
         (place / stranger).mkdir(parents=True)
     assert publish(tmp_path, D, 1, {}, one_file).folder.name == "revision=1"
+
+
+# --- what is damaged ------------------------------------------------------------------------------
+
+DAMAGE = {
+    "missing": lambda file: file.unlink(),
+    "empty": lambda file: file.write_bytes(b""),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-3]),
+    "edited": lambda file: file.write_bytes(b"X" + file.read_bytes()[1:]),
+}
+
+
+def two_files(folder: Path) -> Mapping[str, Any]:
+    (folder / "scores.parquet").write_text("the scores")
+    (folder / "call_list.html").write_text("the page")
+    return {"rows": 1}
+
+
+@pytest.mark.parametrize("damaged", DAMAGE)
+@pytest.mark.parametrize("name", ["scores.parquet", "call_list.html", "manifest.json"])
+def test_fault_53_a_damaged_publication_is_never_taken_for_published(
+    tmp_path, capsys, name: str, damaged: str
+) -> None:
+    first = publish(tmp_path, D, 1, {"a": 1}, two_files)
+    DAMAGE[damaged](first.folder / name)
+    again = publish(tmp_path, D, 1, {"a": 1}, two_files)
+    assert again.new and damage(again.folder) == ""
+    said = capsys.readouterr().err
+    assert "revision=1 is set aside" in said and name in said
+    assert again.folder.name == "revision=2" and first.folder.exists()
+    assert not publish(tmp_path, D, 1, {"a": 1}, two_files).new
+    latest = json.loads((tmp_path / "latest.json").read_text())
+    assert latest["path"].endswith(again.folder.name)
+
+
+@pytest.mark.parametrize("damaged", DAMAGE)
+@pytest.mark.parametrize("name", ["scores.parquet", "manifest.json"])
+def test_fault_54_a_damaged_publication_is_not_compared_with(
+    tmp_path, capsys, name: str, damaged: str
+) -> None:
+    older = publish(tmp_path, date(2024, 12, 1), 1, {"a": 1}, two_files)
+    newer = publish(tmp_path, date(2024, 12, 2), 1, {"a": 2}, two_files)
+    assert newest_before(tmp_path, D, {}) == newer.folder
+    DAMAGE[damaged](newer.folder / name)
+    assert newest_before(tmp_path, D, {}) == older.folder
+    said = capsys.readouterr().err
+    assert "as_of=2024-12-02" in said
+    # A page that was edited says nothing of the figures: it is no reason not to compare.
+    DAMAGE["edited"](older.folder / "call_list.html")
+    assert newest_before(tmp_path, D, {}) == older.folder
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "7", '{"path": 7}', '{"path": "as_of=9999-01-01/model_version=1/revision=1"}'],
+)
+def test_fault_55_a_broken_pointer_is_rewritten(tmp_path, content: str) -> None:
+    publish(tmp_path, D, 1, {"a": 1}, two_files)
+    (tmp_path / "latest.json").write_text(content)
+    for inputs in ({"a": 1}, {"a": 2}):
+        made = publish(tmp_path, D, 1, inputs, two_files)
+        latest = json.loads((tmp_path / "latest.json").read_text())
+        assert tmp_path / latest["path"] == made.folder
+
+
+def test_fault_57_a_copy_made_by_hand_is_left_alone(tmp_path) -> None:
+    made = publish(tmp_path, D, 1, {"a": 1}, two_files)
+    for name in ("model_version=abc", "model_version=1 (copy)", "model_version="):
+        shutil.copytree(made.folder.parent, made.folder.parents[1] / name)
+    assert newest_before(tmp_path, date(2025, 2, 1), {}) == made.folder
