@@ -72,12 +72,12 @@ class LogitCalibrator:
         level = None
         if as_of is not None:
             level = (
-                _level(own, weight)
+                level_of(own, weight)
                 if self.keeps_level
-                else self.season.level(as_of, _level(odds, weight))
+                else self.season.level(as_of, level_of(odds, weight))
             )
         if level is not None and not np.isnan(level):
-            odds = odds + _shift(odds, weight, level)
+            odds = odds + shift_to(odds, weight, level)
         return np.asarray(np.clip(expit(odds), SMALLEST, LARGEST), dtype=np.float64)
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,16 +168,16 @@ def horizon_of(as_of: DateArray, label_complete: DateArray) -> float:
     return float(np.median(days)) if len(days) else 1.0
 
 
-def _level(odds: FloatArray, weight: FloatArray) -> float:
-    """The logit of the mean risk of rows with these log odds; NaN without rows."""
+def level_of(odds: FloatArray, weight: FloatArray) -> float:
+    """Return the logit of the mean risk of rows with these log odds; NaN without rows."""
     known = ~np.isnan(odds)
     if not known.any():
         return float("nan")
     return rate_logit(float(np.average(expit(odds[known]), weights=weight[known])))
 
 
-def _shift(odds: FloatArray, weight: FloatArray, level: float) -> float:
-    """What to add to log odds so that their mean risk has a level."""
+def shift_to(odds: FloatArray, weight: FloatArray, level: float) -> float:
+    """Return what to add to log odds so that their mean risk has a level, a logit."""
     known = ~np.isnan(odds)
     odds, weight = odds[known], weight[known] / weight[known].sum()
 

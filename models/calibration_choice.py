@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from models.calibration import LogitCalibrator, fit_calibrator, horizon_of
 from models.dataset import DateArray, FloatArray
 from models.isotonic import IsotonicCalibrator, fit_isotonic
+from models.pooled import PooledCalibrator
 from models.season import LAST_YEAR, LAST_YEAR_AND_TREND, LATEST, Season, independent_observations
 
 RAW, LASTING, WEIGHED, ISOTONIC = "raw", "lasting", "season weighed", "isotonic"
-OWN_LEVEL = "own level"
+OWN_LEVEL, POOLED = "own level", "pooled"
 
 WAYS = {
     RAW: "the model's own probabilities",
@@ -31,6 +32,7 @@ WAYS = {
     LATEST: "slope, and the level of the latest known snapshot",
     LAST_YEAR: "slope, and the level of the same season last year",
     LAST_YEAR_AND_TREND: "the same, moved by how this year differs from last year",
+    POOLED: "slope, and the mean of five levels: own, lasting, latest, last year, season weighed",
     WEIGHED: "between `lasting` and `last year`, by how far each has been off",
 }
 """The ways by name. The last one is the usual one, unless told otherwise."""
@@ -90,16 +92,21 @@ def fit_ways(known: Known) -> dict[str, Calibrator]:
     def level(reference: str) -> LogitCalibrator:
         return replace(weighed, season=Season(rates, 1.0, reference))
 
-    return {
-        RAW: LogitCalibrator(1.0, 0.0, "identity"),
-        ISOTONIC: fit_isotonic(known.label[latest], known.raw[latest], known.weight[latest]),
+    levels = {
         OWN_LEVEL: replace(weighed, season=Season({}, 0.0), keeps_level=True),
         LASTING: replace(weighed, season=Season({}, 0.0)),
         LATEST: level(LATEST),
         LAST_YEAR: level(LAST_YEAR),
-        LAST_YEAR_AND_TREND: level(LAST_YEAR_AND_TREND),
         WEIGHED: weighed,
     }
+    found: dict[str, Calibrator] = {
+        RAW: LogitCalibrator(1.0, 0.0, "identity"),
+        ISOTONIC: fit_isotonic(known.label[latest], known.raw[latest], known.weight[latest]),
+        LAST_YEAR_AND_TREND: level(LAST_YEAR_AND_TREND),
+        POOLED: PooledCalibrator(tuple(levels.values())),
+        **levels,
+    }
+    return {way: found[way] for way in WAYS}
 
 
 def choose(known: Known, risks: Mapping[str, FloatArray], usual: str = WEIGHED) -> str:
@@ -135,5 +142,10 @@ def choose(known: Known, risks: Mapping[str, FloatArray], usual: str = WEIGHED) 
 
 def calibrator_from(values: Mapping[str, Any]) -> Calibrator:
     """Rebuild a calibrator from its `to_dict`; DamagedModel when it cannot be."""
-    kind = IsotonicCalibrator if values.get("method") == ISOTONIC else LogitCalibrator
-    return kind.from_dict(values)
+    match values.get("method"):
+        case "isotonic":
+            return IsotonicCalibrator.from_dict(values)
+        case "pooled":
+            return PooledCalibrator.from_dict(values)
+        case _:
+            return LogitCalibrator.from_dict(values)

@@ -15,7 +15,7 @@ from datetime import date
 
 import numpy as np
 
-from models.calibration_choice import OWN_LEVEL
+from models.calibration_choice import POOLED
 from models.dataset import BoolArray, Dataset, FloatArray, IntArray
 from models.gradient_boosting import Trees
 from models.learner import Learner
@@ -23,10 +23,10 @@ from models.out_of_time import OutOfTime, Progress, calibrate, predict, require_
 from models.recipe import Recipe
 from models.settings import ModelSettings
 
-USUAL_WAY = OWN_LEVEL
+USUAL_WAY = POOLED
 """To calibrate onset and departure risk. Their labels take so long that a few years hold hardly
-three of them that do not overlap; what the level was then says less than the model does. Measured
-in docs/decisions/0020-what-ranks-and-calibrates-the-keep-list.md."""
+three of them that do not overlap, and no record tells which level to trust. Measured in
+docs/decisions/0020-what-ranks-and-calibrates-the-keep-list.md."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from models.calibration_choice import (
     ISOTONIC,
     LASTING,
     OWN_LEVEL,
+    POOLED,
     RAW,
     WAYS,
     WEIGHED,
@@ -24,6 +25,7 @@ from models.calibration_choice import (
 )
 from models.errors import DamagedModel
 from models.isotonic import IsotonicCalibrator, fit_isotonic
+from models.pooled import PooledCalibrator
 from models.season import LAST_YEAR, LAST_YEAR_AND_TREND, LATEST, Season
 
 RATES = {
@@ -85,6 +87,16 @@ def test_every_way_is_fitted() -> None:
     assert np.diff(logit(own)) == pytest.approx(np.diff(logit(lasting)))  # with the same slope
     kept = calibrator_from(json.loads(json.dumps(ways[OWN_LEVEL].to_dict())))
     assert kept == ways[OWN_LEVEL]
+    pooled = ways[POOLED].apply(RAW_RISKS, date(2021, 9, 1))
+    of_five = (OWN_LEVEL, LASTING, LATEST, LAST_YEAR, WEIGHED)
+    levels = [logit(ways[way].apply(RAW_RISKS, date(2021, 9, 1)).mean()) for way in of_five]
+    assert logit(pooled.mean()) == pytest.approx(np.mean(levels))
+    assert np.diff(logit(pooled)) == pytest.approx(np.diff(logit(lasting)))
+    kept = calibrator_from(json.loads(json.dumps(ways[POOLED].to_dict())))
+    assert kept == ways[POOLED]
+    one_by_one = np.array([ways[POOLED].apply(RAW_RISKS[[n]])[0] for n in range(3)])
+    assert (np.diff(one_by_one) > 0).all()  # without a cohort, in the same order
+    assert np.isnan(ways[POOLED].apply(np.full(2, np.nan), date(2021, 9, 1))).all()
     for reference, rate in ((LATEST, 0.9), (LAST_YEAR, 0.4)):
         assert ways[reference].apply(RAW_RISKS, date(2021, 9, 1)).mean() == pytest.approx(rate)
 
@@ -93,6 +105,13 @@ def test_steps_follow_the_latest_snapshots() -> None:
     # Far off at first, right at the last three: what is old is not followed.
     steps = fit_ways(known([2.0, 2.0, 0.0, 0.0, 0.0], {}))[ISOTONIC]
     assert steps.apply(RAW_RISKS) == pytest.approx(RAW_RISKS, abs=0.04)
+
+
+def test_parts_that_would_sort_differently_are_not_pooled() -> None:
+    with pytest.raises(ValueError, match="one slope"):
+        PooledCalibrator((LogitCalibrator(1.0, 0.0, "a"), LogitCalibrator(2.0, 0.0, "b")))
+    with pytest.raises(DamagedModel, match="cannot be read"):
+        calibrator_from({"method": POOLED})
 
 
 def test_steps_by_hand() -> None:
