@@ -58,6 +58,10 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     44: ("a password in a connection string", "in no message, log, artifact or manifest"),
     45: ("names of people", "only pseudonyms and sums in MLflow; escaped in HTML"),
     46: ("a foreign host or origin at the UI", "refused; it listens on loopback alone"),
+    53: ("a file of a publication missing, cut or edited", "named, and published anew"),
+    54: ("the same in the publication before", "named, and not compared with"),
+    55: ("latest.json broken, or naming what is not there", "rewritten"),
+    57: ("a copy made by hand among the publications", "left alone"),
 }
 """By number: the case, and what happens."""
 
