@@ -326,24 +326,8 @@ class RiskModel:
             "metadata": dict(self.metadata),
             "boosters": learners,
             "horizon_days": self.horizon_days,
-            "horizons": [
-                {
-                    "days": horizon.days,
-                    "sha256": sha256(further[horizon.days]),
-                    "calibrator": horizon.calibrator.to_dict(),
-                    "label_end": horizon.label_end.isoformat(),
-                }
-                for horizon in self.horizons
-            ],
-            "reorders": [
-                {
-                    "days": part.days,
-                    "sha256": sha256(reorder[part.days]),
-                    "calibrator": part.calibrator.to_dict(),
-                    "label_end": part.label_end.isoformat(),
-                }
-                for part in self.reorders
-            ],
+            "horizons": [_entry(part, further[part.days]) for part in self.horizons],
+            "reorders": [_entry(part, reorder[part.days]) for part in self.reorders],
             "departure": parts
             and {
                 "slip_sha256": slip and sha256(slip),
@@ -517,6 +501,16 @@ def _state(features: FloatArray, names: Sequence[str], name: str) -> FloatArray:
             "features of the snapshot with this program, which adds it."
         )
     return features[:, list(names).index(name)]
+
+
+def _entry(part: HorizonModel | ReorderModel, text: bytes) -> dict[str, Any]:
+    """What is stored of a horizon beside its trees. text: the file of these."""
+    return {
+        "days": part.days,
+        "sha256": sha256(text),
+        "calibrator": part.calibrator.to_dict(),
+        "label_end": part.label_end.isoformat(),
+    }
 
 
 def _horizon_file(days: int) -> str:

@@ -59,7 +59,8 @@ def two_date_orders(seen: Seen, config: Config) -> Iterator[Finding]:
 
 def _advice(seen: Seen, column: str, first: str, second: str, file: str) -> str:
     others = [each.lineage.path for each in seen.origin.files if each.lineage.path != file]
-    if not others or seen.origin.is_query:
+    parsed = "%" in first and "%" in second  # iso, serial days and epochs have no strptime
+    if not others or seen.origin.is_query or not parsed:
         return f"if '{second}' is right, declare it alone: `datetime_format: \"{second}\"`"
     rest = others[0] if len(others) == 1 else "..."
     one, other = (
