@@ -122,7 +122,9 @@ class SourceConfig(FileOptions):
         "read from",
     )
     table: DatabaseTable | None = Field(None, description="of the server: a name, or schema.table")
-    columns: dict[str, str] = Field({}, description="canonical name: name in the source")
+    columns: dict[str, str | None] = Field(
+        {}, description="canonical name: name in the source, or null to leave the column out"
+    )
     thousands: Literal[".", ",", " ", "'"] | None = Field(
         None, description="the sign between thousands of numbers in text; a blank is any blank"
     )

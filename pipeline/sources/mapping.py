@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from features.contract import Kind, Table
 from pipeline.sources.findings import Finding, Severity
@@ -17,12 +17,12 @@ _YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
 def map_columns(
-    table: Table, origin: Origin, named: Mapping[str, str]
+    table: Table, origin: Origin, named: Mapping[str, str | None]
 ) -> tuple[tuple[MappedPart, ...], list[Finding]]:
     """The columns of each part, and what is wrong with them.
 
-    named: the contract's name of a column: the source's, as configured; a column that it does not
-    name is found under the contract's own name.
+    named: the contract's name of a column: the source's, as configured, None for a column to leave
+    out; a column that it does not name is found under the contract's own name.
     """
     parts = tuple(MappedPart(part, _mapped(table, part, named)) for part in origin.parts)
     findings: list[Finding] = []
@@ -44,13 +44,13 @@ def map_columns(
             and not table.column(name).required
             and name not in named
         ]
-    findings += _left_over(table, origin, parts)
+    findings += _left_over(table, origin, parts, [name for name in named if named[name] is None])
     for mapped in parts:
         findings += _stored_as_numbers(table, mapped)
     return parts, findings
 
 
-def _mapped(table: Table, part: Part, named: Mapping[str, str]) -> dict[str, str]:
+def _mapped(table: Table, part: Part, named: Mapping[str, str | None]) -> dict[str, str]:
     """The source's name of each column that the part has.
 
     Blanks around a name, and which blanks stand in it, do not count: nobody sees them.
@@ -61,6 +61,8 @@ def _mapped(table: Table, part: Part, named: Mapping[str, str]) -> dict[str, str
     columns = {}
     for name in table.names:
         wanted = named.get(name, name)
+        if wanted is None:
+            continue
         alike = plain.get(plain_name(wanted), [])
         if wanted in part.types:
             columns[name] = wanted
@@ -100,12 +102,25 @@ def _stored_as_numbers(table: Table, mapped: MappedPart) -> list[Finding]:
 
 
 def _missing(
-    table: Table, origin: Origin, mapped: MappedPart, named: Mapping[str, str]
+    table: Table, origin: Origin, mapped: MappedPart, named: Mapping[str, str | None]
 ) -> list[Finding]:
     findings = []
     for name in table.names:
         wanted = named.get(name, name)
         if name in mapped.columns or (name not in named and not table.column(name).required):
+            continue
+        if wanted is None:
+            if table.column(name).required:
+                findings.append(
+                    Finding(
+                        Severity.ERROR,
+                        "the column is required, so it cannot be left out",
+                        table.name,
+                        origin.name,
+                        name,
+                        advice=f"name it: `columns: {{{name}: ...}}`",
+                    )
+                )
             continue
         free = [source for source in mapped.part.types if source not in mapped.columns.values()]
         near = nearest(wanted, free)
@@ -115,7 +130,7 @@ def _missing(
         what += f"; the nearest is '{near}'" if near else f"; there are {there}"
         advice = f"map it in the config: `columns: {{{name}: {_pasted(near or '...')}}}`"
         head = mapped.part.files[0].head if mapped.part.files else ()
-        row = row_with([named.get(name, name) for name in table.names], head)
+        row = row_with([named.get(name) or name for name in table.names], head)
         if origin.is_query:
             advice = f"name it in the query: SELECT {near or '...'} AS {name}"
         elif row is not None and plain_name(wanted) in map(plain_name, head[row - 1]):
@@ -133,15 +148,25 @@ def _missing(
     return findings
 
 
-def _left_over(table: Table, origin: Origin, parts: tuple[MappedPart, ...]) -> list[Finding]:
-    """A warning of columns that nobody reads: perhaps a name is misspelt."""
+def _left_over(
+    table: Table, origin: Origin, parts: tuple[MappedPart, ...], left_out: Collection[str]
+) -> list[Finding]:
+    """A warning of columns that nobody reads, but for those left out: a name may be misspelt."""
     used = {source for mapped in parts for source in mapped.columns.values()}
     folders = {name for mapped in parts for file in mapped.part.files for name in file.partitions}
     there = dict.fromkeys(source for mapped in parts for source in mapped.part.types)
-    unused = [source for source in there if source not in used | folders]
+    unused = [
+        source
+        for source in there
+        if source not in used | folders and plain_name(source) not in left_out
+    ]
     if not unused:
         return []
-    open_names = [name for name in table.names if all(name not in m.columns for m in parts)]
+    open_names = [
+        name
+        for name in table.names
+        if name not in left_out and all(name not in m.columns for m in parts)
+    ]
     near = [(nearest(source, open_names), source) for source in unused]
     hints = [f"{name}: {_pasted(shortened(source))}" for name, source in near if name]
     advice = f"if meant, map them: `columns: {{{', '.join(hints)}}}`"

@@ -20,9 +20,8 @@ from pipeline.tables.future.departures import DUE, SLIP
 from pipeline.tables.trade import margin_lost
 from pipeline.tables.training_table import TrainingTable
 
-CALL_SCORE = "call_score"  # the chance of becoming due x value: the keep list
+CALL_SCORE = "call_score"  # the chance of becoming due x size: the keep list
 SIZE = "size"  # last year's margin, not below 0: the baseline of every list
-VALUE = "value"  # what the call score multiplies, without any risk
 SILENCE_X_SIZE = "silence_x_size"  # days since the last order x size
 RISK_90_X_SIZE = "risk_90_x_size"  # inactivity risk over 90 days x size
 OF_CHAMPION = "champion"  # the call score by the recipe of the version in use
@@ -32,11 +31,6 @@ RISK_DAYS = 90  # the horizon of the inactivity risk that lists are compared wit
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Dates = npt.NDArray[np.datetime64]
-
-
-def call_value(size: Floats) -> Floats:
-    """The value in the call score: last year's margin, not below 0."""
-    return size
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +92,10 @@ def keep_list_rows(
     size = np.maximum(table.of_frame("last_year")[order], 0.0)
     frame = table.frame.iloc[order]
     outcome = frame["outcome"].to_numpy()
-    value = call_value(size)
     onset = departures.onset.published_risk[kept]
     rankings = {
-        CALL_SCORE: onset * value,
+        CALL_SCORE: onset * size,
         SIZE: size,
-        VALUE: value,
         SILENCE_X_SIZE: dataset.column("days_since_last_order")[order] * size,
     }
     if inactivity is not None:
@@ -111,7 +103,7 @@ def keep_list_rows(
         rankings[RISK_90_X_SIZE] = size * _of_rows(account, as_of, inactivity, risk)
     if champion is not None:
         risk = champion.onset.published_risk
-        rankings[OF_CHAMPION] = value * _of_rows(account, as_of, champion.onset, risk)
+        rankings[OF_CHAMPION] = size * _of_rows(account, as_of, champion.onset, risk)
     return KeepListRows(
         account=account,
         as_of=as_of,

@@ -2,7 +2,8 @@
 
 Each market (WORLD, EFFECT, a seed of SEEDS, ACCOUNTS, MONTHS) is simulated and prepared once and
 kept under var/bench/lists. Models are fitted and predict every three months; the last four of these
-snapshots are the tests, judged by the truth. SECTIONS: lists, ablation, calibration, win_back.
+snapshots are the tests, judged by the truth. SECTIONS: lists, ablation, calibration, win_back,
+value, key_accounts.
 Prints tables and writes all figures to var/bench/lists.json; those of the usual size and of seeds
 that a commit drew (`seeds`) also to docs/benchmarks-lists.md.
 """
@@ -26,6 +27,7 @@ from clock import Clock, machine
 from list_market import INACTIVITY_DAYS, Judge, Market, judge
 from list_reorders import win_back
 from list_truth import HORIZON_DAYS, Floats, Records, calibration, measure
+from list_values import key_accounts_that_left, value_intervals
 from lists_page import BESIDE_WIN_BACK, CALL_SCORE, FAMILIES, SIZE, SUBSETS, TRUTH, page, part
 from seeds import seeds_of
 
@@ -148,6 +150,8 @@ SECTIONS: dict[str, Callable[[Predicted], Records]] = {
     "ablation": ablation,
     "calibration": calibrated,
     "win_back": lambda market: win_back(market.judge),
+    "value": lambda market: value_intervals(market.judge),
+    "key_accounts": lambda market: key_accounts_that_left(market.judge),
 }
 
 

@@ -75,6 +75,8 @@ def part(result: Result) -> Iterator[str]:
         "ablation": _ablation,
         "calibration": _calibration,
         "win_back": _win_back,
+        "value": _value,
+        "key_accounts": _key_accounts,
     }
     for name, tables in sections.items():
         if name in result:
@@ -201,6 +203,28 @@ def _win_back(records: pd.DataFrame) -> Iterator[str]:
         paired = by_seed.xs(ranking, axis=1, level=1) - by_seed.xs(other, axis=1, level=1)
         cells = [_interval(over_seeds(paired[kind])) for kind in ("margin", "share")]
         yield _line(f"{ranking}, over {other}", cells)
+
+
+def _value(records: pd.DataFrame) -> Iterator[str]:
+    """The share of stayers inside the interval of next year's margin, by tier."""
+    groups = list(records["group"].unique())
+    rows = records.drop_duplicates("seed")
+    yield from _head("inside the interval that nine in ten are meant to be in", groups)
+    by_group = [records.loc[records["group"] == group, "inside"] for group in groups]
+    says = f"stayers, {rows['rows'].sum():,} rows of {rows['snapshots'].sum()} snapshots"
+    yield _line(says, [_interval(over_seeds(each), "") for each in by_group])
+    yield _line("least and most of a seed", [f"{e.min():.3f} to {e.max():.3f}" for e in by_group])
+
+
+def _key_accounts(records: pd.DataFrame) -> Iterator[str]:
+    """Of key accounts that left, how many were called so on the last list they were active on."""
+    heads = ["left", "still key", "share", "least of a seed"]
+    yield from _head("key accounts that left within a year", heads)
+    for group, each in records.groupby("group", sort=False):
+        seeds = each.groupby("seed")[["kept", "left"]].sum()
+        left, kept = seeds["left"].sum(), seeds["kept"].sum()
+        least = (seeds["kept"] / seeds["left"]).min()
+        yield _line(str(group), [f"{left}", f"{kept}", f"{kept / left:.3f}", f"{least:.3f}"])
 
 
 class _Table:

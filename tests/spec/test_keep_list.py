@@ -23,7 +23,6 @@ from pipeline.training.keep_list import (
     RISK_90_X_SIZE,
     SILENCE_X_SIZE,
     SIZE,
-    VALUE,
     KeepListRows,
     keep_list_rows,
 )
@@ -119,7 +118,6 @@ def test_each_ranking_is_of_its_account(rows: KeepListRows) -> None:
     expected = {
         CALL_SCORE: onset * size,
         SIZE: size,
-        VALUE: size,
         SILENCE_X_SIZE: np.array([10, 20, 30, 40, 60]) * size,
         RISK_90_X_SIZE: onset / 10 * size,
         OF_CHAMPION: (1 - onset) * size,
@@ -144,7 +142,7 @@ def test_what_came_is_of_its_account(rows: KeepListRows) -> None:
 
 def test_without_other_predictions_there_are_fewer_lists() -> None:
     found = keep_list_rows(drawn_table(), departures())
-    assert list(found.rankings) == [CALL_SCORE, SIZE, VALUE, SILENCE_X_SIZE]
+    assert list(found.rankings) == [CALL_SCORE, SIZE, SILENCE_X_SIZE]
 
 
 def test_a_review_measures_the_list_again_only_beside_a_champion() -> None:

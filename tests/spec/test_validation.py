@@ -357,6 +357,19 @@ def test_a_mapped_column_that_is_not_there(check):
     )
 
 
+def test_a_column_that_happens_to_have_our_name_can_be_left_out(check):
+    text = HEAD.strip() + ",line_id\nA1,O1,2024-01-05,10,1\nA1,O1,2024-01-05,20,1\n"
+    assert orders(check, text)[0].startswith("error: orders.order_id, line_id: 1 conflict: ")
+    assert orders(check, text, ", columns: {line_id: null}") == []
+
+
+def test_a_required_column_cannot_be_left_out(check):
+    assert orders(check, HEAD + GOOD, ", columns: {account_id: null}") == [
+        "error: orders.account_id, o.csv: the column is required, so it cannot be left out",
+        "    -> name it: `columns: {account_id: ...}`",
+    ]
+
+
 def test_files_of_one_source_have_the_same_columns(check):
     report = check(
         'orders: {path: "o*.csv"}',
