@@ -35,7 +35,7 @@ from pipeline.wording import counted, listed
 if TYPE_CHECKING:
     from pipeline.review.review import Reviewed
     from pipeline.scoring.publication import Publication
-    from pipeline.tracking.registry import Promotion
+    from pipeline.tracking.promotions import Promotion
     from pipeline.training.record import Registered
 
 _SHOWN = 10  # accounts of a list that the terminal shows

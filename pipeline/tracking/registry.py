@@ -7,14 +7,22 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from pipeline.errors import CheckFailed, ConfigError, DataError, MissingInput, UsageError
 from pipeline.locks import exclusive
 from pipeline.output_files import write_text
+from pipeline.tracking.promotions import (
+    PROMOTED_TAG,
+    Promotion,
+    became,
+    last_of,
+    replaced_by_last,
+)
 from pipeline.tracking.store import Store
 
 CHAMPION = "champion"
@@ -29,7 +37,6 @@ BLOCKED, REVIEWED, APPROVED = "blocked", "reviewed", "approved"
 BLOCKED_TAG = "blocked_because"
 COMPARED_TAG = "compared_with"
 APPROVED_BY_TAG = "approved_by"
-PROMOTED_TAG = "promoted_by_number"  # the last promotion of it that is done
 _JUDGEMENT = (STATE_TAG, BLOCKED_TAG, COMPARED_TAG)
 
 SHA256_TAG = "sha256."  # and the name of the file: a version's tags
@@ -54,38 +61,6 @@ class ModelVersion:
     def judgement(self) -> dict[str, str]:
         """Its tags that a review has set."""
         return {tag: self.tags[tag] for tag in _JUDGEMENT if tag in self.tags}
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """One move of the champion alias. previous: None for the first; at: UTC, ISO 8601, seconds.
-
-    rollback: whether it went back to the champion that `previous` had replaced. overridden: what
-    stood against it and was set aside. took_effect: not for one whose job died before it moved the
-    alias; known once it is read back.
-    """
-
-    number: int
-    version: int
-    previous: int | None
-    by: str
-    reason: str
-    at: str
-    rollback: bool = False
-    overridden: tuple[str, ...] = ()
-    took_effect: bool = True
-
-    @classmethod
-    def of(cls, record: str) -> Self:
-        """Read it from JSON."""
-        content = json.loads(record)
-        return cls(**{**content, "overridden": tuple(content.get("overridden", ()))})
-
-    def record(self) -> str:
-        """As JSON, before anything has moved."""
-        content = asdict(self)
-        del content["took_effect"]
-        return json.dumps(content, ensure_ascii=False, sort_keys=True)
 
 
 class Registry:
@@ -136,7 +111,8 @@ class Registry:
         if not wanted.sha256:
             raise ConfigError(
                 f"Version {wanted.version} of {self._name} carries no hashes of native files: this "
-                "program did not register it, and does not load it. Retrain: defection train"
+                "program did not register it, and does not load it. Retrain: "
+                + self._store.command("train")
             )
         home, native = self._fetched(wanted.version, folder)
         found = file_hashes(native)
@@ -175,8 +151,96 @@ class Registry:
         return home, Path(fetched)
 
     def champion(self) -> ModelVersion | None:
-        """The version in use; None without one."""
-        return self.resolve(CHAMPION) if CHAMPION in self._registered().aliases else None
+        """The version of the last promotion; None without one, or where it was deleted since."""
+        last = last_of(self.history()) if self._find() else None
+        return None if last is None or last.deleted else self.resolve(last.version)
+
+    def last_promotion(self) -> Promotion | None:
+        """The last promotion that took effect, by the store and by the record beside it.
+
+        ConfigError where the store is older than the record.
+        """
+        history = self.history()
+        known = max((past.number for past in history), default=0)
+        unknown = [past for past in self._beside() if past.number > known]
+        if unknown and self._store.is_own:
+            newest = unknown[-1]
+            raise ConfigError(
+                f"{self._store.shown} is older than {self.history_file}, which records promotion "
+                f"{newest.number}, of version {newest.version} by {newest.by} on {newest.at}. Put "
+                "the newer file back, or promote a version again: " + self._promote(newest.version)
+            )
+        return last_of(history)
+
+    def in_use(self) -> ModelVersion:
+        """The version of the last promotion, the only one that lists are made from.
+
+        ConfigError where there is none, where it was deleted, and where the alias `champion` stands
+        for another one.
+        """
+        last = self.last_promotion()
+        aliases = self._registered().aliases
+        alias = _stands_for(CHAMPION, aliases)
+        if last is None:
+            by_hand = f" Its alias {CHAMPION} was set by hand." if alias else ""
+            raise ConfigError(
+                f"No version of {self._name} was promoted yet.{by_hand} "
+                + self._shown_aliases(aliases)
+            )
+        said = f"version {last.version}, promoted by {last.by} on {last.at}"
+        if last.deleted:
+            raise ConfigError(
+                f"The champion of {self._name}, {said}, was deleted from {self._store.shown}. Go "
+                "back to the one before: "
+                + self._store.command("rollback --by NAME --reason TEXT")
+                + "\nOr promote another version: "
+                + self._promote("N")
+            )
+        if alias != last.version:
+            now = f"stands for version {alias}" if alias else "is gone"
+            raise ConfigError(
+                f"The alias {CHAMPION} of {self._name} was changed by hand: it {now}, and the last "
+                f"promotion is that of {said}. Put the alias back: "
+                + self._store.command("restore")
+                + (self._or_promote(alias) if alias else "")
+            )
+        return self.resolve(last.version)
+
+    def _or_promote(self, version: int) -> str:
+        return (
+            f"\nOr put version {version} into use as every version is: "
+            + self._store.command(f"review --version {version}")
+            + "\n"
+            + self._promote(version)
+        )
+
+    def _promote(self, version: int | str) -> str:
+        return self._store.command(f"promote --version {version} --by NAME --reason TEXT")
+
+    def put_back(self) -> list[str]:
+        """Let the alias `champion` and the file of the history follow the last promotion again.
+
+        Returns a sentence for each that did not.
+        """
+        if not self._find():
+            return []
+        said = []
+        with self._promoting():
+            history = self.history()
+            last = last_of(history)
+            alias = _stands_for(CHAMPION, self._registered().aliases)
+            if last and not last.deleted and alias != last.version:
+                with self._store.errors():
+                    self._store.client().set_registered_model_alias(
+                        self._name, CHAMPION, str(last.version)
+                    )
+                said.append(f"The alias {CHAMPION} stands for version {last.version} again.")
+            beside = self._beside()
+            same = [past.record() for past in beside] == [past.record() for past in history]
+            if history and len(beside) <= len(history) and not same:
+                write_text(self.history_file, self._exported())
+                said.append(f"{self.history_file.name} is written again.")
+        return said
 
     def newest(self) -> ModelVersion:
         """The version that was registered last."""
@@ -194,7 +258,8 @@ class Registry:
         found = self.resolve(version)
         against = [*objections, *self._unmeasured(found)]
         state = BLOCKED if against else REVIEWED
-        if CHAMPION in found.aliases:
+        champion = self.champion()
+        if champion and champion.version == version:
             state = found.tags.get(STATE_TAG, APPROVED)
         self._tag(
             version,
@@ -207,24 +272,38 @@ class Registry:
         return against
 
     def promote(
-        self, version: int | str, by: str, reason: str, *, override: bool = False
+        self,
+        version: int | str,
+        by: str,
+        reason: str,
+        *,
+        override: bool = False,
+        require: Callable[[ModelVersion], None] = lambda version: None,
     ) -> Promotion:
         """Put a version into use: record who and why, then move the alias `champion` to it.
 
         version: a number, or an alias such as "challenger"; the alias `challenger` is taken away
         from the version, which is none any more. override: although something stands against it,
-        which is recorded, too. Raises UsageError without a name or a reason, ConfigError when there
+        which is recorded, too. require: raises where the version cannot be used at all, which no
+        override sets aside. Raises UsageError without a name or a reason, ConfigError when there
         is no such version or it is in use already, CheckFailed when a review has blocked it, when
         none has compared it with the champion, or when a measure of its run is not a number.
         """
-        return self._use(lambda: version, by, reason, rollback=False, override=override)
+        return self._use(
+            lambda: version, by, reason, rollback=False, override=override, require=require
+        )
 
-    def rollback(self, by: str, reason: str) -> Promotion:
+    def rollback(
+        self,
+        by: str,
+        reason: str,
+        require: Callable[[ModelVersion], None] = lambda version: None,
+    ) -> Promotion:
         """Put the champion that the present one replaced into use again; recorded as a promotion.
 
         Once more goes back further. Raises as `promote`, and ConfigError without a champion before.
         """
-        return self._use(self._replaced, by, reason, rollback=True, override=False)
+        return self._use(self._replaced, by, reason, rollback=True, override=False, require=require)
 
     def _use(
         self,
@@ -234,6 +313,7 @@ class Registry:
         *,
         rollback: bool,
         override: bool,
+        require: Callable[[ModelVersion], None],
     ) -> Promotion:
         said = {"by": by.strip(), "reason": reason.strip()}
         for what, text in said.items():
@@ -243,7 +323,7 @@ class Registry:
                     f"{_TEXT_LIMIT} characters."
                 )
         self._registered()  # before the lock, whose file would make the folder
-        with exclusive(self._store.folder / ".promotion.lock", "promoting a model", _LOCK_SECONDS):
+        with self._promoting():
             begun = self._unfinished()
             if begun is not None:
                 again = begun.rollback if rollback else self._is(begun.version, choose())
@@ -251,13 +331,17 @@ class Registry:
                 if again:  # its job died
                     return begun
             chosen = self.resolve(choose())
+            last = last_of(self.history())
+            previous = last.version if last else None
             aliases = self._registered().aliases
-            previous = int(aliases[CHAMPION]) if CHAMPION in aliases else None
             if previous == chosen.version:
+                by_hand = _stands_for(CHAMPION, aliases) != previous
+                put_back = f"Put its alias back: {self._store.command('restore')}"
                 raise ConfigError(
                     f"Version {chosen.version} of {self._name} is the champion already. "
-                    + self._shown_aliases(aliases)
+                    + (put_back if by_hand else self._shown_aliases(aliases))
                 )
+            require(chosen)
             objections = [] if rollback else self._objections(chosen, previous)
             if objections and not override:
                 raise CheckFailed(
@@ -276,9 +360,13 @@ class Registry:
                 rollback=rollback,
                 overridden=tuple(objections),
             )
+            self._store.save()
             self._record(promotion)
             self._finish(promotion)
         return promotion
+
+    def _promoting(self) -> AbstractContextManager[None]:
+        return exclusive(self._store.folder / ".promotion.lock", "promoting a model", _LOCK_SECONDS)
 
     def _is(self, version: int, alias_or_version: int | str) -> bool:
         return self._number(alias_or_version, self._registered().aliases) == version
@@ -288,16 +376,16 @@ class Registry:
         last = next(reversed(self.history()), None)
         if last is None or not last.took_effect:
             return None
-        champion = self.champion()
-        if champion is None or champion.version != last.version:  # moved by somebody else
+        if _stands_for(CHAMPION, self._registered().aliases) != last.version:  # changed by hand
             return None
+        champion = self.resolve(last.version)
         done = champion.tags.get(PROMOTED_TAG) == str(last.number)
         return None if done and CHALLENGER not in champion.aliases else last
 
     def _objections(self, chosen: ModelVersion, champion: int | None) -> list[str]:
         """What stands against using a version in place of the champion."""
         tags = chosen.tags
-        review = f"defection review --version {chosen.version}"
+        review = self._store.command(f"review --version {chosen.version}")
         if STATE_TAG not in tags:
             return [f"no review has looked at it: {review}"]
         found = tags.get(BLOCKED_TAG, "").splitlines()
@@ -306,21 +394,21 @@ class Registry:
         return found
 
     def _replaced(self) -> int:
-        """The champion before this one: a promotion goes on top, a rollback takes it off again."""
-        champion = self.resolve(CHAMPION).version
-        used: list[int] = []
-        for past in self.history():
-            if past.took_effect:
-                used = used[:-1] if past.rollback else [*used, past.version]
-        while used and used[-1] != champion:  # moved by somebody else
-            used.pop()
-        if len(used) < 2:
+        """The champion before this one."""
+        history = self.history()
+        last = last_of(history)
+        if last is None:
             raise ConfigError(
-                f"Version {champion} of {self._name} has no champion before it in the history: "
-                "there is none to go back to. Promote another version: "
-                "defection promote --version N --by NAME --reason TEXT"
+                f"{self._name} has no champion yet. "
+                + self._shown_aliases(self._registered().aliases)
             )
-        return used[-2]
+        before = replaced_by_last(history)
+        if before is None:
+            raise ConfigError(
+                f"Version {last.version} of {self._name} has no champion before it in the history: "
+                "there is none to go back to. Promote another version: " + self._promote("N")
+            )
+        return before
 
     def _record(self, promotion: Promotion) -> None:
         # Before anything moves: a job killed in between leaves a record too many, never an alias
@@ -341,8 +429,9 @@ class Registry:
             write_text(self.history_file, self._exported())
             tags = {STATE_TAG: APPROVED, APPROVED_BY_TAG: promotion.by}
             self._tag(promotion.version, {**tags, PROMOTED_TAG: str(promotion.number)})
-            if int(self._registered().aliases.get(CHALLENGER, 0)) == promotion.version:
+            if _stands_for(CHALLENGER, self._registered().aliases) == promotion.version:
                 client.delete_registered_model_alias(self._name, CHALLENGER)
+        self._store.save()
 
     def _tag(self, version: int, tags: Mapping[str, str]) -> None:
         with self._store.errors():
@@ -358,28 +447,38 @@ class Registry:
         entries = [asdict(promotion) for promotion in self.history()]
         return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
 
+    def _beside(self) -> list[Promotion]:
+        """What the file of the history says; nothing where it cannot be read."""
+        try:
+            entries = json.loads(self.history_file.read_text(encoding="utf-8"))
+            return [Promotion.of(json.dumps(entry)) for entry in entries]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return []
+
     def history(self) -> list[Promotion]:
         """All promotions, oldest first; empty when a model is registered and none was promoted."""
         registered = self._registered()
         tags, aliases = registered.tags, registered.aliases
         keys = sorted(key for key in tags if key.startswith(_PROMOTION_TAG))
-        records = [Promotion.of(tags[key]) for key in keys]
-        champion = int(aliases[CHAMPION]) if CHAMPION in aliases else None
-        # What was the champion when the next one was recorded; it is not moved in between.
-        afterwards = [*(record.previous for record in records[1:]), champion]
-        return [
-            replace(record, took_effect=then == record.version or then != record.previous)
-            for record, then in zip(records, afterwards, strict=False)
-        ]
+        if not keys:
+            return []
+        try:
+            records = [Promotion.of(tags[key]) for key in keys]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigError(
+                f"{self._store.shown} has a record of a promotion that cannot be read "
+                f"({error}). Restore the store from its newest copy: "
+                + self._store.command("restore --copy newest")
+            ) from error
+        with self._store.errors():
+            versions = self._store.client().search_model_versions(f"name='{self._name}'")
+        tags_of = {int(version.version): version.tags for version in versions}
+        return became(records, _stands_for(CHAMPION, aliases), tags_of)
 
-    def _registered(self) -> Any:
-        """MLflow's entity of the registered model, aliases and tags included."""
-        absent = ConfigError(
-            f"No model {self._name} is registered in {self._store.shown}. "
-            "Train one first: defection train --config FILE"
-        )
+    def _find(self) -> Any:
+        """MLflow's entity of the registered model, aliases and tags included; None without one."""
         if not self._store.exists():
-            raise absent
+            return None
         client = self._store.client()
         with self._store.errors():
             from mlflow.exceptions import MlflowException
@@ -388,8 +487,18 @@ class Registry:
                 return client.get_registered_model(self._name)
             except MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                    raise absent from error
+                    return None
                 raise
+
+    def _registered(self) -> Any:
+        """The same; ConfigError without one."""
+        found = self._find()
+        if found is None:
+            raise ConfigError(
+                f"No model {self._name} is registered in {self._store.shown}. "
+                f"Train one first: {self._store.command('train')}"
+            )
+        return found
 
     def _version(self, version: int) -> Any:
         """MLflow's entity of a version, None when there is none."""
@@ -414,12 +523,9 @@ class Registry:
 
     def _shown_aliases(self, aliases: Mapping[str, str]) -> str:
         if not aliases:
-            return "It has no aliases; train a version first: defection train --config FILE"
+            return f"It has no aliases; train a version first: {self._store.command('train')}"
         listed = ", ".join(f"{name} (version {aliases[name]})" for name in sorted(aliases))
-        return (
-            f"Aliases: {listed}. To put a version into use: "
-            "defection promote --version N --by NAME --reason TEXT"
-        )
+        return f"Aliases: {listed}. To put a version into use: " + self._promote("N")
 
     def _unmeasured(self, chosen: ModelVersion) -> list[str]:
         """An objection where measures of its run are not numbers."""
@@ -431,6 +537,11 @@ class Registry:
         unfit.update(filter(None, data.tags.get(NOT_FINITE_TAG, "").split(", ")))
         several = f" ({len(unfit)} measures in all)" if len(unfit) > 1 else ""
         return [f"{min(unfit)} is not a number{several}"] if unfit else []
+
+
+def _stands_for(alias: str, aliases: Mapping[str, str]) -> int | None:
+    """The version that an alias stands for; None where there is no such alias."""
+    return int(aliases[alias]) if alias in aliases else None
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

@@ -35,13 +35,19 @@ class Tracking:
     """Runs of one experiment and versions of one model, in the store under `folder`.
 
     Nothing is read, written or imported before the first use; `connect` makes that happen at a
-    moment of the caller's choice. debug: let MLflow log.
+    moment of the caller's choice. config: the file that messages name. debug: let MLflow log.
     """
 
     def __init__(
-        self, folder: Path, experiment: str, model_name: str, *, debug: bool = False
+        self,
+        folder: Path,
+        experiment: str,
+        model_name: str,
+        config: Path | None = None,
+        *,
+        debug: bool = False,
     ) -> None:
-        self._store = Store(folder, debug=debug)
+        self._store = Store(folder, config, debug=debug)
         self._experiment = experiment
         self._model_name = model_name
         self.registry = Registry(self._store, model_name)
@@ -54,6 +60,14 @@ class Tracking:
     def connect(self) -> None:
         """Import MLflow and open the store, creating it when it is new; seconds each."""
         self._store.client()
+
+    def restore(self, copy: str = "") -> list[str]:
+        """Repair the store, and let the champion follow the last promotion; what was done.
+
+        copy: the name of a copy of our own file to go back to. Raises as `Store.restore`.
+        """
+        said = self._store.restore(copy) if self._store.is_own else []
+        return said + self.registry.put_back()
 
     @contextmanager
     def run(
@@ -113,19 +127,13 @@ class Tracking:
                 "tracking.experiment to another name, or restore it: mlflow experiments restore "
                 f"--experiment-id {found.experiment_id}"
             )
-        if self._store.is_own and found.artifact_location != location:
-            raise ConfigError(
-                f"The MLflow store was moved: {self.uri} keeps its artifacts in "
-                f"{found.artifact_location}, not in {location}. Move the folder back, or set "
-                "tracking.folder to a new one."
-            )
         return str(found.experiment_id)
 
 
 def open_tracking(config: Config) -> Tracking:
     """The config's store; nothing is read or written until it is used."""
     settings = config.tracking
-    return Tracking(settings.folder, settings.experiment, settings.model_name)
+    return Tracking(settings.folder, settings.experiment, settings.model_name, config.path)
 
 
 class Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config import Config
-from pipeline.errors import ConfigError
+from pipeline.tracking.registry import ModelVersion
 from pipeline.tracking.runs import open_tracking
 
 
@@ -11,13 +11,18 @@ def settle_label(config: Config) -> tuple[Config, str]:
     """Return the config with a label, and a line that says which; empty where the config says."""
     if config.label_is_written:
         return config, ""
-    try:
-        champion = open_tracking(config).registry.champion()
-    except ConfigError:  # nothing is registered under this name
-        champion = None
+    champion = open_tracking(config).registry.champion()
     if champion is None:
         return config, "`label.definition` is not set: using departure"
-    tags = champion.tags
+    settled = with_label_of(config, champion)
+    line = f"`label.definition` is not set: using {settled.label.definition}, as the champion, "
+    return settled, f"{line}version {champion.version}"
+
+
+def with_label_of(config: Config, version: ModelVersion) -> Config:
+    """Return the config with the label of a version, unless it has one of its own."""
+    if config.label_is_written:
+        return config
+    tags = version.tags
     name = "departure" if tags.get("ranking") == "size" else tags.get("label", "departure")
-    line = f"`label.definition` is not set: using {name}, as the champion, version "
-    return config.with_label(name), line + str(champion.version)
+    return config.with_label(name)

@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,9 @@ from pipeline.errors import (
     TryAgain,
 )
 from pipeline.locks import exclusive
+from pipeline.output_files import short
 from pipeline.refusals import why_full
+from pipeline.tracking.store_file import NEWEST, StoreFile
 
 # Set before MLflow is imported, and inherited by every process that we start for it; a value that
 # the user has set stays. The retries are bounded: MLflow's own defaults wait for minutes.
@@ -47,6 +50,7 @@ _UNREADY_CODES = {
     "RESOURCE_EXHAUSTED",
 }
 _REFUSED_CODES = {"PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED", "UNAUTHENTICATED"}
+_DAMAGED = re.compile(r"disk image is malformed|not a database|no such (table|column)|sqlite3\.")
 _NO_WRITE_ERRNOS = {errno.EACCES, errno.EPERM}
 
 
@@ -70,19 +74,26 @@ def without_credentials(text: str) -> str:
 class Store:
     """One MLflow store, reached on first use.
 
-    folder: the tracking folder; holds `mlflow.db`, `artifacts/` and the locks.
-    debug: let MLflow and its libraries log what they like.
+    folder: the tracking folder; holds `mlflow.db`, `artifacts/` and the locks. config: the file
+    that messages name in commands. debug: let MLflow and its libraries log what they like.
     """
 
-    def __init__(self, folder: Path, *, debug: bool = False) -> None:
+    def __init__(self, folder: Path, config: Path | None = None, *, debug: bool = False) -> None:
         self.folder = folder.resolve()
+        self._config = config
         self._debug = debug
         self._client: Any = None
+        self.file = StoreFile(self.folder, self.command("restore"))
+
+    def command(self, words: str) -> str:
+        """A command with the config, as a person types it."""
+        config = "FILE" if self._config is None else shlex.quote(short(self._config))
+        return f"defection {words} --config {config}"
 
     @property
     def address(self) -> str:
         """The tracking URI, credentials included: MLFLOW_TRACKING_URI, else our SQLite file."""
-        return _named_address() or f"sqlite:///{self._database}"
+        return _named_address() or f"sqlite:///{self.file.path}"
 
     @property
     def is_own(self) -> bool:
@@ -102,15 +113,67 @@ class Store:
     @property
     def artifact_location(self) -> str | None:
         """Where a new experiment's artifacts go; None leaves it to the server."""
-        return None if self.is_server else (self.folder / "artifacts").as_uri()
+        return None if self.is_server else self.file.artifacts
 
     def exists(self) -> bool:
-        """Whether there can be anything to read; only our own SQLite file can be known absent."""
-        return not self.is_own or self._database.exists()
+        """Whether there can be anything to read; only our own SQLite file can be known absent.
 
-    @property
-    def _database(self) -> Path:
-        return self.folder / "mlflow.db"
+        ConfigError where that file is gone, damaged or that of another place.
+        """
+        if not self.is_own:
+            return True
+        if self._client is None and self.file.exists():
+            self.file.require_sound()
+        return self._client is not None or self.file.exists()
+
+    def save(self) -> None:
+        """Copy our own SQLite file; a server's is not ours to copy."""
+        if self.is_own:
+            self.file.save()
+
+    def restore(self, copy: str = "") -> list[str]:
+        """Repair our own SQLite file and return what was done, a sentence each.
+
+        From a copy where the file is damaged, or where one is named; then it is let name the files
+        of its own folder, and brought to the schema of the MLflow that is installed. TryAgain while
+        a job uses the store.
+        """
+        self._require_no_job()
+        said = []
+        with exclusive(self.folder / ".initialise.lock", "restoring the MLflow store"):
+            if copy or self.file.damage():
+                said.append(self.file.put_back(copy or NEWEST))
+            said.append(self.file.take_over() if self.file.exists() else "")
+            said.append(self._migrated() if self.file.exists() else "")
+        return [sentence for sentence in said if sentence]
+
+    def _require_no_job(self) -> None:
+        for place in (self.folder / ".open_runs").glob("*"):
+            with exclusive(place, "restoring the MLflow store"):
+                pass
+
+    def _migrated(self) -> str:
+        """What was done to bring the file to the schema of the MLflow installed, if anything."""
+        self._keep_quiet()
+        import mlflow.store.db.utils as database
+        from alembic.util.exc import CommandError
+
+        engine = database.create_sqlalchemy_engine(self.address)
+        try:
+            with self.errors():
+                was = database._get_schema_version(engine)
+                if was in (None, database._get_latest_schema_revision()):
+                    return ""
+                self.file.save()
+                database._upgrade_db(engine)
+        except CommandError as error:
+            raise ConfigError(
+                f"{self.file.path} was written by a newer MLflow (its schema is {was}). Install "
+                "that version, or go back to a copy: " + self.command("restore --copy NAME")
+            ) from error
+        finally:
+            engine.dispose()
+        return f"{self.file.path} has the schema of the MLflow that is installed."
 
     def client(self) -> Any:
         """The `MlflowClient` of this store, which is created when it does not exist.
@@ -119,6 +182,8 @@ class Store:
         """
         if self._client is None:
             self._check_path()
+            if self.is_own:
+                self.file.require_sound()
             # Two first uses at once would both create the tables, and one of them would fail.
             with exclusive(
                 self.folder / ".initialise.lock", "preparing the MLflow store", _FIRST_USE_SECONDS
@@ -134,13 +199,16 @@ class Store:
                 "MLflow cannot address. Set tracking.folder to another path."
             )
 
-    def _connected(self) -> Any:
+    def _keep_quiet(self) -> None:
+        """Set what MLflow reads when it is imported."""
         for name, value in QUIET_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "INFO" if self._debug else "ERROR")
         if not self._debug:
             logging.getLogger("urllib3").setLevel(logging.ERROR)  # one line for every retry
 
+    def _connected(self) -> Any:
+        self._keep_quiet()
         import mlflow.store.db.utils
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
@@ -199,9 +267,15 @@ class Store:
             return TryAgain(f"Another job is writing to {shown}. Try again when it has ended.")
         if "out-of-date database schema" in whole:
             return ConfigError(
-                f"{shown} was made by another version of MLflow. Copy the file as a backup, then "
-                f"run: mlflow db upgrade {shown}"
+                f"{shown} was made by another version of MLflow. "
+                + (
+                    f"Bring it to this one's schema; it is copied before: {self.command('restore')}"
+                    if self.is_own
+                    else f"Back it up, then run: mlflow db upgrade {shown}"
+                )
             )
+        if self.is_own and (isinstance(error, DBAPIError) or _DAMAGED.search(whole)):
+            return self.file.broken(said)
         if code in _REFUSED_CODES:
             return ConfigError(
                 f"The MLflow server {shown} refuses us ({said}). Set MLFLOW_TRACKING_USERNAME and "

@@ -35,7 +35,8 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.locks import exclusive
-from pipeline.tracking.registry import Promotion, Registry
+from pipeline.tracking.promotions import Promotion
+from pipeline.tracking.registry import Registry
 from pipeline.tracking.runs import Tracking
 
 NAMES = ("days_since_last_order", "orders_count_90d", "complaints_open")

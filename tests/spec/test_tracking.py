@@ -360,16 +360,29 @@ def test_a_deleted_experiment_is_named(tracking: Tracking, folder: Path) -> None
     assert "mlflow experiments restore --experiment-id" in str(refused.value)
 
 
-def test_a_store_that_was_moved_is_named(tracking: Tracking, folder: Path, tmp_path: Path) -> None:
+def test_fault_59_a_store_that_was_moved_is_refused_and_repaired(
+    tracking: Tracking, folder: Path, tmp_path: Path
+) -> None:
     with tracking.run("before the move"):
         pass
     moved = tmp_path / "moved"
     moved.mkdir()
     (moved / "mlflow.db").write_bytes((folder / "mlflow.db").read_bytes())
+    for use in ("connect", "run"):
+        there = Tracking(moved, "defection", "defection-risk")
+        with pytest.raises(ConfigError, match="was moved or copied") as refused:
+            there.connect() if use == "connect" else there.run("after").__enter__()
+        for said in (folder.as_uri(), moved.as_uri(), "defection restore --config FILE"):
+            assert said in str(refused.value)
     there = Tracking(moved, "defection", "defection-risk")
-    with pytest.raises(ConfigError, match="was moved") as refused, there.run("after"):
-        pytest.fail("it runs")
-    assert str(folder.name) in str(refused.value) and "tracking.folder" in str(refused.value)
+    assert there.restore() == [
+        f"{moved / 'mlflow.db'} names the files of {(moved / 'artifacts').as_uri()} again."
+    ]
+    with there.run("after") as run:
+        run.text("note.txt", "here")
+    (note,) = moved.rglob("note.txt")
+    assert note.read_text() == "here"
+    assert there.restore() == []
 
 
 @pytest.mark.parametrize("character", ["%", "?", "#"])

@@ -1,0 +1,223 @@
+"""The SQLite file of our own MLflow store: looked at before use, copied, restored.
+
+`<tracking.folder>/copies/` has the last three copies, `mlflow-<UTC time>.db`, taken by SQLite's own
+backup. A file that a copy has replaced lies beside them, in `damaged-<UTC time>/`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import ConfigError, TryAgain
+from pipeline.refusals import writing
+from pipeline.scratch import ScratchFolder
+
+KEPT = 3  # copies
+NEWEST = "newest"
+_WAIT_SECONDS = 20  # for another job's transaction
+_JOURNALS = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file; of that file alone
+
+
+class StoreFile:
+    """`mlflow.db` in the tracking folder, which may not be there yet.
+
+    restore: the command that repairs it, for messages.
+    """
+
+    def __init__(self, folder: Path, restore: str) -> None:
+        self._folder = folder
+        self._restore = restore
+        self.path = folder / "mlflow.db"
+        self.copies_folder = folder / "copies"
+
+    @property
+    def artifacts(self) -> str:
+        """Where the store's files lie, as a URI."""
+        return (self._folder / "artifacts").as_uri()
+
+    def exists(self) -> bool:
+        """Whether there is anything in it; ConfigError where it is gone, or was emptied."""
+        if self._is_there():
+            return True
+        if self._was_used():
+            raise self._broken(self.damage())
+        return False
+
+    def damage(self) -> str:
+        """What is wrong with the file, in words; empty where it is sound or was never there."""
+        if not self._is_there():
+            return "is missing or empty" if self._was_used() else ""
+        why = _damage_of(self.path)
+        if not why and self._was_used() and "registered_models" not in self._tables():
+            why = "has no tables"
+        return why
+
+    def require_sound(self) -> None:
+        """ConfigError where the file is damaged, or names files of another place."""
+        if why := self.damage():
+            raise self._broken(why)
+        if elsewhere := self._elsewhere():
+            raise ConfigError(
+                f"The MLflow store was moved or copied: {self.path} names files in "
+                f"{elsewhere[0]}, not in {self.artifacts}. Nothing is read from there. Let the "
+                f"store use its own folder: {self._restore}"
+            )
+
+    def broken(self, why: str) -> ConfigError:
+        """The error for a file that turned out to be damaged while it was used."""
+        return self._broken(f"is damaged ({why})")
+
+    def copies(self) -> list[Path]:
+        """The copies there are, oldest first."""
+        return sorted(self.copies_folder.glob("mlflow-*.db"))
+
+    def save(self) -> None:
+        """Copy the file, and keep the last copies. ConfigError where it is damaged."""
+        with (
+            writing(self.copies_folder),
+            _opened(self.path) as source,
+        ):
+            self.copies_folder.mkdir(parents=True, exist_ok=True)
+            with ScratchFolder(self.copies_folder) as scratch:
+                copy = scratch.path / f"mlflow-{_now()}.db"
+                try:
+                    with closing(sqlite3.connect(copy)) as target:
+                        source.backup(target)
+                except sqlite3.DatabaseError as error:
+                    raise self.broken(str(error)) from error
+                if why := _damage_of(copy):
+                    raise self._broken(why)
+                copy.rename(self.copies_folder / copy.name)
+            for old in self.copies()[:-KEPT]:
+                old.unlink(missing_ok=True)
+
+    def put_back(self, name: str = NEWEST) -> str:
+        """Replace the file by a copy, and keep it aside; returns what was done.
+
+        name: of the copy; by default the newest sound one. ConfigError where there is none.
+        """
+        copies = self.copies()
+        chosen = [
+            copy
+            for copy in reversed(copies)
+            if name in (NEWEST, copy.name) and not _damage_of(copy)
+        ]
+        if not chosen:
+            there = ", ".join(copy.name for copy in copies) or "none"
+            raise ConfigError(
+                f"No sound copy {'' if name == NEWEST else name + ' '}of {self.path} is in "
+                f"{self.copies_folder} (there: {there}). {self._anew()}"
+            )
+        with writing(self._folder):
+            aside = self._set_aside()
+            with ScratchFolder(self._folder) as scratch, _opened(chosen[0]) as source:
+                new = scratch.path / self.path.name
+                with closing(sqlite3.connect(new)) as target:
+                    source.backup(target)
+                new.rename(self.path)
+        return f"{self.path} was restored from {chosen[0].name}" + (
+            f"; the file that was there is in {aside}." if aside else "."
+        )
+
+    def take_over(self) -> str:
+        """Let the file name the files of its own folder; returns what was done, if anything."""
+        moved = self._elsewhere()
+        with writing(self.path), _opened(self.path) as store, store:
+            columns = store.execute(
+                "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
+                "WHERE m.type = 'table' AND c.type LIKE 'VARCHAR%' AND (c.name LIKE '%uri' "
+                "OR c.name LIKE '%location' OR c.name = 'source')"
+            ).fetchall()
+            for old in moved:
+                for table, column in columns:
+                    store.execute(
+                        f'UPDATE "{table}" SET "{column}" = ? || substr("{column}", ?) '
+                        f'WHERE substr("{column}", 1, ?) = ?',
+                        (self.artifacts, len(old) + 1, len(old), old),
+                    )
+        return f"{self.path} names the files of {self.artifacts} again." if moved else ""
+
+    def _is_there(self) -> bool:
+        return self.path.is_file() and self.path.stat().st_size > 0
+
+    def _was_used(self) -> bool:
+        """Whether something lies beside it that only a store that was used leaves."""
+        beside = (self._folder / "artifacts").glob("*"), self._histories(), self.copies()
+        return any(any(True for _ in found) for found in beside)
+
+    def _histories(self) -> list[Path]:
+        return sorted(self._folder.glob("promotion_history-*.json"))
+
+    def _tables(self) -> set[str]:
+        with _opened(self.path) as store:
+            return {name for (name,) in store.execute("SELECT name FROM sqlite_master")}
+
+    def _elsewhere(self) -> list[str]:
+        """The folders of files that the store names besides its own."""
+        if not self._is_there() or "experiments" not in self._tables():
+            return []
+        with _opened(self.path) as store:
+            found = store.execute("SELECT DISTINCT artifact_location FROM experiments")
+            return sorted(
+                where
+                for (where,) in found
+                if where and where.endswith("/artifacts") and where != self.artifacts
+            )
+
+    def _set_aside(self) -> Path | None:
+        """Move the file and its journals away."""
+        files = [self.path, *(Path(f"{self.path}{suffix}") for suffix in _JOURNALS)]
+        files = [file for file in files if file.exists()]
+        if not files:
+            return None
+        aside = self.copies_folder / f"damaged-{_now()}"
+        aside.mkdir(parents=True)
+        for file in files:
+            file.rename(aside / file.name)
+        return aside
+
+    def _broken(self, why: str) -> ConfigError:
+        said = f"The MLflow store {self.path} {why}."
+        if histories := self._histories():
+            names = ", ".join(str(path) for path in histories)
+            said += f" Who promoted which version is also in {names}."
+        if not self.copies():
+            return ConfigError(f"{said} No copy of it is in {self.copies_folder}. {self._anew()}")
+        return ConfigError(
+            f"{said} Restore it from its newest copy, {self.copies()[-1].name}: {self._restore}"
+        )
+
+    def _anew(self) -> str:
+        return (
+            f"Bring {self.path.name} back from a backup of your own, or begin anew: move "
+            f"{self._folder} away, train and promote."
+        )
+
+
+def _damage_of(path: Path) -> str:
+    try:
+        with _opened(path) as store:
+            ((said, *_), *_) = store.execute("PRAGMA quick_check(1)").fetchall()
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error):
+            raise TryAgain(f"Another job is writing to {path}. Try again when it has ended.") from (
+                error
+            )
+        said = str(error)
+    return "" if said == "ok" else f"is damaged ({' '.join(said.split())[:200]})"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file, never created; what a killed job left in its journal is undone by SQLite."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=_WAIT_SECONDS)
+    with closing(connection):
+        yield connection
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
