@@ -246,6 +246,28 @@ def history(config: ConfigPath = DEFAULT_CONFIG) -> None:
     run_history(_config(config, with_label=False))
 
 
+@app.command(epilog="Example: `defection restore --config configs/demo.yaml`")
+def restore(
+    config: ConfigPath = DEFAULT_CONFIG,
+    copy: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Go back to this copy of mlflow.db, or to `newest`, even if nothing is wrong.",
+        ),
+    ] = "",
+) -> None:
+    """Repair the MLflow store.
+
+    A damaged mlflow.db is replaced by its newest copy and kept aside. A store that was moved uses
+    its own folder again. An alias `champion` that was changed by hand follows the last promotion
+    again.
+    """
+    from pipeline.commands import run_restore
+
+    run_restore(_config(config, with_label=False), copy)
+
+
 @app.command(epilog="Example: `defection score --as-of 2026-01-01`")
 def score(
     as_of: AsOf,

@@ -224,8 +224,16 @@ def run_tune(config: Config, trials: int, seconds: float | None) -> None:
 
 def run_promote(config: Config, version: str, by: str, reason: str, *, override: bool) -> None:
     """Make a version the champion and record who and why."""
+    from pipeline.scoring.score import require_scorable
+
     registry = open_tracking(config).registry
-    promotion = registry.promote(version, by, reason, override=override)
+    promotion = registry.promote(
+        version,
+        by,
+        reason,
+        override=override,
+        require=lambda chosen: require_scorable(config, registry, chosen),
+    )
     _say_champion(config, promotion)
     for objection in promotion.overridden:
         console.say(f"Set aside: {objection}")
@@ -233,7 +241,13 @@ def run_promote(config: Config, version: str, by: str, reason: str, *, override:
 
 def run_rollback(config: Config, by: str, reason: str) -> None:
     """Put the champion before into use again and record who and why."""
-    _say_champion(config, open_tracking(config).registry.rollback(by, reason))
+    from pipeline.scoring.score import require_scorable
+
+    registry = open_tracking(config).registry
+    promotion = registry.rollback(
+        by, reason, require=lambda chosen: require_scorable(config, registry, chosen)
+    )
+    _say_champion(config, promotion)
 
 
 def _say_champion(config: Config, promotion: Promotion) -> None:
@@ -257,10 +271,18 @@ def run_history(config: Config) -> None:
             f"{', rolled back' if entry.rollback else ''}"
             f"{', over objections' if entry.overridden else ''}"
             f"{'' if entry.took_effect else ', which did not take effect'}"
+            f"{', deleted since' if entry.deleted else ''}"
             f"  {entry.by}: {entry.reason}"
         )
         for objection in entry.overridden:
             console.say(f"     set aside: {objection}")
+
+
+def run_restore(config: Config, copy: str) -> None:
+    """Repair the MLflow store and print what was done."""
+    said = open_tracking(config).restore(copy)
+    for sentence in said or ["The MLflow store is sound; nothing was changed."]:
+        console.say(sentence)
 
 
 def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publication:
@@ -280,6 +302,7 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         ]
     if not publication.new:
         console.say(f"Already published, from the same inputs: {short(publication.folder)}")
+        _say_trial(publication)
         _say_database(config, publication)
         return publication
     if publication.manifest["note"]:
@@ -297,6 +320,7 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         f"{publication.manifest['rows']['call_list']} on the call list: "
         f"{short(publication.folder / 'call_list.html')}"
     )
+    _say_trial(publication)
     _say_database(config, publication)
     return publication
 
@@ -411,9 +435,18 @@ def _say_list(folder: Path) -> None:
             )
 
 
+def _say_trial(publication: Publication) -> None:
+    if publication.manifest.get("trial"):
+        version = publication.manifest["model"]["version"]
+        console.say(
+            f"This is a trial: version {version} is not that of the last promotion. latest.json is "
+            "as it was, and no later list is compared with this one."
+        )
+
+
 def _say_database(config: Config, publication: Publication) -> None:
-    sink = config.scoring.postgresql
-    if sink is not None and not publication.manifest["replay"]:
+    sink, manifest = config.scoring.postgresql, publication.manifest
+    if sink is not None and not (manifest["replay"] or manifest.get("trial")):
         console.say(
             f"The scores are in the table {sink.table} of the PostgreSQL server that "
             f"{sink.url_variable} names"

@@ -2,7 +2,8 @@
 
 `<output>/monitor/as_of=D/model_version=N/revision=R/` holds `monitor.json`, `monitor.html` and a
 manifest, published like a list: whole or not at all, and once per set of inputs. One MLflow run
-has the same page and figures.
+has the same page and figures. For another version than that of the last promotion it lies under
+`<output>/trials/monitor`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from pipeline.monitoring.realised import realised
 from pipeline.monitoring.reference import required
 from pipeline.monitoring.ripeness import ripens
 from pipeline.scoring.publication import Publication, publish
-from pipeline.scoring.score import Prepared, prepared, scored
+from pipeline.scoring.score import TRIALS, Prepared, prepared, scored
 from pipeline.tables.label_definitions import label_of
 from pipeline.tracking.runs import Run, Tracking, open_tracking
 from pipeline.training.inputs import input_tags
@@ -46,6 +47,7 @@ from pipeline.version import code_version
 
 REPORT = "monitor.json"
 PAGE = "monitor.html"
+MONITOR = "monitor"  # the folder under `output`, and under its trials for another version
 _MEASURES = ("auc", "average_precision", "precision_at_capacity")
 _NAMED = 20  # alarmed features with metrics of their own
 EXPECTATION = "Holds if the risks are calibrated; the interval is of chance alone."
@@ -92,11 +94,11 @@ def monitor(config: Config, steps: Steps, as_of: date, model: str = "champion") 
         asked = _Asked(
             ready,
             required(ready.request.reference, version),
-            newest_publication(ready.root, as_of, config),
-            tuple(past_publications(ready.root, as_of, config)),
+            newest_publication(ready.lists, as_of, config),
+            tuple(past_publications(ready.lists, as_of, config)),
         )
         publication = publish(
-            config.output / "monitor",
+            config.output / (f"{TRIALS}/{MONITOR}" if ready.request.trial else MONITOR),
             as_of,
             version,
             _inputs(asked),
@@ -189,7 +191,7 @@ def _report(engine: DuckDBEngine, asked: _Asked, steps: Steps) -> dict[str, Any]
 
 def _place(ready: Prepared, newest: Past | None) -> str | None:
     """Where the newest publication lies, from the folder of publications on."""
-    return None if newest is None else newest.folder.relative_to(ready.root).as_posix()
+    return None if newest is None else newest.folder.relative_to(ready.lists).as_posix()
 
 
 def _log(run: Run, folder: Path, report: Mapping[str, Any]) -> None:

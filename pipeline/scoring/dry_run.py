@@ -61,6 +61,8 @@ def lines(found: DryRun) -> Iterator[str]:
     before = short(request.previous) if request.previous else "there is none"
     yield f"  {'list before':<14}{before}"
     yield f"Would score {counted(found.accounts, 'account')}"
+    if request.trial:
+        yield "As a trial: the version is not that of the last promotion"
     if found.plan.published:
         yield f"Would publish nothing: already published, from the same inputs: {_place(found)}"
     else:

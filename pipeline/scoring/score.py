@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.contact_breadth import touches
-from features.definition import Selection
+from features.contract import TABLES
+from features.definition import Selection, select
 from features.values import Last
 from models import drift, risk_model, value_at_stake
 from models.drift import Reference
@@ -61,10 +62,16 @@ from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.identity import merged_by
 from pipeline.tables.training_table import model_columns, selected_features, snapshot_features
+from pipeline.tracking.registry import CHAMPION, ModelVersion, Registry
 from pipeline.tracking.runs import open_tracking
+from pipeline.tracking.settled_label import with_label_of
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
 from pipeline.version import code_version, released_version
 from pipeline.wording import counted, listed
+
+SCORES, REPLAYS, TRIALS = "scores", "replays", "trials"
+"""Folders of publications under `output`: lists; past dates by a model that knows what came after;
+lists by another version than that of the last promotion, which never count as the list before."""
 
 FILES = ("scores.parquet", "features.parquet", *LISTS, MANIFEST)
 """What a publication holds."""
@@ -74,7 +81,8 @@ FILES = ("scores.parquet", "features.parquet", *LISTS, MANIFEST)
 class Request:
     """What is to be scored, with which model and playbook, and which publications came before.
 
-    previous: the newest. acted_on: see `pipeline.scoring.cooldown.lists_acted_on`. reference: what
+    trial: whether another version than that of the last promotion scores. previous: the newest.
+    acted_on: see `pipeline.scoring.cooldown.lists_acted_on`. reference: what
     the features were like in training; None for a model that was registered without.
     """
 
@@ -85,6 +93,7 @@ class Request:
     value: ValueAtStake
     playbook: Playbook
     model_sha256: Mapping[str, str]
+    trial: bool = False
     reference: Reference | None = None
     previous: Path | None = None
     acted_on: Mapping[date, Path | None] = field(default_factory=dict)
@@ -101,20 +110,21 @@ class Request:
 class Prepared:
     """All that is read before an account is scored.
 
-    root: the folder of publications. inputs: what decides the content; see `publish`.
+    root: the folder to publish in. lists: that of the publications that count as lists before.
+    inputs: what decides the content; see `publish`.
     """
 
     request: Request
     sources: Sources
     selection: Selection
     root: Path
+    lists: Path
     inputs: Mapping[str, Any]
 
     @property
     def sink(self) -> PostgresqlConfig | None:
-        """The table that the scores also go to; none for a replay, which is no publication."""
-        is_replay = self.request.as_of < self.request.learned_until
-        return None if is_replay else self.request.config.scoring.postgresql
+        """The table that the scores also go to; none for a replay or a trial."""
+        return self.request.config.scoring.postgresql if self.root.name == SCORES else None
 
 
 def score(
@@ -122,7 +132,8 @@ def score(
 ) -> Publication:
     """Score the active cohort at `as_of` and publish under `scores`, a replay under `replays`.
 
-    model: an alias or a version number. replay: allow an `as_of` that the model's training labels
+    model: an alias or a version number; another version than that of the last promotion publishes
+    under `trials`. replay: allow an `as_of` that the model's training labels
     reach beyond. Errors: ConfigError for an unknown model, one trained for another label, or an
     `as_of` before the end of its labels; DataError for sources that are stale at `as_of`.
     """
@@ -162,16 +173,18 @@ def prepared(
             f"{until}; scoring {as_of} with it would use the future. "
             "Score a later date, or pass --replay to see knowingly what it says of the past."
         )
-    root = config.output / ("scores" if as_of >= until else "replays")
-    if as_of >= until:
+    folder = REPLAYS if as_of < until else TRIALS if request.trial else SCORES
+    root = config.output / folder
+    lists = config.output / (REPLAYS if folder == REPLAYS else SCORES)
+    if folder == SCORES:
         require_database(config.scoring.postgresql)
     steps.begin("Reading the sources")
     sources, selection = sources_for(engine, request)
     config = request.config
     meaning, cooldown = config.meaning_of_risk(), config.scoring.cooldown_days
-    previous = newest_before(root, as_of, meaning)
-    acted_on = lists_acted_on(engine, root, as_of, cooldown, meaning)
-    earlier = earlier_lists(root, as_of, meaning, config.scoring)
+    previous = newest_before(lists, as_of, meaning)
+    acted_on = lists_acted_on(engine, lists, as_of, cooldown, meaning)
+    earlier = earlier_lists(lists, as_of, meaning, config.scoring)
     inputs = {
         "as_of": str(as_of),
         "config_sha256": config.digest(),
@@ -186,17 +199,50 @@ def prepared(
         "sources": sources.lineage(),
     }
     request = replace(request, previous=previous, acted_on=acted_on, earlier=earlier)
-    return Prepared(request, sources, selection, root, inputs)
+    return Prepared(request, sources, selection, root, lists, inputs)
 
 
 def requested(config: Config, as_of: date, model: str) -> Request:
     """Find the playbook and the model, an alias or a version number, that is to score a snapshot.
 
-    ConfigError where there is no such model, or where it was trained for another label.
+    `champion` is the version of the last promotion. ConfigError where there is no such model, where
+    the alias `champion` was moved by hand, or where the model was trained for another label.
     """
     playbook = load_playbook(config.scoring.playbook, config.features.own_families)
     registry = open_tracking(config).registry
-    version = registry.resolve(model)
+    last = registry.last_promotion()
+    version = registry.in_use() if model == CHAMPION else registry.resolve(model)
+    config, loaded, value, reference = _loaded(config, registry, version)
+    return Request(
+        config,
+        as_of,
+        version.version,
+        loaded,
+        value,
+        playbook,
+        version.sha256,
+        trial=last is None or last.version != version.version,
+        reference=reference,
+    )
+
+
+def require_scorable(config: Config, registry: Registry, version: ModelVersion) -> None:
+    """Refuse a version that this config cannot score with, as far as the sources do not decide it.
+
+    ConfigError where it was trained for another label or with other definitions of its features,
+    FeatureMismatch where it needs features that the config leaves out, and what `download` raises.
+    """
+    config, model, _, _ = _loaded(with_label_of(config, version), registry, version)
+    everything = {name: frozenset(table.stored()) for name, table in TABLES.items()}
+    selection = select(config.feature_families, config.features.windows_days, everything)
+    refuse_other_definitions(config, selection, model, version.version)
+    model.require([feature.name for feature in selection.features], accounts=0)
+
+
+def _loaded(
+    config: Config, registry: Registry, version: ModelVersion
+) -> tuple[Config, RiskModel, ValueAtStake, Reference | None]:
+    """A model with what was stored beside it, and the config as it scores with it."""
     with ScratchFolder() as folder:
         files = registry.download(version, folder.path)
         loaded = replace(
@@ -208,9 +254,7 @@ def requested(config: Config, as_of: date, model: str) -> Request:
     if loaded.metadata.get(SORTED_BY_SIZE) and config.ranking == "departure":
         config = config.sorted_by_size()
     _refuse_other_meaning(config, loaded, version.version)
-    return Request(
-        config, as_of, version.version, loaded, value, playbook, version.sha256, reference
-    )
+    return config, loaded, value, reference
 
 
 def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Selection]:
@@ -391,6 +435,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "previous_as_of": request.previous.parent.parent.name if request.previous else None,
         "label_end": str(request.model.label_end),
         "replay": as_of < request.learned_until,
+        "trial": request.trial,
         "call_value": about.call_value,
         "note": about.note,
         "win_back": about.win_back,

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.config import Config
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, UsageError
 from pipeline.locks import exclusive
 from pipeline.refusals import writing
 from pipeline.scratch import ScratchFolder
@@ -64,8 +64,13 @@ class Tracking:
     def restore(self, copy: str = "") -> list[str]:
         """Repair the store, and let the champion follow the last promotion; what was done.
 
-        copy: the name of a copy of our own file to go back to. Raises as `Store.restore`.
+        copy: the name of a copy of our own file to go back to. Raises as `Store.restore`;
+        UsageError for the copy of a server's store.
         """
+        if copy and not self._store.is_own:
+            raise UsageError(
+                f"{self.uri} is no store of ours: restore it where it runs, and leave out --copy."
+            )
         said = self._store.restore(copy) if self._store.is_own else []
         return said + self.registry.put_back()
 
