@@ -246,6 +246,25 @@ def history(config: ConfigPath = DEFAULT_CONFIG) -> None:
     run_history(_config(config, with_label=False))
 
 
+@app.command(epilog="Example: `defection status --config configs/demo.yaml`")
+def status(
+    config: ConfigPath = DEFAULT_CONFIG,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM-DD", help="The day on which to judge lateness; today if absent."
+        ),
+    ] = None,
+) -> None:
+    """Show the state of store, champion and lists, and when the next list is due.
+
+    Exits with 1 when the next list is late or anything is damaged. Writes nothing.
+    """
+    from pipeline.commands import run_status
+
+    run_status(_config(config, with_label=False), day(on) if on is not None else None)
+
+
 @app.command(epilog="Example: `defection restore --config configs/demo.yaml`")
 def restore(
     config: ConfigPath = DEFAULT_CONFIG,

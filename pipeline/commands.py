@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -276,6 +277,25 @@ def run_history(config: Config) -> None:
         )
         for objection in entry.overridden:
             console.say(f"     set aside: {objection}")
+
+
+def run_status(config: Config, on: date | None) -> None:
+    """Print the state of the installation; CheckFailed where it is late or damaged.
+
+    on: the day that late is measured against, at noon of the config's zone; now if absent.
+    """
+    from pipeline.status.status import lines, status
+
+    zone = ZoneInfo(config.timezone)
+    now = datetime.now(zone) if on is None else datetime.combine(on, time(12), zone)
+    with console.steps() as steps:
+        steps.begin("Looking at the store and the publications")
+        found = status(config, now)
+    for line in lines(found):
+        console.say(line)
+    wrong = [line.what for line in found if line.wrong]
+    if wrong:
+        raise CheckFailed(f"To be put right, see above: {listed(wrong)}.")
 
 
 def run_restore(config: Config, copy: str) -> None:

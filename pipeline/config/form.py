@@ -487,6 +487,12 @@ class ScoringConfig(Section):
     max_staleness_days: Whole = Field(
         7, description="days from the end of a source to as_of; more is refused"
     )
+    every: Literal["day", "week", "month"] = Field(
+        "week", description="how often a list is made; `status` says when the next one is due"
+    )
+    grace_days: Whole = Field(
+        1, description="for which a list that is due may be missing before `status` calls it late"
+    )
     least_known: ShareOrNone = Field(
         0.2,
         description="of the accounts that knew a feature at the leanest training snapshot; a "

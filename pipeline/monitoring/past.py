@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config import Config
 from pipeline.engines import Engine
-from pipeline.scoring.publication import newest_before, read_manifest
+from pipeline.scoring.publication import date_of, newest_before, read_manifest, version_of
 from pipeline.tables.label_definitions import Label
 from pipeline.tables.training_table import label_frame
 
@@ -80,10 +80,9 @@ def labels_of(engine: Engine, label: Label, scored: Sequence[tuple[date, Any]]) 
 
 
 def _past(folder: Path) -> Past:
-    manifest = read_manifest(folder)
     return Past(
         folder,
-        date.fromisoformat(manifest["as_of"]),
-        int(manifest["model"]["version"]),
-        str(manifest["inputs_sha256"]),
+        date_of(folder),
+        version_of(folder),
+        str(read_manifest(folder)["inputs_sha256"]),
     )

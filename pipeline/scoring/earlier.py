@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config.form import MONTH, ScoringConfig
 from pipeline.scoring.list_status import DELAYED, LISTED
-from pipeline.scoring.publication import newest_before, read_manifest
+from pipeline.scoring.publication import date_of, newest_before, read_manifest
 
 
 class Named(NamedTuple):
@@ -90,7 +90,7 @@ def _publications(
 ) -> Iterator[tuple[date, Path]]:
     """The publications before a date, newest first."""
     while (folder := newest_before(root, as_of, meaning)) is not None:
-        as_of = date.fromisoformat(read_manifest(folder)["as_of"])
+        as_of = date_of(folder)
         yield as_of, folder
 
 

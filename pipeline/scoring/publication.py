@@ -1,11 +1,13 @@
 """Publishing: a folder that appears whole or not at all, once per set of inputs.
 
 `<root>/as_of=D/model_version=N/revision=R/` is written beside its place and renamed into it, the
-manifest last; `<root>/latest.json` is replaced in one step. What a killed job leaves behind lies
-under `<root>/.unfinished` and is removed by the next job, which holds the lock.
+manifest last; `<root>/latest.json` is replaced in one step, and says when the next list is due.
+What a killed job leaves behind lies under `<root>/.unfinished` and is removed by the next job,
+which holds the lock.
 
-A publication is whole if its files have the hashes that its manifest records. One that is not is
-never taken for published, nor compared with: it is named and left where it is.
+A publication is whole if its manifest has its own hash, and its files those that the manifest
+records. One that is not is never taken for published, nor compared with: it is named and left where
+it is.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,7 +31,11 @@ from pipeline.refusals import writing
 
 MANIFEST = "manifest.json"
 MEANING = "meaning_of_risk"  # in the manifest: what the risk is a statement about
+NEXT_LIST = "next_list"  # in the manifest: when the next one is due, for latest.json
+LATEST = "latest.json"
+LOCK = ".lock"
 UNFINISHED = ".unfinished"
+_OWN_HASH = "sha256"  # in the manifest: of all its other entries
 
 _FOLLOW_UP_SECONDS = 60  # that a job waits for another one's publishing, its own being done
 
@@ -65,7 +71,7 @@ def publish(
     CannotWrite when the disk is full or read-only; then nothing is published.
     """
     place = _place(root, as_of, model_version)
-    with writing(root), exclusive(root / ".lock", f"publishing {root.name} as of {as_of}"):
+    with writing(root), exclusive(root / LOCK, f"publishing {root.name} as of {as_of}"):
         return _publish(root, place, inputs, write)
 
 
@@ -84,7 +90,7 @@ def while_newest(folder: Path, act: Callable[[Path], None]) -> None:
     TryAgain while another job does.
     """
     root = folder.parents[2]
-    with exclusive(root / ".lock", f"following up on {folder.parents[1].name}", _FOLLOW_UP_SECONDS):
+    with exclusive(root / LOCK, f"following up on {folder.parents[1].name}", _FOLLOW_UP_SECONDS):
         act(_revisions(folder.parent)[-1])
 
 
@@ -94,10 +100,9 @@ def newest_before(root: Path, as_of: date, meaning: Mapping[str, Any]) -> Path |
     meaning: of the risk; publications of another are passed over, for theirs cannot be compared.
     So are those whose tables are not whole, which are named on standard error.
     """
-    days = sorted(root.glob("as_of=????-??-??"), reverse=True)
-    for day in (day for day in days if day.name < f"as_of={as_of}"):
+    for day in (day for day in reversed(_days(root)) if _date(day) < as_of):
         found = [
-            (read_manifest(folder)["published_at"], _version(version), folder)
+            (read_manifest(folder)["published_at"], version_of(folder), folder)
             for version in _versions(day)
             for folder in _whole_revisions(version)[-1:]
             if read_manifest(folder).get(MEANING, meaning) == meaning
@@ -116,10 +121,16 @@ def damage(folder: Path, suffix: str = "") -> str:
         manifest = read_manifest(folder)
         recorded = {name: str(digest) for name, digest in manifest["files"].items()}
         fingerprint = (manifest["inputs_sha256"], manifest["published_at"])
+        own = manifest.pop(_OWN_HASH, None)  # not of a publication of an earlier program
+        as_of = manifest.get("as_of", str(date_of(folder)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return f"{MANIFEST} cannot be read"
+        return f"{MANIFEST} is missing or cannot be read"
     if not all(isinstance(each, str) for each in fingerprint):
         return f"{MANIFEST} cannot be read"
+    if own is not None and own != _sha256(manifest):
+        return f"{MANIFEST} is not what was published"
+    if as_of != str(date_of(folder)):
+        return f"it is a copy of that of {as_of}"
     for name, digest in sorted(recorded.items()):
         if not name.endswith(suffix):
             continue
@@ -130,6 +141,35 @@ def damage(folder: Path, suffix: str = "") -> str:
         if found != digest:
             return f"{name} is not what was published"
     return ""
+
+
+def publications(root: Path) -> list[Path]:
+    """All revisions under a root, by date, version and number, damaged ones included."""
+    versions = (version for day in _days(root) for version in sorted(_versions(day), key=_version))
+    return [folder for version in versions for folder in _revisions(version)]
+
+
+def newest(folders: Iterable[Path]) -> Path | None:
+    """Of whole publications, the one that `latest.json` has to name."""
+    return max(
+        folders, key=lambda one: (date_of(one), read_manifest(one)["published_at"]), default=None
+    )
+
+
+def pointer(folder: Path) -> dict[str, Any]:
+    """What `latest.json` says where a publication is the newest."""
+    place = folder.relative_to(folder.parents[2]).as_posix()
+    return {"path": place, **read_manifest(folder).get(NEXT_LIST, {})}
+
+
+def date_of(folder: Path) -> date:
+    """The as_of of a publication, by its place."""
+    return _date(folder.parents[1])
+
+
+def version_of(folder: Path) -> int:
+    """The model version of a publication, by its place."""
+    return _version(folder.parent)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -163,7 +203,7 @@ def _publish(
         folder.chmod(0o755)
         began = datetime.now(UTC)
         entries = write(folder)
-        manifest = {
+        manifest: dict[str, Any] = {
             **entries,
             "files": file_hashes(folder),
             "inputs": inputs,
@@ -171,6 +211,7 @@ def _publish(
             "began_at": began.isoformat(timespec="seconds"),
             "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        manifest[_OWN_HASH] = _sha256(json.loads(json.dumps(manifest)))  # as it is read back
         _write_json(folder / MANIFEST, manifest)
         for file in (*folder.iterdir(), folder):
             _flush(file)
@@ -224,6 +265,23 @@ def _revision(folder: Path) -> int:
     return int(folder.name.removeprefix("revision="))
 
 
+def _days(root: Path) -> list[Path]:
+    """The folders of dates, oldest first; whatever else lies there is not ours."""
+    days = [day for day in root.glob("as_of=????-??-??") if _is_date(day.name[6:])]
+    return sorted(days)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return str(date.fromisoformat(text)) == text
+    except ValueError:
+        return False
+
+
+def _date(day: Path) -> date:
+    return date.fromisoformat(day.name.removeprefix("as_of="))
+
+
 def _versions(day: Path) -> list[Path]:
     """The folders of model versions; whatever else lies there is not ours."""
     return [one for one in day.glob("model_version=*") if _version(one) >= 0]
@@ -239,25 +297,27 @@ def _point_latest(root: Path, target: Path) -> None:
 
     One that cannot be read, or that names what is not there, is replaced.
     """
-    latest = root / "latest.json"
-    place = target.relative_to(root)
-    current = _pointed_at(latest)
-    if current is not None:
-        newer = current.split("/")[0] > place.parts[0] and (root / current / MANIFEST).is_file()
-        if newer or current == place.as_posix():
-            return
-    beside = root / UNFINISHED / "latest.json"
-    _write_json(beside, {"path": place.as_posix()})
+    latest = root / LATEST
+    wanted = pointer(target)
+    current = read_pointer(latest)
+    if current == wanted:
+        return
+    path = str(current.get("path"))
+    if path.split("/")[0] > target.parents[1].name and (root / path / MANIFEST).is_file():
+        return
+    beside = root / UNFINISHED / LATEST
+    _write_json(beside, wanted)
     _flush(beside)
     beside.replace(latest)
 
 
-def _pointed_at(latest: Path) -> str | None:
+def read_pointer(latest: Path) -> dict[str, Any]:
+    """What a `latest.json` says; nothing where it cannot be read."""
     try:
-        path = json.loads(latest.read_text(encoding="utf-8"))["path"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return path if isinstance(path, str) else None
+        said = json.loads(latest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _sha256_of(path: Path) -> str:

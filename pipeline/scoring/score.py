@@ -42,9 +42,11 @@ from pipeline.scoring.list_status import KEEP, WIN_BACK
 from pipeline.scoring.listing import listed_rows, with_list_status
 from pipeline.scoring.lists import LISTS, write_lists
 from pipeline.scoring.main_contacts import main_contact_roles
+from pipeline.scoring.next_list import next_list
 from pipeline.scoring.publication import (
     MANIFEST,
     MEANING,
+    NEXT_LIST,
     Publication,
     newest_before,
     publish,
@@ -433,6 +435,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
             name: str(table.complete_until) for name, table in sources.tables.items()
         },
         "previous_as_of": request.previous.parent.parent.name if request.previous else None,
+        **({NEXT_LIST: next_list(config, as_of).entries()} if ready.root.name == SCORES else {}),
         "label_end": str(request.model.label_end),
         "replay": as_of < request.learned_until,
         "trial": request.trial,

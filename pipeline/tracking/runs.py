@@ -61,6 +61,17 @@ class Tracking:
         """Import MLflow and open the store, creating it when it is new; seconds each."""
         self._store.client()
 
+    def state(self) -> str:
+        """What the store is, in words; the errors of `Store` where it is damaged."""
+        if not self._store.is_own:
+            self.connect()
+            return f"{self.uri} answers"
+        if not self._store.exists():
+            return f"nothing in {self._store.folder} yet"
+        copies = self._store.file.copies()
+        newest = f", the newest {copies[-1].name}" if copies else ""
+        return f"{self._store.file.path} is sound; {len(copies)} saved copies{newest}"
+
     def restore(self, copy: str = "") -> list[str]:
         """Repair the store, and let the champion follow the last promotion; what was done.
 

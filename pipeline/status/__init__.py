@@ -1,0 +1,1 @@
+"""The state of an installation: store, champion, publications, the next list."""

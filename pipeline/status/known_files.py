@@ -1,0 +1,84 @@
+"""Every file that the program writes, by where it lies; anything else there is not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.monitoring.monitor import MONITOR, PAGE, REPORT
+from pipeline.review.pseudonyms import KEY_FILE
+from pipeline.scoring.publication import LATEST, LOCK, MANIFEST, UNFINISHED
+from pipeline.scoring.score import FILES, REPLAYS, SCORES, TRIALS
+from pipeline.scratch import PREFIX
+
+ANYTHING = "**"  # at the end of a pattern: all files below
+LISTS = (SCORES, REPLAYS, TRIALS)
+MONITORS = (MONITOR, f"{TRIALS}/{MONITOR}")
+_PLACE = "as_of=*/model_version=*/revision=*"
+_SCRATCH = (f"*{PREFIX}*/{ANYTHING}", f"*/*{PREFIX}*/{ANYTHING}")  # gone with their process
+
+
+def _publications(root: str, files: Sequence[str]) -> Iterator[str]:
+    yield from (f"{root}/{LOCK}", f"{root}/{LATEST}", f"{root}/{UNFINISHED}/{ANYTHING}")
+    yield from (f"{root}/{_PLACE}/{name}" for name in files)
+
+
+OUTPUT = (
+    *(pattern for root in LISTS for pattern in _publications(root, FILES)),
+    *(pattern for root in MONITORS for pattern in _publications(root, (REPORT, PAGE, MANIFEST))),
+    KEY_FILE,
+    "validation/validation.json",
+    "validation/validation.html",
+    "validation/quarantine_*.parquet",
+    "training_table*.parquet",
+    "features_*.parquet",
+    "tune/*.jsonl",
+    f"not_recorded/{ANYTHING}",
+    *_SCRATCH,
+)
+"""Under `output`."""
+
+TRACKING = (
+    "mlflow.db",
+    "mlflow.db-journal",
+    "mlflow.db-wal",
+    "mlflow.db-shm",
+    "copies/mlflow-*.db",
+    f"copies/damaged-*/{ANYTHING}",
+    "promotion_history-*.json",
+    ".initialise.lock",
+    ".promotion.lock",
+    ".open_runs/*",
+    f"artifacts/{ANYTHING}",
+    *_SCRATCH,
+)
+"""Under `tracking.folder`."""
+
+
+def strangers(config: Config) -> list[Path]:
+    """The files under both folders that the program does not write."""
+    output, tracking = config.output.resolve(), config.tracking.folder.resolve()
+    return [
+        *_unknown(output, OUTPUT, beside=tracking),
+        *_unknown(tracking, TRACKING, beside=output),
+    ]
+
+
+def _unknown(folder: Path, patterns: Sequence[str], beside: Path) -> Iterator[Path]:
+    """beside: a folder of its own, which may lie within."""
+    for path in sorted(folder.rglob("*")):
+        own = path.is_relative_to(beside) and beside != folder and beside.is_relative_to(folder)
+        if path.is_dir() or own:
+            continue
+        parts = path.relative_to(folder).parts
+        if not any(_matches(parts, pattern.split("/")) for pattern in patterns):
+            yield path
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if pattern[-1] == ANYTHING:
+        pattern = pattern[:-1]
+        parts = parts[: len(pattern)] if len(parts) > len(pattern) else ()
+    return len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern))
