@@ -77,11 +77,14 @@ def lines(found: list[Line]) -> Iterator[str]:
 def _of_store(config: Config) -> Iterator[Line]:
     store = open_tracking(config)
     try:
-        where = store.state()
+        yield Line("store", store.state())
+        if why := store.registry.record_beside():
+            do = f"defection restore --config {_quoted(config.path)}"
+            yield Line("history", why, do, wrong=True)
     except DefectionError as error:
         yield _refused("store", error)
-    else:
-        yield Line("store", where)
+    for copy, why in store.damaged_copies().items():
+        yield Line(f"copy {copy.name}", why, f"delete it: rm {_quoted(copy)}", wrong=True)
 
 
 def _of_champion(config: Config) -> Iterator[Line]:

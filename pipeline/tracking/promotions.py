@@ -34,7 +34,10 @@ class Promotion:
     def of(cls, record: str) -> Self:
         """Read it from JSON; ValueError, KeyError or TypeError where it is none."""
         content = json.loads(record)
-        return cls(**{**content, "overridden": tuple(content.get("overridden", ()))})
+        read = cls(**{**content, "overridden": tuple(content.get("overridden", ()))})
+        if not (isinstance(read.number, int) and isinstance(read.version, int)):
+            raise ValueError("its number and version are not whole")
+        return read
 
     def record(self) -> str:
         """As JSON, before anything has moved."""

@@ -24,6 +24,7 @@ from pipeline.tracking.promotions import (
     replaced_by_last,
 )
 from pipeline.tracking.store import Store
+from pipeline.tracking.store_file import NEWEST
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -195,6 +196,8 @@ class Registry:
                 + self._store.command("rollback --by NAME --reason TEXT")
                 + "\nOr promote another version: "
                 + self._promote("N")
+                + "\nOr go back to a copy of the store that still has it, if there is one: "
+                + self._store.command("restore --copy NAME")
             )
         if alias != last.version:
             now = f"stands for version {alias}" if alias else "is gone"
@@ -217,6 +220,15 @@ class Registry:
     def _promote(self, version: int | str) -> str:
         return self._store.command(f"promote --version {version} --by NAME --reason TEXT")
 
+    def record_beside(self) -> str:
+        """What is wrong with the file of the history, in words; empty where it says the same."""
+        if not self._store.is_own or not self._find() or self._same_beside(self.history()):
+            return ""
+        return f"{self.history_file} does not say what the store does"
+
+    def _same_beside(self, history: Sequence[Promotion]) -> bool:
+        return [past.record() for past in self._beside()] == [past.record() for past in history]
+
     def put_back(self) -> list[str]:
         """Let the alias `champion` and the file of the history follow the last promotion again.
 
@@ -235,9 +247,7 @@ class Registry:
                         self._name, CHAMPION, str(last.version)
                     )
                 said.append(f"The alias {CHAMPION} stands for version {last.version} again.")
-            beside = self._beside()
-            same = [past.record() for past in beside] == [past.record() for past in history]
-            if history and len(beside) <= len(history) and not same:
+            if len(self._beside()) <= len(history) and self.record_beside():
                 write_text(self.history_file, self._exported())
                 said.append(f"{self.history_file.name} is written again.")
         return said
@@ -465,11 +475,7 @@ class Registry:
         try:
             records = [Promotion.of(tags[key]) for key in keys]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ConfigError(
-                f"{self._store.shown} has a record of a promotion that cannot be read "
-                f"({error}). Restore the store from its newest copy: "
-                + self._store.command("restore --copy newest")
-            ) from error
+            raise self._unreadable(f"a record of a promotion cannot be read ({error})") from error
         with self._store.errors():
             versions = self._store.client().search_model_versions(f"name='{self._name}'")
         tags_of = {int(version.version): version.tags for version in versions}
@@ -484,11 +490,22 @@ class Registry:
             from mlflow.exceptions import MlflowException
 
             try:
-                return client.get_registered_model(self._name)
+                found = client.get_registered_model(self._name)
             except MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                     return None
                 raise
+        for alias, version in found.aliases.items():
+            if not str(version).isdecimal():
+                raise self._unreadable(f"the alias {alias} stands for {version!r}")
+        return found
+
+    def _unreadable(self, what: str) -> ConfigError:
+        """The error for something in the store that the program did not write so."""
+        return ConfigError(
+            f"{self._store.shown} was edited or damaged: {what}. Go back to its newest copy: "
+            + self._store.command(f"restore --copy {NEWEST}")
+        )
 
     def _registered(self) -> Any:
         """The same; ConfigError without one."""

@@ -72,6 +72,10 @@ class Tracking:
         newest = f", the newest {copies[-1].name}" if copies else ""
         return f"{self._store.file.path} is sound; {len(copies)} saved copies{newest}"
 
+    def damaged_copies(self) -> dict[Path, str]:
+        """What is wrong with copies of our own file, by copy."""
+        return self._store.file.damaged_copies() if self._store.is_own else {}
+
     def restore(self, copy: str = "") -> list[str]:
         """Repair the store, and let the champion follow the last promotion; what was done.
 

@@ -75,6 +75,10 @@ class StoreFile:
         """The copies there are, oldest first."""
         return sorted(self.copies_folder.glob("mlflow-*.db"))
 
+    def damaged_copies(self) -> dict[Path, str]:
+        """What is wrong with each copy that is not sound, in words."""
+        return {copy: why for copy in self.copies() if (why := _damage_of(copy))}
+
     def save(self) -> None:
         """Copy the file, and keep the last copies. ConfigError where it is damaged."""
         with (

@@ -38,7 +38,7 @@ def report(project: Project, as_of: str = AS_OF, revision: int = 1) -> dict[str,
 
 
 def looked(project: Project) -> subprocess.CompletedProcess[str]:
-    return project.defection("monitor", "--as-of", AS_OF, "--model", "1")
+    return project.defection("monitor", "--as-of", AS_OF)
 
 
 def runs(project: Project) -> list[Any]:
@@ -87,13 +87,10 @@ def build_watched(folder: Path) -> None:
         model={"trees": 20, "threads": 1},
         scoring={"call_capacity": 60, "hold_out": {"share": 0.4, "tier_a": True}},
     )
-    for arguments in (
-        ("train", "--until", UNTIL),
-        ("score", "--as-of", RIPE, "--model", "1"),
-        ("score", "--as-of", UNRIPE, "--model", "1"),
-    ):
-        done = project.defection(*arguments)
-        assert done.returncode == 0, done.stderr
+    project.done("train", "--until", UNTIL)
+    project.use_first_version()
+    for as_of in (RIPE, UNRIPE):
+        project.done("score", "--as-of", as_of)
     rows = []
     for as_of, first in ((RIPE, "2025-07-20"), (UNRIPE, "2025-11-20")):
         listed = scores(project, as_of).query("list_status == 'listed'")["account_id"]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from damage import DAMAGE
 
 from models.value_at_stake import ValueAtStake
 from pipeline.config.form import ScoringConfig
@@ -256,13 +257,6 @@ def test_what_is_no_revision_of_ours_is_left_alone(tmp_path) -> None:
 
 # --- what is damaged ------------------------------------------------------------------------------
 
-DAMAGE = {
-    "missing": lambda file: file.unlink(),
-    "empty": lambda file: file.write_bytes(b""),
-    "cut": lambda file: file.write_bytes(file.read_bytes()[:-3]),
-    "edited": lambda file: file.write_bytes(b"X" + file.read_bytes()[1:]),
-}
-
 
 def two_files(folder: Path) -> Mapping[str, Any]:
     (folder / "scores.parquet").write_text("the scores")
@@ -315,6 +309,32 @@ def test_fault_55_a_broken_pointer_is_rewritten(tmp_path, content: str) -> None:
         made = publish(tmp_path, D, 1, inputs, two_files)
         latest = json.loads((tmp_path / "latest.json").read_text())
         assert tmp_path / latest["path"] == made.folder
+
+
+def test_fault_56_any_edit_of_a_manifest_is_seen(tmp_path, capsys) -> None:
+    made = publish(tmp_path, D, 1, {"a": 1}, two_files)
+    manifest = made.folder / "manifest.json"
+    said = json.loads(manifest.read_text())
+    for name in said:
+        edited = {**said, name: None}
+        manifest.write_text(json.dumps(edited))
+        assert damage(made.folder).startswith("manifest.json"), name
+    manifest.write_text(json.dumps({**said, "rows": 2}))
+    assert damage(made.folder) == "manifest.json is not what was published"
+    again = publish(tmp_path, D, 1, {"a": 1}, two_files)
+    assert again.folder.name == "revision=2" and made.folder.exists()
+    assert "revision=1 is set aside: manifest.json" in capsys.readouterr().err
+
+
+def test_fault_57_a_copy_under_another_date_is_not_compared_with(tmp_path, capsys) -> None:
+    def dated(folder: Path) -> Mapping[str, Any]:
+        return {**two_files(folder), "as_of": "2024-12-01"}
+
+    made = publish(tmp_path, date(2024, 12, 1), 1, {"a": 1}, dated)
+    for day in ("2024-12-24", "2024-13-01", "2024-12-9x"):
+        shutil.copytree(made.folder.parents[1], tmp_path / f"as_of={day}")
+    assert newest_before(tmp_path, D, {}) == made.folder
+    assert "it is a copy of that of 2024-12-01" in capsys.readouterr().err
 
 
 def test_fault_57_a_copy_made_by_hand_is_left_alone(tmp_path) -> None:

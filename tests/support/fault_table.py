@@ -61,7 +61,14 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     53: ("a file of a publication missing, cut or edited", "named, and published anew"),
     54: ("the same in the publication before", "named, and not compared with"),
     55: ("latest.json broken, or naming what is not there", "rewritten"),
+    56: ("manifest.json broken, edited or gone", "that publication is named and set aside"),
     57: ("a copy made by hand among the publications", "left alone"),
+    58: ("mlflow.db garbled, cut, emptied or gone", "78; `restore` brings back the last copy"),
+    59: ("an installation that was moved or copied", "78 from every command; `restore` adopts it"),
+    60: ("`score --model` of another version than the promoted", "published under trials/"),
+    61: ("the alias champion moved by hand", "78; how to put it back or to promote"),
+    62: ("a version deleted by hand", "the history says so; 78; how to go on"),
+    63: ("promoting a version that the config cannot score with", "78; nothing is promoted"),
 }
 """By number: the case, and what happens."""
 

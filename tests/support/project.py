@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +15,7 @@ import yaml
 from command_line import run_here, run_process
 
 from pipeline.locks import exclusive
+from pipeline.tracking.store_file import StoreFile
 
 AS_OF = date(2026, 1, 1)
 FIRST_LIST = "2025-12-19"  # of the shared world, which has a second one as of AS_OF
@@ -81,19 +80,9 @@ class Project:
 def copy_project(original: Project, folder: Path) -> Project:
     """Copy a project into an existing folder; its MLflow store names the new place."""
     shutil.copytree(original.folder, folder, dirs_exist_ok=True)
-    database = folder / "mlflow" / "mlflow.db"
-    if database.exists():
-        with closing(sqlite3.connect(database)) as store, store:
-            columns = store.execute(
-                "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
-                "WHERE m.type = 'table' AND c.type LIKE 'VARCHAR%' "
-                "AND (c.name LIKE '%uri' OR c.name LIKE '%location' OR c.name = 'source')"
-            ).fetchall()
-            for table, column in columns:
-                store.execute(
-                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
-                    (str(original.folder), str(folder)),
-                )
+    file = StoreFile((folder / "mlflow").resolve(), "")
+    if file.exists():
+        file.take_over()
     return Project(folder)
 
 
