@@ -121,13 +121,14 @@ def damage(folder: Path, suffix: str = "") -> str:
         manifest = read_manifest(folder)
         recorded = {name: str(digest) for name, digest in manifest["files"].items()}
         fingerprint = (manifest["inputs_sha256"], manifest["published_at"])
-        own = manifest.pop(_OWN_HASH, None)  # not of a publication of an earlier program
+        signed = _OWN_HASH in manifest  # not by an earlier program
+        own = manifest.pop(_OWN_HASH, "")
         as_of = manifest.get("as_of", str(date_of(folder)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"{MANIFEST} is missing or cannot be read"
     if not all(isinstance(each, str) for each in fingerprint):
         return f"{MANIFEST} cannot be read"
-    if own is not None and own != _sha256(manifest):
+    if signed and own != _sha256(manifest):
         return f"{MANIFEST} is not what was published"
     if as_of != str(date_of(folder)):
         return f"it is a copy of that of {as_of}"

@@ -61,16 +61,19 @@ def strangers(config: Config) -> list[Path]:
     """The files under both folders that the program does not write."""
     output, tracking = config.output.resolve(), config.tracking.folder.resolve()
     return [
-        *_unknown(output, OUTPUT, beside=tracking),
-        *_unknown(tracking, TRACKING, beside=output),
+        *unknown(output, OUTPUT, within=tracking),
+        *unknown(tracking, TRACKING, within=output),
     ]
 
 
-def _unknown(folder: Path, patterns: Sequence[str], beside: Path) -> Iterator[Path]:
-    """beside: a folder of its own, which may lie within."""
+def unknown(folder: Path, patterns: Sequence[str], within: Path | None = None) -> Iterator[Path]:
+    """The files of a folder that no pattern has.
+
+    within: a folder that may lie in it and is looked at by itself.
+    """
+    aside = within if within != folder and within and within.is_relative_to(folder) else None
     for path in sorted(folder.rglob("*")):
-        own = path.is_relative_to(beside) and beside != folder and beside.is_relative_to(folder)
-        if path.is_dir() or own:
+        if path.is_dir() or (aside is not None and path.is_relative_to(aside)):
             continue
         parts = path.relative_to(folder).parts
         if not any(_matches(parts, pattern.split("/")) for pattern in patterns):

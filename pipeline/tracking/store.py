@@ -50,7 +50,9 @@ _UNREADY_CODES = {
     "RESOURCE_EXHAUSTED",
 }
 _REFUSED_CODES = {"PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED", "UNAUTHENTICATED"}
-_DAMAGED = re.compile(r"disk image is malformed|not a database|no such (table|column)|unexpected state")
+_DAMAGED = re.compile(
+    r"disk image is malformed|not a database|no such (table|column)|unexpected state"
+)
 _NO_WRITE_ERRNOS = {errno.EACCES, errno.EPERM}
 
 

@@ -51,10 +51,7 @@ class StoreFile:
         """What is wrong with the file, in words; empty where it is sound or was never there."""
         if not self._is_there():
             return "is missing or empty" if self._was_used() else ""
-        why = _damage_of(self.path)
-        if not why and self._was_used() and "registered_models" not in self._tables():
-            why = "has no tables"
-        return why
+        return _damage_of(self.path, filled=self._was_used())
 
     def require_sound(self) -> None:
         """ConfigError where the file is damaged, or names files of another place."""
@@ -93,7 +90,7 @@ class StoreFile:
                         source.backup(target)
                 except sqlite3.DatabaseError as error:
                     raise self.broken(str(error)) from error
-                if why := _damage_of(copy):
+                if why := _damage_of(copy, filled=False):
                     raise self._broken(why)
                 copy.rename(self.copies_folder / copy.name)
             for old in self.copies()[:-KEPT]:
@@ -156,15 +153,13 @@ class StoreFile:
     def _histories(self) -> list[Path]:
         return sorted(self._folder.glob("promotion_history-*.json"))
 
-    def _tables(self) -> set[str]:
-        with _opened(self.path) as store:
-            return {name for (name,) in store.execute("SELECT name FROM sqlite_master")}
-
     def _elsewhere(self) -> list[str]:
         """The folders of files that the store names besides its own."""
-        if not self._is_there() or "experiments" not in self._tables():
+        if not self._is_there():
             return []
         with _opened(self.path) as store:
+            if "experiments" not in _tables_of(store):
+                return []
             found = store.execute("SELECT DISTINCT artifact_location FROM experiments")
             return sorted(
                 where
@@ -202,17 +197,25 @@ class StoreFile:
         )
 
 
-def _damage_of(path: Path) -> str:
+def _damage_of(path: Path, *, filled: bool = True) -> str:
+    """What is wrong with a file, in words. filled: whether it must have tables."""
     try:
         with _opened(path) as store:
             ((said, *_), *_) = store.execute("PRAGMA quick_check(1)").fetchall()
+            tables = _tables_of(store)
     except sqlite3.DatabaseError as error:
         if "locked" in str(error):
-            raise TryAgain(f"Another job is writing to {path}. Try again when it has ended.") from (
-                error
-            )
-        said = str(error)
-    return "" if said == "ok" else f"is damaged ({' '.join(said.split())[:200]})"
+            raise TryAgain(
+                f"Another job is writing to {path}. Try again when it has ended."
+            ) from error
+        said, tables = str(error), set()
+    if said != "ok":
+        return f"is damaged ({' '.join(said.split())[:200]})"
+    return "has no models" if filled and "registered_models" not in tables else ""
+
+
+def _tables_of(store: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in store.execute("SELECT name FROM sqlite_master")}
 
 
 @contextmanager

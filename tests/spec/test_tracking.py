@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -25,6 +27,7 @@ from pipeline.locks import exclusive
 from pipeline.tracking.open_runs import closing
 from pipeline.tracking.runs import Run, Tracking
 from pipeline.tracking.store import without_credentials
+from pipeline.tracking.store_file import StoreFile
 
 CANARY = "canary-person"
 
@@ -477,3 +480,45 @@ def test_a_named_store_is_used_with_artifacts_in_the_folder(
 )
 def test_fault_44_credentials_are_cut_out_of_addresses(text: str, shown: str) -> None:
     assert without_credentials(text) == shown
+
+
+def test_fault_58_a_store_of_an_older_mlflow_is_copied_and_brought_up_to_date(
+    tracking: Tracking, folder: Path, tmp_path: Path
+) -> None:
+    import mlflow.store.db.utils as database
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    tracking.connect()
+    older = tmp_path / "mlflow"
+    older.mkdir()
+    (older / "mlflow.db").write_bytes((folder / "mlflow.db").read_bytes())
+    settings = database._get_alembic_config(f"sqlite:///{older / 'mlflow.db'}")
+    head = ScriptDirectory.from_config(settings).get_current_head()
+    command.downgrade(settings, "-1")
+    StoreFile(older, "").take_over()
+    there = Tracking(older, "defection", "defection-risk")
+    with pytest.raises(ConfigError, match=r"made by another version of MLflow.*restore"):
+        there.connect()
+    said = there.restore()
+    assert any("has the schema of the MLflow that is installed" in each for each in said)
+    there.connect()
+    (copy,) = (older / "copies").glob("mlflow-*.db")
+    with (
+        contextlib.closing(sqlite3.connect(copy)) as kept,
+        contextlib.closing(sqlite3.connect(older / "mlflow.db")) as now,
+    ):
+        asked = "SELECT version_num FROM alembic_version"
+        assert now.execute(asked).fetchall() == [(head,)] != kept.execute(asked).fetchall()
+
+
+def test_fault_58_a_store_of_a_newer_mlflow_says_so(
+    tracking: Tracking, folder: Path, tmp_path: Path
+) -> None:
+    tracking.connect()
+    (tmp_path / "mlflow.db").write_bytes((folder / "mlflow.db").read_bytes())
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store, store:
+        store.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    there = Tracking(tmp_path, "defection", "defection-risk")
+    with pytest.raises(ConfigError, match=r"written by a newer MLflow.*Install"):
+        there.restore()

@@ -1,0 +1,381 @@
+"""An installation that is damaged, moved or changed by hand: each refusal says how to repair it.
+
+Every repair here is the command that the message names, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Container, Iterable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+from damage import DAMAGE
+from project import AS_OF, FIRST_LIST, Project
+
+from pipeline.config import load_config
+from pipeline.scoring.score import FILES
+from pipeline.status.known_files import OUTPUT, TRACKING, strangers, unknown
+
+
+def long_but(quick: Container[Any], cases: Iterable[Any]) -> list[Any]:
+    """The cases, of which all but some are for the long tests."""
+    return [pytest.param(*case, marks=() if case in quick else pytest.mark.long) for case in cases]
+
+
+LISTED = str(AS_OF)
+ON = ("status", "--on", LISTED)
+SCORE = ("score", "--as-of", LISTED)
+EXPLAIN = ("explain", "--account", "A000001", "--as-of", LISTED)
+MONITOR = ("monitor", "--as-of", LISTED)
+SAID = ("--by", "a test", "--reason", "to see")
+
+
+def folder_of(project: Project, as_of: str) -> Path:
+    return project.scores / f"as_of={as_of}" / "model_version=1" / "revision=1"
+
+
+def advised(text: str) -> list[list[str]]:
+    """The commands that a message names, as somebody pastes them."""
+    return [shlex.split(found) for found in re.findall(r"defection (\w.*? --config \S+)", text)]
+
+
+def follow(project: Project, text: str, number: int = 0) -> CompletedProcess[str]:
+    """Run a command of a message, with a name and a reason where it asks for them."""
+    said = {"NAME": "a test", "TEXT": "repaired"}
+    *words, _, _ = advised(text)[number]
+    done = project.defection(*(said.get(word, word) for word in words))
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def sound(project: Project) -> None:
+    done = project.defection(*ON)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def refused(project: Project, *command: object, code: int = 78) -> str:
+    ended = project.defection(*command)
+    assert ended.returncode == code, (command, ended.stdout, ended.stderr)
+    return ended.stderr
+
+
+def client_of(project: Project) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(f"sqlite:///{project.folder / 'mlflow' / 'mlflow.db'}")
+
+
+def second_version(project: Project) -> Any:
+    """Register version 1 once more, as version 2; returns the client."""
+    client = client_of(project)
+    one = client.get_model_version("small", "1")
+    source = client.get_model_version_download_uri("small", "1")
+    client.create_model_version("small", source, one.run_id, tags=one.tags)
+    return client
+
+
+# --- status -------------------------------------------------------------------------------------
+
+
+def test_status_says_when_the_next_list_is_due(trained) -> None:
+    for on, code, says in (
+        ("2026-01-07", 0, "due on 2026-01-08"),
+        ("2026-01-08", 0, "due since 2026-01-08"),
+        ("2026-01-09", 1, "late: it was due on 2026-01-08, 1 day ago"),
+    ):
+        ended = trained.defection("status", "--on", on)
+        assert ended.returncode == code, ended.stderr
+        assert says in ended.stdout and "version 1 of small, promoted" in ended.stdout
+    assert advised(ended.stdout)[0][:3] == ["score", "--as-of", "2026-01-09"]
+    latest = json.loads((trained.scores / "latest.json").read_text())
+    assert latest["next_due"] == "2026-01-08T00:00:00+00:00"
+    assert latest["next_late"] == "2026-01-09T00:00:00+00:00"
+
+
+def test_status_writes_nothing(trained) -> None:
+    (trained.folder / "out" / "notes.txt").write_text("mine")
+    before = {file: file.read_bytes() for file in trained.files()}
+    said = trained.done(*ON)
+    assert "1 file of others: out/notes.txt" in said
+    assert {file: file.read_bytes() for file in trained.files()} == before
+
+
+def test_status_knows_every_file_that_is_written(trained) -> None:
+    assert strangers(load_config(trained.config)) == []
+    for folder, patterns in (
+        (trained.folder / "out", OUTPUT),
+        (trained.folder / "mlflow", TRACKING),
+    ):
+        (folder / "scores").mkdir(exist_ok=True)
+        (folder / "scores" / "mine.txt").touch()
+        assert [path.name for path in unknown(folder, patterns)] == ["mine.txt"]
+
+
+@pytest.mark.long
+def test_status_knows_every_file_that_any_command_writes(trained) -> None:
+    second_version(trained)
+    for command in (
+        ("validate",),
+        ("features", "--as-of", LISTED, "--only", "order_history"),
+        ("table",),
+        ("train",),
+        ("tune", "--trials", 1),
+        ("review", "--version", 3),
+        MONITOR,
+        (*MONITOR, "--model", 2),
+        (*SCORE, "--model", 2),
+        ("score", "--as-of", "2025-06-01", "--replay"),
+        ("promote", "--version", 3, *SAID, "--override"),
+        ("rollback", *SAID),
+        ("restore", "--copy", "newest"),
+    ):
+        ended = trained.defection(*command)
+        assert ended.returncode in (0, 1), (command, ended.stderr)
+    assert strangers(load_config(trained.config)) == []
+    written = {file.relative_to(trained.folder) for file in trained.files()}
+    for root in ("out/trials", "out/trials/monitor", "out/replays", "mlflow/copies"):
+        assert any(Path(root) in file.parents for file in written), root
+
+
+# --- publications -------------------------------------------------------------------------------
+
+PUBLISHED = long_but({("manifest.json", "cut")}, ((name, how) for name in FILES for how in DAMAGE))
+
+
+@pytest.mark.parametrize(("name", "damaged"), PUBLISHED)
+def test_fault_53_56_status_names_a_damaged_list_and_what_to_do(
+    trained, name: str, damaged: str
+) -> None:
+    folder = folder_of(trained, LISTED)
+    DAMAGE[damaged](folder / name)
+    said = trained.defection(*ON)
+    assert said.returncode == 1
+    assert (
+        f"scores/as_of={LISTED}/model_version=1/revision=1" in said.stdout and name in said.stdout
+    )
+    assert advised(said.stdout)[0][:3] == list(SCORE)
+    shutil.rmtree(folder)  # the other thing that it says can be done; then latest.json is behind
+    again = trained.defection(*ON)
+    assert "latest.json" in again.stdout and advised(again.stdout)[0][:3] == [
+        "score",
+        "--as-of",
+        FIRST_LIST,
+    ]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("as_of", [LISTED, FIRST_LIST])
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damaged", DAMAGE)
+def test_fault_53_54_56_every_command_goes_on_and_the_list_is_published_again(
+    trained, as_of: str, name: str, damaged: str
+) -> None:
+    DAMAGE[damaged](folder_of(trained, as_of) / name)
+    said = trained.defection(*ON)
+    assert said.returncode == 1 and name in said.stdout
+    for command in (EXPLAIN, MONITOR):
+        ended = trained.defection(*command)
+        assert ended.returncode in (0, 1), ended.stderr  # 1: an alarm of the monitor
+    follow(trained, said.stdout)
+    sound(trained)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("damaged", DAMAGE)
+def test_fault_55_a_damaged_pointer_is_named_and_rewritten(trained, damaged: str) -> None:
+    DAMAGE[damaged](trained.scores / "latest.json")
+    said = trained.defection(*ON)
+    assert said.returncode == 1 and "scores/latest.json" in said.stdout
+    assert "Already published" in follow(trained, said.stdout).stdout
+    sound(trained)
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damaged", long_but({("cut",)}, ((how,) for how in DAMAGE)))
+def test_fault_58_a_damaged_store_is_restored_by_the_command_that_is_named(
+    trained, damaged: str
+) -> None:
+    DAMAGE[damaged](trained.folder / "mlflow" / "mlflow.db")
+    messages = {
+        refused(trained, *command)
+        for command in (SCORE, EXPLAIN, MONITOR, ("history",), ("promote", "--version", 1, *SAID))
+    }
+    (message,) = messages
+    assert "mlflow.db" in message and "promotion_history-small.json" in message
+    status = trained.defection(*ON)
+    assert status.returncode == 1 and advised(status.stdout)[0] == advised(message)[0]
+    assert "was restored from" in follow(trained, message).stdout
+    sound(trained)
+    kept = list(trained.folder.glob("mlflow/copies/damaged-*/mlflow.db"))
+    assert len(kept) == (damaged != "missing")
+
+
+def test_fault_58_without_a_copy_the_message_says_what_is_left(trained) -> None:
+    shutil.rmtree(trained.folder / "mlflow" / "copies")
+    (trained.folder / "mlflow" / "mlflow.db").unlink()
+    message = refused(trained, *SCORE)
+    assert "No copy of it is in" in message and "begin anew: move" in message
+    assert "No sound copy of" in refused(trained, "restore")
+    shutil.move(trained.folder / "mlflow", trained.folder / "before")
+    assert "Train one first" in refused(trained, *SCORE)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("damaged", DAMAGE)
+@pytest.mark.parametrize("name", ["promotion_history-small.json", "copies/*.db"])
+def test_fault_58_what_lies_beside_the_store_is_looked_at_too(
+    trained, name: str, damaged: str
+) -> None:
+    file = sorted((trained.folder / "mlflow").glob(name))[-1]
+    DAMAGE[damaged](file)
+    ended = trained.defection(*ON)
+    if name.startswith("copies") and damaged == "missing":
+        assert ended.returncode == 0
+        return
+    assert ended.returncode == 1 and file.name in ended.stdout
+    if name.startswith("copies"):
+        file.unlink()  # as it says
+    else:
+        assert "is written again" in follow(trained, ended.stdout).stdout
+    sound(trained)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("damaged", DAMAGE)
+def test_fault_26_58_every_file_of_the_champion(trained, damaged: str) -> None:
+    """Its native files are checked by their hashes; nothing else of the store is read to score."""
+    (home,) = (trained.folder / "mlflow" / "artifacts" / "models").glob("m-*")
+    for file in sorted(path for path in home.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        if not content:  # an empty __init__.py
+            continue
+        DAMAGE[damaged](file)
+        codes = {command: trained.defection(*command).returncode for command in (ON, SCORE)}
+        if file.parent.name == "native":
+            assert codes[ON] == 1 and codes[SCORE] in (65, 66), file
+        else:
+            assert codes == {ON: 0, SCORE: 0}, file
+        file.write_bytes(content)
+
+
+ALL = (
+    SCORE,
+    EXPLAIN,
+    MONITOR,
+    ("history",),
+    ("train",),
+    ("review", "--version", 1),
+    ("promote", "--version", 1, *SAID),
+    ("rollback", *SAID),
+)
+
+
+@pytest.mark.parametrize("commands", [(SCORE, EXPLAIN), pytest.param(ALL, marks=pytest.mark.long)])
+def test_fault_59_a_moved_installation_gives_one_answer_until_it_is_adopted(
+    world, tmp_path, commands: tuple[Any, ...]
+) -> None:
+    moved = Project(Path(shutil.copytree(world.folder, tmp_path / "moved")))
+    (message,) = {refused(moved, *command) for command in commands}
+    assert str(world.folder) in message and str(moved.folder) in message
+    assert moved.defection(*ON).returncode == 1
+    follow(moved, message)
+    sound(moved)
+
+
+# --- the gate -----------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_fault_60_another_version_publishes_a_trial(trained) -> None:
+    second_version(trained)
+    before = {file: file.read_bytes() for file in trained.scores.rglob("*") if file.is_file()}
+    said = trained.done(*SCORE, "--model", 2)
+    assert "This is a trial: version 2 is not that of the last promotion" in said
+    trial = trained.folder / f"out/trials/as_of={LISTED}/model_version=2/revision=1"
+    manifest = json.loads((trial / "manifest.json").read_text())
+    assert manifest["trial"] and manifest["previous_as_of"] == f"as_of={FIRST_LIST}"
+    assert {file: file.read_bytes() for file in before} == before
+    later = trained.done("score", "--as-of", "2026-01-02", "--dry-run")
+    assert f"list before   out/scores/as_of={LISTED}/model_version=1/revision=1" in later
+    sound(trained)
+    again = trained.done(*SCORE, "--model", 1)  # the promoted version by its number is no trial
+    assert "Already published" in again and "trial" not in again
+
+
+def test_fault_60_a_dry_run_says_that_it_is_a_trial(trained) -> None:
+    second_version(trained)
+    said = trained.done(*SCORE, "--model", "2", "--dry-run")
+    assert f"Would write out/trials/as_of={LISTED}/model_version=2/revision=1" in said
+    assert "As a trial" in said
+
+
+def test_fault_61_an_alias_moved_by_hand_is_refused_and_put_back(trained) -> None:
+    client = second_version(trained)
+    client.set_registered_model_alias("small", "champion", "2")
+    messages = {refused(trained, *command) for command in (SCORE, EXPLAIN, MONITOR)}
+    (message,) = messages
+    assert "it stands for version 2" in message and "that of version 1" in message
+    assert [words[0] for words in advised(message)] == ["restore", "review", "promote"]
+    assert trained.defection(*ON).returncode == 1
+    assert "alias champion stands for version 1 again" in follow(trained, message).stdout
+    sound(trained)
+
+
+def test_fault_62_a_version_deleted_by_hand_is_said_to_be_deleted(trained) -> None:
+    client = second_version(trained)
+    trained.done("promote", "--version", 2, *SAID, "--override")
+    client.delete_model_version("small", "2")
+    history = trained.done("history")
+    assert "version 2 after 1, over objections, deleted since" in history
+    assert "did not take effect" not in history
+    message = refused(trained, *SCORE)
+    assert "version 2" in message and "was deleted" in message
+    assert "Version 1 of small is now the champion again" in follow(trained, message).stdout
+    sound(trained)
+
+
+SHORTER = ({"label": {"definition": "inactivity", "horizon_days": 30}}, "for something else")
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    long_but(
+        [SHORTER],
+        [
+            SHORTER,
+            ({"features": {"families": ["complaint_latency"]}}, "features that are not there"),
+            ({"features": {"resolution_days": 10}}, "other definitions"),
+        ],
+    ),
+)
+def test_fault_63_a_version_that_the_config_cannot_score_with_is_not_promoted(
+    trained, section: dict[str, Any], says: str
+) -> None:
+    second_version(trained)
+    trained.change(**section)
+    promote = ("promote", "--version", 2, *SAID, "--override")
+    assert says in refused(trained, *promote)
+    assert len(trained.done("history").splitlines()) == 1
+
+
+def test_fault_61_a_store_older_than_its_record_makes_no_list(trained) -> None:
+    """Somebody put back an old mlflow.db; the record of promotions lies beside it."""
+    second_version(trained)
+    old = (trained.folder / "mlflow" / "mlflow.db").read_bytes()
+    record = trained.folder / "mlflow" / "promotion_history-small.json"
+    (first,) = json.loads(record.read_text())
+    later = {**first, "number": 2, "version": 2, "previous": 1, "by": "B. Boss"}
+    record.write_text(json.dumps([first, later]))
+    message = refused(trained, *SCORE)
+    assert "records promotion 2, of version 2 by B. Boss" in message
+    assert (trained.folder / "mlflow" / "mlflow.db").read_bytes() == old
+    assert advised(message)[0][:3] == ["promote", "--version", "2"]
+    assert trained.defection(*ON).returncode == 1
