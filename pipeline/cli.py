@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import date
 from enum import StrEnum
@@ -16,26 +16,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models import errors as model_errors
 from pipeline import console
-from pipeline.errors import CannotWrite, DefectionError, UsageError
-from pipeline.refusals import cannot_be_written, why_full
-from pipeline.scratch import temporary_files
-from pipeline.termination import Terminated, sigterm_as_exit
+from pipeline.endings import guarded
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
-
-_USAGE = 64
-_BUG = 70
-_INTERRUPTED = 130
-_MODEL_EXITS: dict[type[Exception], int] = {
-    model_errors.ModelLibraryMissing: 69,
-    model_errors.DamagedModel: 65,
-    model_errors.FeatureMismatch: 78,
-    model_errors.TooLittleHistory: 65,
-    model_errors.LeakageFound: 1,
-}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -409,55 +395,6 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     return guarded(
         lambda: command.main(arguments, prog_name="defection", standalone_mode=False), debug=debug
     )
-
-
-def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
-    """Do something and give the exit code; an error becomes a message on standard error."""
-    try:
-        with sigterm_as_exit():
-            try:
-                with temporary_files():
-                    result = act()
-            except OSError as error:  # of a library, wherever it writes
-                if not (why := why_full(error)):
-                    raise
-                place = error.filename or "the temporary folder, TMPDIR"
-                raise CannotWrite(cannot_be_written(place, why)) from error
-    except DefectionError as error:
-        if debug:
-            raise
-        console.fail(str(error), error.exit_code)
-        return error.exit_code
-    except model_errors.ModelError as error:
-        if debug:
-            raise
-        code = _MODEL_EXITS.get(type(error), _BUG)
-        console.fail(str(error), code)
-        return code
-    except Terminated as ended:
-        code = int(str(ended))
-        console.fail("ended by SIGTERM; nothing half-made was published.", code)
-        return code
-    except KeyboardInterrupt:
-        console.fail("interrupted; nothing half-made was published.", _INTERRUPTED)
-        return _INTERRUPTED
-    except Exception as error:
-        if debug:
-            raise
-        if hasattr(error, "format_message"):  # the command line could not be understood
-            console.fail(
-                f"{error.format_message()}\nTry `defection --help`, or `defection COMMAND --help`.",
-                _USAGE,
-            )
-            return _USAGE
-        console.fail(
-            f"{type(error).__name__}: {error}\n"
-            "This is a bug of ours. Run again with `defection --debug ...` and report what it "
-            "says.",
-            _BUG,
-        )
-        return _BUG
-    return result if isinstance(result, int) else 0
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""The one place that prints: results on standard output, progress and errors on standard error."""
+"""The one place that prints: results on standard output, progress and errors on standard error.
+
+A character that nobody sees is printed as its escape, so that no name forges or hides a line.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
+from pipeline.invisible import escaped_lines
 from pipeline.step_log import StepLog
 
 if TYPE_CHECKING:
@@ -18,7 +23,7 @@ _log: StepLog | None = None  # where `--log json` was given
 
 def say(text: str = "") -> None:
     """Print a line of the result."""
-    print(text)
+    print(escaped_lines(text))
 
 
 @contextmanager
@@ -40,12 +45,16 @@ def complain(text: str) -> None:
         _log.warn(text)
 
 
-def fail(text: str, exit_code: int) -> None:
-    """Print the error that ends the program with `exit_code`, never wrapped."""
+def fail(text: str, exit_code: int, cause: BaseException | None = None) -> None:
+    """Print the error that ends the program with `exit_code`, never wrapped.
+
+    cause: what is shown with its traceback before.
+    """
+    calls = "" if cause is None else "".join(traceback.format_exception(cause))
     if _log is None:
-        _print_error(f"defection: {text}")
+        _print_error(f"{calls}defection: {text}")
     else:
-        _log.fail(text, exit_code)
+        _log.fail(text, exit_code, calls)
 
 
 def fail_at_once(text: str, exit_code: int) -> NoReturn:
@@ -57,7 +66,7 @@ def fail_at_once(text: str, exit_code: int) -> NoReturn:
 
 
 def _print_error(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(escaped_lines(text), file=sys.stderr)
 
 
 class Steps:

@@ -68,7 +68,7 @@ def temporary_files() -> Iterator[None]:
         finally:
             tempfile.tempdir = tempdir
             for name, value in before.items():
-                del os.environ[name]
+                os.environ.pop(name, None)
                 if value is not None:
                     os.environ[name] = value
 

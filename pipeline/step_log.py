@@ -45,10 +45,13 @@ class StepLog:
         """Something is likely a mistake."""
         self._line("warning", "warning", message=message)
 
-    def fail(self, message: str, exit_code: int) -> None:
+    def fail(self, message: str, exit_code: int, traceback: str = "") -> None:
         """The command ends with this exit code, in the step at hand."""
-        step = {"step": self._step} if self._step else {}
-        self._line("error", "error", **step, exit_code=exit_code, message=message)
+        more: dict[str, object] = {"step": self._step} if self._step else {}
+        more |= {"exit_code": exit_code, "message": message}
+        if traceback:
+            more["traceback"] = traceback
+        self._line("error", "error", **more)
 
     def _line(self, level: str, event: str, **more: object) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")

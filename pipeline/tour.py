@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline import cli, commands, console
 from pipeline.config import load_config
+from pipeline.endings import guarded
 from pipeline.errors import UsageError
 from pipeline.output_files import short
 from pipeline.scoring.publication import Publication
@@ -104,7 +105,7 @@ def main() -> None:
         as_of = cli.day(os.environ.get("AS_OF") or str(SIMULATED_UNTIL))
         tour(Path(os.environ["CONFIG"]), as_of, simulate="--simulate" in sys.argv[1:])
 
-    sys.exit(cli.guarded(start))
+    sys.exit(guarded(start))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from features.populations import Arrivals, Successions
 from features.values import Value, columns_of
 from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.own_code import own_line, said
 from pipeline.tables.values_table import make_values_table
+from pipeline.termination import Terminated
 from pipeline.wording import shortened, unknown
 
 READABLE = {name: table for name, table in TABLES.items() if not table.by_hand}
@@ -68,13 +70,6 @@ def mistakes_of(family: Family, windows: Sequence[int], beside: Iterable[Family]
         ]
 
 
-def said(error: BaseException) -> str:
-    """An error's kind and the first line of what it says."""
-    message = error.msg if isinstance(error, SyntaxError) else str(error)
-    first, _, _ = message.partition("\n")
-    return f"{type(error).__name__}: {shortened(first, 200)}".removesuffix(": ")
-
-
 def _of_one(
     definition: object,
     family: str,
@@ -94,8 +89,11 @@ def _of_one(
         if features:
             values = {feature.name: feature.value for feature in features}
             make_values_table(engine, "tried", values, [date(2024, 1, 1)])
-    except Exception as error:  # whatever the file's own code does
-        return [said(error)]
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:  # whatever the file's own code does
+        line = own_line(error)
+        return [said(error) + (f" (line {line})" if line else "")]
     return []
 
 

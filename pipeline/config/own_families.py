@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
 from features.definition import Family
-from pipeline.config.definitions import mistakes_of, said
+from pipeline.config.definitions import mistakes_of
 from pipeline.errors import ConfigError, MissingInput
+from pipeline.own_code import module_name, own_code
 from pipeline.wording import counted
 
 
@@ -38,16 +38,19 @@ def load_family(
     """
     if not _is_file(path):
         raise MissingInput(f"{path}: no such file; it should define FAMILY = Family({name!r}, ...)")
-    family = getattr(_module(name, path), "FAMILY", None)
-    if not isinstance(family, Family):
-        found = "defines no FAMILY" if family is None else f"FAMILY is a {type(family).__name__}"
-        raise ConfigError(f"{path}: {found}; define FAMILY = Family(name={name!r}, ...)")
-    if family.name != name:
-        raise ConfigError(
-            f"{path}: FAMILY is named {family.name!r}, but registered as {name!r}; give both the "
-            "same name"
-        )
-    mistakes = mistakes_of(family, windows, beside)
+    with own_code(name, path):
+        family = getattr(_module(name, path), "FAMILY", None)
+        if not isinstance(family, Family):
+            found = (
+                "defines no FAMILY" if family is None else f"FAMILY is a {type(family).__name__}"
+            )
+            raise ConfigError(f"{path}: {found}; define FAMILY = Family(name={name!r}, ...)")
+        if family.name != name:
+            raise ConfigError(
+                f"{path}: FAMILY is named {family.name!r}, but registered as {name!r}; give both "
+                "the same name"
+            )
+        mistakes = mistakes_of(family, windows, beside)
     if mistakes:
         listed = "".join(f"\n    {mistake}" for mistake in mistakes)
         raise ConfigError(f"{path}: {counted(len(mistakes), 'mistake')}{listed}")
@@ -62,7 +65,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _module(name: str, path: Path) -> ModuleType:
-    private = f"_own_family_{name}"
+    private = module_name(name)
     loader = _Source(private, str(path))
     spec = importlib.util.spec_from_loader(private, loader)
     assert spec is not None  # a loader was given
@@ -70,19 +73,7 @@ def _module(name: str, path: Path) -> ModuleType:
     sys.modules[private] = module  # where a dataclass of the file looks itself up
     try:
         loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException:
         del sys.modules[private]
-        raise ConfigError(
-            f"{path}{_line(error, path)}: does not load: {said(error)}. Mend the file, or take "
-            f"{name} out of `features.families`"
-        ) from error
+        raise
     return module
-
-
-def _line(error: BaseException, path: Path) -> str:
-    """The last line of the file that took part in the error."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f", line {error.lineno}"
-    calls = traceback.extract_tb(error.__traceback__)
-    lines = [call.lineno for call in calls if call.filename == str(path)]
-    return f", line {lines[-1]}" if lines else ""

@@ -18,9 +18,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.engines.memory import at_most, limit_bytes
 from pipeline.engines.protocol import literal, quoted
 from pipeline.errors import CannotWrite, ConfigError
+from pipeline.memory import at_most, limit_bytes
 from pipeline.scratch import ScratchFolder
 from pipeline.termination import interruption
 

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.engines.memory import limit_bytes
 from pipeline.engines.translation import SPARK, in_pandas, translated
 from pipeline.errors import ServiceUnavailable
+from pipeline.memory import limit_bytes
 from pipeline.scratch import ScratchFolder
 
 # Errors only; the second logger's level is the one that a Python session would set for all.

@@ -17,13 +17,14 @@ from typing import Any
 from pipeline.config import Config
 from pipeline.errors import ConfigError, UsageError
 from pipeline.locks import exclusive
+from pipeline.redaction import without_credentials
 from pipeline.refusals import writing
 from pipeline.scratch import ScratchFolder
 from pipeline.termination import sigterm_as_exit
 from pipeline.tracking.open_runs import OPENED_TAG, close_abandoned, closing
 from pipeline.tracking.registration import register
 from pipeline.tracking.registry import NOT_FINITE_TAG, Registry
-from pipeline.tracking.store import Store, without_credentials
+from pipeline.tracking.store import Store
 from pipeline.tracking.stored_runs import StoredRun, stored_json, stored_run
 
 _BATCH = 100  # values in one request: MLflow's limit for parameters and tags

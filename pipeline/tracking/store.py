@@ -26,6 +26,7 @@ from pipeline.errors import (
 )
 from pipeline.locks import exclusive
 from pipeline.output_files import short
+from pipeline.redaction import without_credentials
 from pipeline.refusals import why_full
 from pipeline.tracking.store_file import NEWEST, StoreFile
 
@@ -65,12 +66,6 @@ def _reason(error: Exception) -> str:
 
 def _named_address() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI", "").strip()
-
-
-def without_credentials(text: str) -> str:
-    """`text` without the secrets of addresses: `//user:secret@host` becomes `//host`."""
-    text = re.sub(r"//[^/\s]*@", "//", text)
-    return re.sub(r"(?i)\b(password|token|secret)=[^&\s]+", r"\1=...", text)
 
 
 class Store:

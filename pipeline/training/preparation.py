@@ -12,8 +12,8 @@ import pandas as pd
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
-from pipeline.engines.memory import limit_bytes
 from pipeline.errors import DataError
+from pipeline.memory import limit_bytes
 from pipeline.sources import Sources, load_sources, readable_paths
 from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.attributes import account_attributes

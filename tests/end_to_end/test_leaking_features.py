@@ -12,9 +12,9 @@ import pytest
 from features.definition import Feature, Selection
 from features.populations import Population
 from features.values import Count
-from pipeline.cli import guarded
 from pipeline.commands import run_train
 from pipeline.config import Config, load_config
+from pipeline.endings import guarded
 from pipeline.errors import CheckFailed
 from pipeline.sources import Sources
 from pipeline.tables import training_table

@@ -23,9 +23,9 @@ from small_files import CONFIG
 
 from features.contract import TABLES
 from pipeline import commands
-from pipeline.cli import guarded
 from pipeline.config import Config, load_config
 from pipeline.config.playbook import load_playbook
+from pipeline.endings import guarded
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.sources import readable_paths
 from pipeline.sources.validation import validate

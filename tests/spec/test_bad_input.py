@@ -11,9 +11,9 @@ from bad_files import FAULTS, BadInput, bad_inputs
 from small_files import CONFIG, Form, Text, config, good_rows, written
 
 from features.contract import TABLES
-from pipeline.cli import guarded
 from pipeline.commands import run_validate
 from pipeline.config import load_config
+from pipeline.endings import guarded
 from pipeline.engines import quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import TryAgain

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from namespaces import IN_A_NAMESPACE, WHY_NOT, possible
 
-from pipeline.cli import guarded
+from pipeline.endings import guarded
 
 SPILL = """
 import sys
 from pathlib import Path
-from pipeline.cli import guarded
+from pipeline.endings import guarded
 from pipeline.engines.duckdb import DuckDBEngine
 def act():
     with DuckDBEngine(threads=1, memory_bytes=2**26, spill_folder=Path(sys.argv[1])) as engine:

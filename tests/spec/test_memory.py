@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines.duckdb import DuckDBEngine
-from pipeline.engines.memory import container_limits, limit_bytes, usable_bytes
 from pipeline.errors import ConfigError
+from pipeline.memory import container_limits, limit_bytes, usable_bytes
 
 MIB = 2**20
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from families_under_test import EXAMPLE
 from features.contract import TABLES
 from features.definition import Selection, select
 from pipeline.config import Config, load_config
+from pipeline.endings import guarded
 from pipeline.errors import ConfigError, MissingInput, UsageError
 
 CONFIG = """
@@ -246,3 +249,72 @@ def test_some_of_the_families(tmp_path):
         with pytest.raises(UsageError) as found:
             config.only(["mine", name])
         assert said in str(found.value)
+
+
+AT_LOAD = """{}
+FAMILY = family(one(lambda within: Count(visits, within)))"""
+IN_A_VALUE = """
+def value(within):
+    {}
+    return Count(visits, within)
+
+
+FAMILY = family(one(value))"""
+LATER = """
+calls = []
+
+
+def value(within):
+    calls.append(within)
+    if len(calls) > 4:
+        raise SystemExit(0)
+    return Count(visits, within)
+
+
+FAMILY = family(one(value))"""
+
+
+def line_of(folder: Path, text: str) -> int:
+    lines = (folder / "families" / "mine.py").read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+@pytest.mark.parametrize("place", [AT_LOAD, IN_A_VALUE])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("raise type('Mine', (BaseException,), {})('gone')", "Mine: gone"),
+        ("import os; os.environ.clear()", "would be lost or changed"),
+        ("import os; os.environ['HOME'] = '/elsewhere'", "variable HOME would be lost or changed"),
+        ("import os; os.environ.pop('HOME')", "variable HOME would be lost or changed"),
+        ("import signal; signal.signal(15, signal.SIG_IGN)", "changes what SIGTERM does"),
+    ],
+)
+def test_fault_82_a_file_that_does_more_than_define_is_refused(
+    tmp_path, monkeypatch, place: str, line: str, said: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    environment, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
+    message = refused(tmp_path, ending(place.replace("{}", line, 1)))
+    assert said in message
+    assert f"{tmp_path}/families/mine.py" in message
+    assert f"line {line_of(tmp_path, line)}" in message
+    assert "features.own_families.mine" in message
+    assert dict(os.environ) == environment
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_fault_82_a_file_may_import_what_adds_to_the_environment(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("ADDED_BY_A_LIBRARY", "")
+    monkeypatch.delenv("ADDED_BY_A_LIBRARY")
+    added = "import os; os.environ.setdefault('ADDED_BY_A_LIBRARY', '1')"
+    load_config(project(tmp_path, ending(AT_LOAD.replace("{}", added))))
+    assert os.environ["ADDED_BY_A_LIBRARY"] == "1"
+
+
+def test_fault_82_code_that_ends_the_program_later_is_named_too(tmp_path, capsys) -> None:
+    config = load_config(project(tmp_path, ending(LATER)))
+    assert guarded(lambda: names(config)) == 78
+    place = f"mine.py, line {line_of(tmp_path, 'raise SystemExit')}: SystemExit: 0"
+    assert place in capsys.readouterr().err

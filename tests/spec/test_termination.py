@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import guarded
+from pipeline.endings import guarded
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.termination import Terminated, sigterm_as_exit
 

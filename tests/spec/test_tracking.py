@@ -24,9 +24,9 @@ import pytest
 
 from pipeline.errors import CannotWrite, ConfigError, ServiceUnavailable
 from pipeline.locks import exclusive
+from pipeline.redaction import without_credentials
 from pipeline.tracking.open_runs import closing
 from pipeline.tracking.runs import Run, Tracking
-from pipeline.tracking.store import without_credentials
 from pipeline.tracking.store_file import StoreFile
 
 CANARY = "canary-person"

@@ -69,6 +69,10 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     61: ("the alias champion moved by hand", "78; how to put it back or to promote"),
     62: ("a version deleted by hand", "the history says so; 78; how to go on"),
     63: ("promoting a version that the config cannot score with", "78; nothing is promoted"),
+    64: ("secrets in addresses and in the environment", "in no message, log or traceback"),
+    67: ("characters that nobody sees", "refused in ids, replaced in texts, shown as escapes"),
+    75: ("standard error closed; no memory left", "it works; 69 names the limit"),
+    82: ("a family of one's own that ends the program", "78 with file, line and family"),
 }
 """By number: the case, and what happens."""
 

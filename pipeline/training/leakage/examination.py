@@ -7,7 +7,7 @@ from models.screening import single_feature_auc, too_good
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
-from pipeline.engines.memory import limit_bytes
+from pipeline.memory import limit_bytes
 from pipeline.sources import Sources
 from pipeline.tables.cohort import cohort_rule
 from pipeline.tables.training_table import TrainingTable

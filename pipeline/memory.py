@@ -1,7 +1,8 @@
-"""How much memory an engine may take: of what this process can have, not of what is built in."""
+"""How much memory there is: of what this process can have, not of what is built in."""
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -14,6 +15,15 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 _STATUS = Path("/proc/self/status")
 _MIB = 2**20
+_LIMITS = {resource.RLIMIT_AS: "ulimit -v", resource.RLIMIT_DATA: "ulimit -d"}
+_OUT_OF_MEMORY = (
+    "bad_alloc",
+    "bad allocation",
+    "cannot allocate memory",
+    "failed to map segment",
+    "can't start new thread",
+    "unable to allocate",
+)
 
 
 def limit_bytes(share: float = SHARE, mib: int | None = None) -> int:
@@ -29,6 +39,33 @@ def usable_bytes() -> int:
     """
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min([machine, *container_limits()])
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error, or one that it came from, says that there was no memory left."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError) or getattr(seen, "errno", None) == errno.ENOMEM:
+            return True
+        # Of libraries in C++, of the loader of shared ones, and of a thread without a stack.
+        if any(sign in str(seen).lower() for sign in _OUT_OF_MEMORY):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def named_limit() -> str:
+    """The smallest limit of memory that this process is under, such as "512 MiB, ulimit -v"."""
+    limits = [
+        (limit, name)
+        for number, name in _LIMITS.items()
+        for limit in resource.getrlimit(number)[:1]
+        if limit != resource.RLIM_INFINITY
+    ]
+    limits += [(limit, "that of the container") for limit in container_limits()]
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit, name = min([*limits, (machine, "what the machine has")])
+    return f"{limit / _MIB:,.0f} MiB, {name}"
 
 
 def container_limits(membership: Path = _MEMBERSHIP, root: Path = _CGROUPS) -> list[int]:

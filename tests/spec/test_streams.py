@@ -1,0 +1,93 @@
+"""Standard output and standard error: closed, without a reader, and with what nobody sees."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import console
+from pipeline.endings import guarded
+
+CHILD = """
+import sys
+from pipeline import console
+from pipeline.endings import guarded
+
+def act():
+    with console.steps():
+        console.complain("a warning")
+    with open({place!r}, "w") as file:
+        file.write(str(file.fileno()))
+    console.say("a result")
+
+sys.exit(guarded(act))
+"""
+
+
+@pytest.mark.starts_process
+@pytest.mark.parametrize("closed", ["2>&-", "2>&- >&-", "2>&1 >/dev/null | true"])
+def test_fault_75_a_command_whose_standard_error_is_closed_does_its_work(
+    tmp_path, closed: str
+) -> None:
+    script, place = tmp_path / "child.py", tmp_path / "written"
+    script.write_text(CHILD.format(place=str(place)))
+    line = f"set -o pipefail; {sys.executable} {script} {closed}"
+    done = subprocess.run(
+        ["bash", "-c", line],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(place.read_text()) > 2  # else all that is said would be written into the file
+    assert "a warning" not in done.stdout
+
+
+HOSTILE = "\x1b]52;c;cm0=\x07\x9b2J\u202eevil\u2066\u200b\r\x7f\u2028\ud8ff"
+
+
+def test_fault_67_a_terminal_line_shows_what_nobody_sees_as_escapes(capfd) -> None:
+    def act() -> None:
+        console.say(f"Account {HOSTILE}, Müller-Łódź 株式会社")
+        console.complain(HOSTILE)
+        raise ValueError(HOSTILE)
+
+    assert guarded(act) == 70
+    out, error = capfd.readouterr()
+    shown = r"\u001b]52;c;cm0=\u0007\u009b2J\u202eevil\u2066\u200b\u000d\u007f\u2028\ud8ff"
+    assert out == f"Account {shown}, Müller-Łódź 株式会社\n"
+    assert error.count(shown) == 2
+    assert (out + error).replace("\n", "").isprintable()
+
+
+def test_fault_67_so_does_a_line_of_the_log_for_programs(capfd) -> None:
+    def act() -> None:
+        with console.json_log("score"):
+            console.complain(HOSTILE)
+
+    assert guarded(act) == 0
+    error = capfd.readouterr().err
+    assert error.removesuffix("\n").isprintable()
+    assert json.loads(error)["message"] == HOSTILE
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(12, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        ImportError("libx.so: failed to map segment from shared object"),
+        ValueError("lightgbm: std::bad_alloc"),
+    ],
+)
+def test_fault_75_memory_that_is_used_up_is_said_with_its_limit(capfd, error) -> None:
+    def act() -> None:
+        raise error
+
+    assert guarded(act) == 69
+    assert " MiB, " in capfd.readouterr().err
