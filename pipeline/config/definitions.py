@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from sqlglot.errors import ParseError
 
+from features.compilation import compile_values
 from features.contract import TABLES
 from features.definition import Definition, Family, Feature
 from features.populations import Arrivals, Successions
 from features.values import Value, columns_of
-from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.engines.query_trees import QueryTree
 from pipeline.own_code import own_line, said
 from pipeline.tables.values_table import make_values_table
 from pipeline.termination import Terminated
-from pipeline.wording import shortened, unknown
+from pipeline.wording import listed, shortened, unknown
 
 READABLE = {name: table for name, table in TABLES.items() if not table.by_hand}
 EVENTS = {name: table for name, table in TABLES.items() if table.events}
@@ -29,6 +30,7 @@ _BESIDE = (
     "defected",
     "treated",
 )  # columns of the training table
+_TRIED = date(2024, 1, 1)
 _NAME = re.compile(r"(?!shown_)[a-z][a-z0-9_]{0,62}")  # PostgreSQL cuts off what is longer
 _KEPT = {  # tables that rows of the same name would replace
     *TABLES,
@@ -76,7 +78,7 @@ def _of_one(
     windows: Sequence[int],
     taken: dict[str, str],
     rows: dict[str, object],
-    engine: Engine,
+    engine: DuckDBEngine,
 ) -> list[str]:
     """The mistakes of one definition; `taken` and `rows` grow by what it defines."""
     if not isinstance(definition, Definition):
@@ -88,7 +90,8 @@ def _of_one(
                 return mistakes  # those of one window are those of all
         if features:
             values = {feature.name: feature.value for feature in features}
-            make_values_table(engine, "tried", values, [date(2024, 1, 1)])
+            make_values_table(engine, "tried", values, [_TRIED])
+            return [*_unstable(engine, values)]
     except (KeyboardInterrupt, Terminated):
         raise
     except BaseException as error:  # whatever the file's own code does
@@ -126,6 +129,17 @@ def _of_feature(feature: Feature, taken: dict[str, str], rows: dict[str, object]
             yield f"rows cannot be named {name!r}; small letters, digits and _, and no table's name"
         elif rows.setdefault(name, defined) != defined:
             yield f"other rows are named {name!r} already; give these another name"
+
+
+def _unstable(engine: DuckDBEngine, values: Mapping[str, Value]) -> Iterator[str]:
+    """A sentence where the answer of a query would change from run to run."""
+    plan = compile_values(values, [_TRIED])
+    queries = (*(step.sql for step in plan.steps), *plan.queries)
+    calls = dict.fromkeys(
+        call for sql in queries for call in QueryTree(engine, sql).unstable_calls()
+    )
+    if calls:
+        yield f"its answer would change from run to run: {listed(calls)}; use {{as_of}}"
 
 
 def _derived(value: Value) -> dict[str, object]:

@@ -18,6 +18,7 @@ from pipeline import console
 from pipeline.config import Config, FileOptions, SourceConfig
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine, QueryError, QueryTooLong
+from pipeline.engines.query_trees import QueryTree
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources.files import SourceFile, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
@@ -220,6 +221,8 @@ class Reader:
                     f"{path}: should be one SELECT and nothing else; it is run as a query over the "
                     f"inputs {listed(inputs)}"
                 )
+            if objection := self._objection(text, inputs):
+                return None, [objection.finding(table, written)]
             with self.limited(table):
                 self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {QUERY_VIEW} AS {text}")
                 part = self._unlocated(QUERY_VIEW)
@@ -228,6 +231,20 @@ class Reader:
         files = tuple(file for found in inputs.values() for file in found)
         lineage = (_query_lineage(path, written), *(file.lineage for file in files))
         return Origin(written, (part,), files, lineage, True), []
+
+    def _objection(self, text: str, inputs: Mapping[str, Sequence[SourceFile]]) -> Unusable | None:
+        """Why a query is not run: something else than its inputs decides what it gives."""
+        tree = QueryTree(self._engine, text)
+        if foreign := [*tree.foreign_tables(inputs)]:
+            there = f"the config's `inputs`: {listed(inputs)}" if inputs else "`inputs`: none yet"
+            return Unusable(listed(foreign), f"name what the query reads in {there}")
+        columns = {name for files in inputs.values() for file in files for name in file.columns}
+        if unstable := [*tree.unstable_calls(columns)]:
+            return Unusable(
+                f"its answer depends on more than its inputs: {listed(unstable)}",
+                "write the value out, or take it from a column of an input",
+            )
+        return None
 
     def _unlocated(self, scan: str) -> Part:
         """The rows of a FROM clause that are not those of a file."""

@@ -63,14 +63,15 @@ _VALUES = (
 )
 _ENDLESS = (
     "WITH RECURSIVE t AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM t) SELECT i AS from_id, "
-    "i AS into_id, now() AS known_at FROM t",
+    "i AS into_id, DATE '2024-01-05' AS known_at FROM t",
     "WITH RECURSIVE t AS (SELECT 1 AS i UNION ALL SELECT i FROM t) SELECT count(*) AS from_id, "
-    "'x' AS into_id, now() AS known_at FROM t",
-    "SELECT a.range AS from_id, b.range AS into_id, now() AS known_at "
+    "'x' AS into_id, DATE '2024-01-05' AS known_at FROM t",
+    "SELECT a.range AS from_id, b.range AS into_id, DATE '2024-01-05' AS known_at "
     "FROM range(1000000) AS a, range(1000000) AS b",
-    "SELECT count(*) AS from_id, 'x' AS into_id, now() AS known_at FROM range(1000000000) AS a, "
-    "range(1000000000) AS b WHERE a.range * b.range = 7",
-    "SELECT 1 AS from_id, sum(sin(range)) AS into_id, now() AS known_at FROM range(1000000000000)",
+    "SELECT count(*) AS from_id, 'x' AS into_id, DATE '2024-01-05' AS known_at "
+    "FROM range(1000000000) AS a, range(1000000000) AS b WHERE a.range * b.range = 7",
+    "SELECT 1 AS from_id, sum(sin(range)) AS into_id, DATE '2024-01-05' AS known_at "
+    "FROM range(1000000000000)",
 )
 _TOKENS = (
     *_VALUES,

@@ -88,6 +88,98 @@ def test_the_engine_itself_writes_nothing_outside_its_private_folder(project: Pa
     assert not [*project.glob("made*")]
 
 
+@pytest.mark.parametrize(
+    ("query", "what"),
+    [
+        ("SELECT {} FROM read_csv('RAW')", "read_csv()"),
+        ("SELECT {} FROM 'RAW'", "unknown input"),
+        ("SELECT {} FROM read_blob('FOLDER/*')", "read_blob()"),
+        ("SELECT {} FROM duckdb_settings()", "duckdb_settings()"),
+        ("SELECT {} FROM duckdb_settings", "unknown input 'duckdb_settings'"),
+        ("SELECT {} FROM duckdb_views()", "duckdb_views()"),
+        ("SELECT {} FROM information_schema.tables", "unknown input 'information_schema.tables'"),
+        ("SELECT {} FROM pg_catalog.pg_views", "unknown input 'pg_catalog.pg_views'"),
+        ("SELECT {} FROM sqlite_master", "unknown input 'sqlite_master'"),
+        ("SELECT {} FROM (SHOW ALL TABLES)", "what the engine holds"),
+        ("SELECT {} FROM query_table('accounts')", "query_table()"),
+        ("SELECT {} FROM query('FROM accounts')", "query()"),
+        ("SELECT {} FROM accounts", "unknown input 'accounts'"),
+        ("SELECT {} FROM main.accounts", "unknown input 'main.accounts'"),
+        ("SELECT {} FROM memory.main.accounts", "unknown input 'memory.main.accounts'"),
+        ("SELECT {} FROM raw WHERE a IN (SELECT name FROM accounts)", "'accounts'"),
+        ("SELECT {}, (SELECT max(name) FROM accounts) FROM raw", "'accounts'"),
+        ("WITH accounts AS (SELECT * FROM accounts) SELECT {} FROM accounts", "'accounts'"),
+        ("WITH RECURSIVE accounts AS (FROM accounts UNION FROM accounts) SELECT {}", "'accounts'"),
+        ("SELECT {} FROM (WITH accounts AS (SELECT 1) FROM accounts), accounts", "'accounts'"),
+        ("SELECT {} FROM raw UNION ALL BY NAME SELECT name FROM accounts", "'accounts'"),
+        ("SELECT {} FROM raw, LATERAL (SELECT name FROM accounts)", "'accounts'"),
+        ("SELECT {} FROM config", "unknown input 'config'"),  # a variable of Python
+        ("SELECT {}, pg_get_viewdef(0) FROM raw", "pg_get_viewdef()"),
+        ("SELECT {}, get_block_size('memory') FROM raw", "get_block_size()"),
+        ("SELECT {}, current_setting('temp_directory') FROM raw", "current_setting()"),
+    ],
+)
+def test_fault_65_a_mapping_reads_nothing_that_the_engine_holds_but_inputs(
+    project: Path, query: str, what: str
+) -> None:
+    (project / "accounts.csv").write_text(f"account_id,name\nA,{CANARY}\n")
+    text = (project / "config.yaml").read_text()
+    sources = "sources: {accounts: {path: accounts.csv}, "
+    (project / "config.yaml").write_text(text.replace("sources: {", sources))
+    query = query.replace("RAW", str(project / "raw.csv")).replace("{}", READ)
+    with pytest.raises(DataError) as refused:
+        loaded(project, query.replace("FOLDER", "ABOVE"))
+    assert what in str(refused.value)
+    assert CANARY not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT {} FROM raw WHERE a IN (SELECT a FROM RAW)",
+        "WITH first AS (SELECT a FROM raw), second AS (FROM first) SELECT {} FROM Second AS s",
+        "WITH raw AS (SELECT a FROM raw) SELECT {} FROM raw",
+        "WITH RECURSIVE t AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM t WHERE i < 3) "
+        "SELECT {} FROM t WHERE i = 1",
+        "SELECT {} FROM range(1), unnest([1]), (VALUES (1)) AS v(x), LATERAL (SELECT x)",
+        "SELECT {} FROM raw PIVOT (count(*) FOR a IN ('1'))",
+        "SELECT {} FROM raw USING SAMPLE reservoir(5 ROWS) REPEATABLE (3)",
+        "SELECT {}, age(DATE '2024-01-02', DATE '2024-01-01'), list_sum([1]), a AS current_date "
+        "FROM raw QUALIFY row_number() OVER (ORDER BY a) = 1",
+        "SELECT {}, CASE WHEN a = '2' THEN error('no') END, [x + 1 FOR x IN [1]] FROM raw",
+    ],
+)
+def test_fault_65_a_mapping_may_be_any_query_over_its_inputs(project: Path, query: str) -> None:
+    assert loaded(project, query.replace("{}", READ)) == [("A",)]
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        ("now()", "now()"),
+        ("random()", "random()"),
+        ("uuid()", "uuid()"),
+        ("today()", "today()"),
+        ("CURRENT_DATE", "current_date"),
+        ("current_timestamp", "current_timestamp"),
+        ("localtime", "localtime"),
+        ("current_localtimestamp()", "current_localtimestamp()"),
+        ("age(DATE '2024-01-01')", "age()"),
+        ("ago(INTERVAL 1 DAY)", "ago()"),
+        ("list_transform([1], lambda x: x + random())", "random()"),
+        ("nextval('s')", "nextval()"),
+        ("(SELECT reservoir_quantile(a, 0.5) FROM raw)", "reservoir_quantile()"),
+        ("(SELECT max(a) FROM raw USING SAMPLE 3 ROWS)", "sample"),
+    ],
+)
+def test_fault_66_a_mapping_gives_the_same_from_run_to_run(
+    project: Path, call: str, named: str
+) -> None:
+    with pytest.raises(DataError, match="depends on more than its inputs") as refused:
+        loaded(project, f"SELECT {READ}, {call} AS x FROM raw")
+    assert named in str(refused.value)
+
+
 @pytest.mark.parametrize("address", ["http://{server}/x.csv", "s3://{server}/x.csv"])
 def test_a_mapping_asks_nobody_on_the_network(project: Path, address: str) -> None:
     asked = threading.Event()

@@ -318,3 +318,20 @@ def test_fault_82_code_that_ends_the_program_later_is_named_too(tmp_path, capsys
     assert guarded(lambda: names(config)) == 78
     place = f"mine.py, line {line_of(tmp_path, 'raise SystemExit')}: SystemExit: 0"
     assert place in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("Count(Population('visits', 'touches', where='occurred_at > now()'))", "now()"),
+        ("Count(Population('visits', 'touches', where='random() < 0.5'))", "random()"),
+        ("Expression('{0} * random()', (Count(visits),))", "random()"),
+        ("Expression('{0} - epoch(current_date)', (Count(visits),))", "current_date"),
+        ("Distinct(visits, key='uuid()')", "uuid()"),
+        ("Total(visits, measure='CAST(epoch(age(occurred_at)) AS BIGINT)')", "age()"),
+        ("Median(Successions('gaps', visits, by=\"random()::VARCHAR\"))", "random()"),
+    ],
+)
+def test_fault_66_a_value_that_changes_from_run_to_run_is_refused(tmp_path, value, named) -> None:
+    said = refused(tmp_path, ending(f"FAMILY = family(one({value}))"))
+    assert f"its answer would change from run to run: {named}; use {{as_of}}" in said

@@ -70,6 +70,8 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     62: ("a version deleted by hand", "the history says so; 78; how to go on"),
     63: ("promoting a version that the config cannot score with", "78; nothing is promoted"),
     64: ("secrets in addresses and in the environment", "in no message, log or traceback"),
+    65: ("a mapping that reads what the engine holds", "refused: it reads its inputs alone"),
+    66: ("now(), random() in a mapping or a family", "refused when it is loaded"),
     67: ("characters that nobody sees", "refused in ids, replaced in texts, shown as escapes"),
     75: ("standard error closed; no memory left", "it works; 69 names the limit"),
     82: ("a family of one's own that ends the program", "78 with file, line and family"),
