@@ -39,6 +39,9 @@ CONTROLS = _of_engine(_CONTROLS)
 WIDTHLESS = _of_engine(_WIDTHLESS)
 """The same for characters that change how others stand, or nothing that is seen."""
 
+UNSEEN = _of_engine((*_CONTROLS, *_WIDTHLESS))
+"""The same for all of them."""
+
 _ANY = re.compile(
     "["
     + "".join(

@@ -18,6 +18,7 @@ def unknown(name: str, names: Iterable[str], what: str) -> str:
     """ "unknown table 'order'; did you mean 'orders'?"; the names there are when none is near."""
     names = sorted(names)
     found = nearest(name, names)
+    name = shortened(name)
     if found:
         return f"unknown {what} '{name}'; did you mean '{found}'?"
     return f"unknown {what} '{name}'" + (f"; known: {listed(names)}" if names else "")

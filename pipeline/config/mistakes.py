@@ -24,7 +24,7 @@ def config_mistakes(
 
 def dotted(path: KeyPath) -> str:
     """`backtest.test_snapshots[1]`; the file itself for an empty path."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{shortened(part)}" for part in path)
     return text.removeprefix(".")
 
 

@@ -48,7 +48,9 @@ class _Loader(yaml.SafeLoader):
                 ((), f"line {line}: write the value out, aliases are refused")
             )
         elif getattr(event, "tag", None) is not None:
-            self.form.mistakes.append(((), f"line {line}: the tag {event.tag} is refused"))
+            self.form.mistakes.append(
+                ((), f"line {line}: the tag {shortened(event.tag)} is refused")
+            )
         if self.depth > DEEPEST:
             raise yaml.YAMLError(f"line {line}: nested more than {DEEPEST} deep")
         self.depth += 1

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
+_SIGNS = "=+@\uff1d\uff0b\uff0d\uff20\u2212-"  # also those of full width, which Excel converts
+_FORMULA = re.compile(rf"^(?=[\t\r\n])|(^|[;\t\r\n])(?=[^\S\t\r\n]*[{_SIGNS}])")
+"""Before what a spreadsheet takes for a formula: at the beginning, blanks aside, and where another
+program begins a cell, as one does that separates by ; or at every end of a line."""
 _DECIMALS = {
     **dict.fromkeys(("risk", "departure_risk", "slip_chance", "previous_risk", "change"), 3),
     **dict.fromkeys(("risk_30", "risk_90", "risk_180"), 3),
@@ -33,11 +37,16 @@ def write_call_list(path: Path, listed: pa.Table) -> None:
         writer.writerows([_cell(name, value) for name, value in row.items()] for row in rows)
 
 
+def neutral(text: str) -> str:
+    """The text with an apostrophe before whatever a spreadsheet would run as a formula."""
+    return _FORMULA.sub(r"\1'", text)
+
+
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return "'" + value if value.startswith(FORMULA) else value
+        return neutral(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name in _DECIMALS:

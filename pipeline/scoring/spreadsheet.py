@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import xlsxwriter
 
-from pipeline.scoring.call_list import FORMULA
+from pipeline.scoring.call_list import neutral
 from pipeline.scoring.columns import DAYS, MONEY, SHARE, Column, described
 
 _NUMBERS = {SHARE: "0.0%", MONEY: "#,##0", DAYS: "#,##0"}  # formats by unit
@@ -92,7 +92,7 @@ class _Cells:
         if isinstance(value, bool):
             sheet.write_string(line, place, "yes" if value else "no")
         elif isinstance(value, str):
-            quoted = self._quoted if value.startswith(FORMULA) else None
+            quoted = self._quoted if neutral(value) != value else None
             sheet.write_string(line, place, value, quoted)
         elif isinstance(value, date):
             sheet.write_datetime(line, place, value, self._date)

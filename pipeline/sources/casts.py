@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from features.contract import SQL_TYPES, Column, Kind
 from pipeline.engines import literal, quoted
+from pipeline.invisible import CONTROLS, UNSEEN, WIDTHLESS
 from pipeline.sources.findings import Severity
 from pipeline.sources.likely import likely_numbers, likely_times
 
@@ -175,15 +176,29 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
             checks.append(
                 Check(
                     column.name,
-                    rf"regexp_matches({raw}, '[\x00-\x1f\x7f]')",
-                    "control characters, which an id cannot hold",
+                    f"regexp_matches({raw}, '{UNSEEN}')",
+                    "control characters, or others that nobody sees, which an id cannot hold",
                     "export it again, or clean it in a `.sql` mapping",
                     refuses=True,
                 )
             )
             return Cast(_bare(raw), (*checks, *_wrapped(column, raw)))
+        unseen = f"regexp_matches({raw}, '{UNSEEN}')"
+        checks.append(
+            Check(
+                column.name,
+                unseen,
+                "control characters, or others that nobody sees: replaced by blanks, or left out",
+                "",
+                refuses=False,
+                told=Severity.NOTE,
+            )
+        )
+        seen = f"regexp_replace({raw}, '{WIDTHLESS}', '', 'g')"
+        seen = f"NULLIF(trim(regexp_replace({seen}, '{CONTROLS}+', ' ', 'g')), '')"
+        shown = f"CASE WHEN {unseen} THEN {seen} ELSE {raw} END"
         if not column.words:
-            return Cast(raw, tuple(checks))
+            return Cast(shown, tuple(checks))
         words = ", ".join(map(literal, column.words))
         unknown = Check(
             column.name,

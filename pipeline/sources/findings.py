@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DataError, DefectionError, MissingInput
+from pipeline.invisible import escaped
 from pipeline.wording import counted, shortened
 
 MOST_EXAMPLES = 5
@@ -66,12 +67,11 @@ class Finding:
         """The finding as text, the first line for itself, the others indented."""
         place = ".".join(part for part in (self.table, self.column) if part)
         head = ", ".join(part for part in (place, self.file) if part)
-        said = [
-            f"{self.severity}: {head}: {self.what}" if head else f"{self.severity}: {self.what}"
-        ]
+        said = [": ".join(part for part in (self.severity, head, self.what) if part)]
         several = len({example.file for example in self.examples}) > 1
         for example in self.examples:
             said.append(f"    {example.file}, {example}" if several else f"    {example}")
+        said = [escaped(line) for line in said]  # names of files, too
         if self.advice:
             first, *further = self.advice.splitlines()
             said += [f"    -> {first}", *(f"       {line}" for line in further)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -232,6 +233,30 @@ def test_fault_39_the_call_list_opens_in_a_spreadsheet_without_running_anything(
     rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
     assert [row["name"] for row in rows] == ["'=HYPERLINK(1)", "Müller", "'-2+3", "'@x"]
     assert rows[0]["risk"] == "0.500" and rows[0]["days_silent"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        (" =1+1", "' =1+1"),
+        ("\u00a0\u3000=1+1", "'\u00a0\u3000=1+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("\uff0b1", "'\uff0b1"),
+        ("\u22121+1", "'\u22121+1"),
+        ("Ltd\n=1+1", "Ltd\n'=1+1"),
+        ("Ltd\r\n =1+1", "Ltd\r\n' =1+1"),
+        ("Ltd;=1+1", "Ltd;'=1+1"),
+        ("Ltd; @SUM(1)", "Ltd;' @SUM(1)"),
+        ("Ltd\t=1+1", "Ltd\t'=1+1"),
+        ("\nx", "'\nx"),
+        ("A = B; C-D + E@F", "A = B; C-D + E@F"),
+    ],
+)
+def test_fault_68_what_becomes_a_formula_in_another_way_is_text(tmp_path, name, cell) -> None:
+    write_call_list(tmp_path / "list.csv", scores([name], [1], [0.5]))
+    text = (tmp_path / "list.csv").read_bytes().decode("utf-8-sig")
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["name"] == cell
 
 
 def test_going_back_to_earlier_inputs_is_a_further_revision(tmp_path) -> None:

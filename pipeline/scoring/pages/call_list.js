@@ -26,6 +26,8 @@ const sentence = (text) => text && text.charAt(0).toUpperCase() + text.slice(1);
 const whatToDo = (account) =>
   sentence(account.play) + (known(account.play_owner) ? ` (${account.play_owner})` : "");
 const title = (account) => account.name || account.account_id;
+// A text of others in its own direction, so that one from right to left turns nothing around it.
+const own = (text) => (known(text) ? el("bdi", {}, text) : null);
 const numbered = (account, stem) =>
   [1, 2, 3].map((place) => account[`${stem}_${place}`]).filter(known);
 const plain = (text) => String(text).normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
@@ -89,12 +91,12 @@ const COLUMNS = [
     order: first.text,
     value: (a) => plain(title(a)),
     cell: (a) => [
-      el("button", { class: "open", type: "button", "aria-haspopup": "dialog" }, title(a)),
-      el("span", { class: "small" }, a.name ? a.account_id : null, keyAccount(a)),
+      el("button", { class: "open", type: "button", "aria-haspopup": "dialog" }, own(title(a))),
+      el("span", { class: "small" }, a.name ? own(a.account_id) : null, keyAccount(a)),
     ],
   },
   { key: "owner", head: "Owner", order: first.text, when: has("owner_id"), says: "owner",
-    value: (a) => a.owner_id && plain(a.owner_id), cell: (a) => [a.owner_id || NOTHING] },
+    value: (a) => a.owner_id && plain(a.owner_id), cell: (a) => [own(a.owner_id) || NOTHING] },
   { key: "tier", head: "Tier", order: first.text, says: "tier",
     value: (a) => a.tier, cell: (a) => [a.tier || NOTHING] },
   { key: "risk", head: "Risk", order: first.number, number: true,
@@ -443,7 +445,7 @@ function figures(account) {
        ...moved(account)]],
     ["Last order", [account.last_order_at], []],
     ["Last touch", [account.last_touch_at], []],
-    ["Owner", [account.owner_id], []],
+    ["Owner", [own(account.owner_id)], []],
     ["Tier", [account.tier],
       [known(account.best_tier) && account.best_tier !== account.tier ? `${account.best_tier} within the last two years` : "",
        known(account.effort) ? `effort: ${account.effort}` : ""]],
@@ -474,9 +476,9 @@ function cardOf(line) {
   const step = (by, text) =>
     el("button", { type: "button", "data-step": by, disabled: !shown[place + by] }, text);
   const body = el("div", { class: "card-body" },
-    el("h2", { id: "card-title", tabindex: -1 }, title(account), keyAccount(account)),
+    el("h2", { id: "card-title", tabindex: -1 }, own(title(account)), keyAccount(account)),
     el("p", { class: "quiet" },
-      [account.name ? account.account_id : null,
+      [account.name ? `\u2068${account.account_id}\u2069` : null,
        account.key_account_note,
        account.thin_history ? "thin history: fewer than three order days known" : null]
         .filter(Boolean).join("; ")),
