@@ -19,6 +19,7 @@ import typer
 from pipeline import console
 from pipeline.endings import guarded
 from pipeline.errors import UsageError
+from pipeline.years import YEARS
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -57,9 +58,12 @@ def day(text: str) -> date:
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         raise UsageError(f"{text!r} is not a date; write it as YYYY-MM-DD, for example 2026-01-01.")
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{text!r} is not a date: {error}.") from None
+    if found.year not in YEARS:
+        raise UsageError(f"{text!r} lies before {YEARS[0]} or after {YEARS[-1]}; check the year.")
+    return found
 
 
 ConfigPath = Annotated[

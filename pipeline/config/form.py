@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -35,6 +34,7 @@ from pipeline.config.kinds import (
     Count,
     Currency,
     DatabaseTable,
+    Day,
     Days,
     Delimiter,
     Encoding,
@@ -239,8 +239,8 @@ class AccountConfig(Section):
 class SnapshotConfig(Section):
     """The days as of which the training table is computed."""
 
-    first: date = Field(description="the first snapshot")
-    last: date = Field(description="no snapshot lies after it")
+    first: Day = Field(description="the first snapshot")
+    last: Day = Field(description="no snapshot lies after it")
     every: Literal["month", "week"] = Field("month", description="the step between them")
 
     @model_validator(mode="after")

@@ -10,9 +10,13 @@ import yaml
 from pipeline.config.mistakes import dotted
 from pipeline.config.strict_yaml import Form, KeyPath, read_form
 from pipeline.errors import ConfigError, MissingInput
+from pipeline.special_files import special_kind
 from pipeline.wording import counted
 
 Mistake = tuple[KeyPath, str]
+
+_LARGEST = 2**20  # bytes
+_MOST_TOLD = 20
 
 
 def read_file(path: Path, what: str, give: str) -> Form:
@@ -22,6 +26,12 @@ def read_file(path: Path, what: str, give: str) -> Form:
     MissingInput where the file is not there, ConfigError where it is no text or no YAML.
     """
     try:
+        if kind := special_kind(path):
+            raise ConfigError(f"{path}: is {kind}, not a file; {give}")
+        size = path.stat().st_size
+        if size > _LARGEST:
+            most = f"a {what} has at most {_LARGEST:,}"
+            raise ConfigError(f"{path}: has {size:,} bytes; {most}; {give}")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise MissingInput(f"{path}: no such {what}; {give}") from None
@@ -39,11 +49,13 @@ def read_file(path: Path, what: str, give: str) -> Form:
 
 
 def told(path: Path, form: Form, mistakes: Iterable[Mistake]) -> str:
-    """Every mistake with its place in the file, in the order of the lines."""
+    """The mistakes with their places in the file, by line; the first 20 where there are more."""
     ordered = sorted(mistakes, key=lambda mistake: form.line(mistake[0]) or 0)
     lines = [f"{path}: {counted(len(ordered), 'mistake')}"]
-    for place, sentence in ordered:
+    for place, sentence in ordered[:_MOST_TOLD]:
         line = form.line(place)
         where = dotted(place) + (f" (line {line})" if line else "")
         lines.append(f"  {where}: {sentence}" if where else f"  {sentence}")
+    if rest := len(ordered[_MOST_TOLD:]):
+        lines.append(f"  and {counted(rest, 'more mistake')}")
     return "\n".join(lines)

@@ -9,15 +9,17 @@ import zoneinfo
 from collections.abc import Callable, Collection
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from features.contract import ORDER_KINDS, TABLES
 from features.families import FAMILIES
 from pipeline.wording import shortened, unknown
+from pipeline.years import YEARS
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+AnyDay = TypeVar("AnyDay", bound=date)
 TIME_WORDS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "excel", "excel_1904")
 """Formats of times that are no strptime formats."""
 _LAST_HEADER, _MOST_HEADERS = 1_000, 5
@@ -107,6 +109,12 @@ def _wall_time(written: Any) -> Any:
     return datetime.combine(written, time()) if isinstance(written, date) else written
 
 
+def _in_years(day: AnyDay) -> AnyDay:
+    if day.year not in YEARS:
+        raise ValueError(f"should lie in the years {YEARS[0]} to {YEARS[-1]}")
+    return day
+
+
 def _one_of(names: Collection[str], what: str) -> Callable[[str], str]:
     def check(name: str) -> str:
         if name not in names:
@@ -158,7 +166,7 @@ Place = Annotated[Path, BeforeValidator(_place)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_matching(r'[^"\r\n]', "one character"))]
-WallTime = Annotated[datetime, BeforeValidator(_wall_time)]
+WallTime = Annotated[datetime, BeforeValidator(_wall_time), AfterValidator(_in_years)]
 TimeFormats = Annotated[
     tuple[str, ...] | dict[str, tuple[str, ...]], BeforeValidator(_time_formats)
 ]
@@ -210,4 +218,5 @@ OwnName = Annotated[
 ]
 Windows = Annotated[tuple[Count, ...], AfterValidator(_increasing)]
 Horizons = Annotated[tuple[Literal[30, 90, 180], ...], AfterValidator(_each_once)]
-Days = Annotated[tuple[date, ...], AfterValidator(_increasing)]
+Day = Annotated[date, AfterValidator(_in_years)]
+Days = Annotated[tuple[Day, ...], AfterValidator(_increasing)]

@@ -10,16 +10,19 @@ from pydantic import BaseModel, ValidationError
 from pipeline.config.strict_yaml import KeyPath
 from pipeline.wording import nearest, shortened
 
+_MOST_EXPLAINED = 100
+
 
 def config_mistakes(
     model: type[BaseModel], error: ValidationError
 ) -> Iterator[tuple[KeyPath, str]]:
     """The key path and a sentence for each of pydantic's complaints about `model`."""
-    for found in error.errors(include_url=False):
+    for number, found in enumerate(error.errors(include_url=False)):
         if found["type"] == "default_factory_not_called":
             continue  # a default that follows from a mistake told already
         path = tuple(part for part in found["loc"] if part != "[key]")
-        yield path, _sentence(model, path, found)
+        # To look for the nearest name takes a while; nobody reads that of the hundredth mistake.
+        yield path, _sentence(model, path, found) if number < _MOST_EXPLAINED else found["msg"]
 
 
 def dotted(path: KeyPath) -> str:

@@ -16,6 +16,7 @@ from pipeline.wording import shortened
 KeyPath = tuple[str | int, ...]
 
 LARGEST = 10**18  # of whole numbers; of thousands of digits, Python refuses to make a text
+MOST = 20_000  # keys and values of a file
 DEEPEST = 20  # keys below one another; the form itself has five
 
 
@@ -39,6 +40,7 @@ class _Loader(yaml.SafeLoader):
 
     form: Form
     depth = 0
+    count = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -53,6 +55,9 @@ class _Loader(yaml.SafeLoader):
             )
         if self.depth > DEEPEST:
             raise yaml.YAMLError(f"line {line}: nested more than {DEEPEST} deep")
+        self.count += 1
+        if self.count > MOST:
+            raise yaml.YAMLError(f"line {line}: more than {MOST:,} keys and values before it")
         self.depth += 1
         try:
             return super().compose_node(parent, index)

@@ -16,11 +16,12 @@ from pipeline.engines import literal, quoted
 from pipeline.invisible import CONTROLS, UNSEEN, WIDTHLESS
 from pipeline.sources.findings import Severity
 from pipeline.sources.likely import likely_numbers, likely_times
+from pipeline.years import YEARS
 
 LONGEST_TEXT = 1000
 LARGEST_MONEY = 10**13
 LARGEST_NUMBER = 10**11
-EARLIEST, LATEST = "1900-01-01", "2200-01-01"
+EARLIEST, LATEST = f"{YEARS.start}-01-01", f"{YEARS.stop}-01-01"
 
 _NUMBER = r"(?i)\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?|inf|infinity|nan)\s*"
 _DATE = r"\d{4}-\d{2}-\d{2}"

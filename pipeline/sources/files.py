@@ -32,6 +32,7 @@ from pipeline.sources.parquet_pages import BadPage, Chunk, check_pages
 from pipeline.sources.rewriting import LeftOut, rewrite
 from pipeline.sources.unusable import Unusable
 from pipeline.sources.workbooks import write_sheet
+from pipeline.special_files import special_kind
 from pipeline.wording import shortened
 
 FORMATS = {
@@ -217,6 +218,8 @@ def inspect(
     in text. Unusable where it cannot be read.
     """
     try:
+        if kind := special_kind(path):
+            raise Unusable(f"is {kind}, not a file", "write its content to a file, and name that")
         seen = _state(path)
         if seen[0] == 0:
             raise Unusable("0 rows: the file is empty", "at least a header and 1 row are needed")

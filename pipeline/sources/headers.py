@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pipeline.config import FileOptions
 from pipeline.sources.unusable import Unusable
@@ -12,6 +12,7 @@ from pipeline.wording import listed, shortened
 
 HEAD = 30
 """Rows at the beginning of a file that are looked at for the header."""
+MOST_COLUMNS = 5_000
 _RULE = re.compile(r"[\s|+]*[-=_|+\s]{5,}")
 
 Row = Sequence[str]
@@ -35,8 +36,18 @@ def header_of(header: Sequence[Row], head: Sequence[Row], options: FileOptions) 
     return columns
 
 
+def refuse_many(columns: Collection[str]) -> None:
+    """Unusable where there are more columns than anybody can mean."""
+    if len(columns) > MOST_COLUMNS:
+        raise Unusable(
+            f"{len(columns):,} columns; at most {MOST_COLUMNS:,} are read",
+            "export the columns that are needed; is a line end missing in the header?",
+        )
+
+
 def refuse_twice(columns: Sequence[str]) -> None:
-    """Unusable where two columns have one name, but for capitals."""
+    """Unusable where two columns have one name, but for capitals; or where there are too many."""
+    refuse_many(columns)
     lowered = Counter(name.lower() for name in columns)
     twice = sorted({name for name in columns if lowered[name.lower()] > 1})
     if twice:

@@ -14,6 +14,7 @@ from pipeline.config.form import RatesConfig
 from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
+from pipeline.special_files import special_kind
 from pipeline.wording import counted, listed
 
 OLD_DAYS = 92  # after the last rate of a currency, from which on a line's rate is warned of
@@ -64,6 +65,8 @@ def read_rates(choice: RatesConfig) -> tuple[list[Rate], list[Finding]]:
     """
     names = {name: choice.columns.get(name, name) for name in ("day", "currency", "rate")}
     try:
+        if kind := special_kind(choice.path):
+            return [], [_wrong(choice.path, f"is {kind}, not a file", "write it to a file")]
         with choice.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             header = list(reader.fieldnames or ())

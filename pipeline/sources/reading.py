@@ -22,9 +22,11 @@ from pipeline.engines.query_trees import QueryTree
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources.files import SourceFile, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
+from pipeline.sources.headers import refuse_many
 from pipeline.sources.rewriting import RAGGED, ROW, ragged_advice
 from pipeline.sources.servers import SCHEME, copied, whole_table
 from pipeline.sources.unusable import Unusable
+from pipeline.special_files import special_kind
 from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"
@@ -196,10 +198,11 @@ class Reader:
         try:
             query = whole_table(source.table) if source.table else _text_of(source.sql)
             scan, copy = copied(self._engine, variable, query, written)
+            part = self._unlocated(scan)
         except Unusable as problem:
             return None, [problem.finding(table, written)]
         lineage = (copy,) if source.sql is None else (_query_lineage(source.sql, written), copy)
-        return Origin(written, (self._unlocated(scan),), (), lineage, source.sql is not None), []
+        return Origin(written, (part,), (), lineage, source.sql is not None), []
 
     def _open_query(self, table: str, path: Path) -> tuple[Origin | None, list[Finding]]:
         written = self._written["sources"][table]["sql"]
@@ -221,34 +224,35 @@ class Reader:
                     f"{path}: should be one SELECT and nothing else; it is run as a query over the "
                     f"inputs {listed(inputs)}"
                 )
-            if objection := self._objection(text, inputs):
-                return None, [objection.finding(table, written)]
+            self._refuse_reaching(text, inputs)
             with self.limited(table):
                 self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {QUERY_VIEW} AS {text}")
                 part = self._unlocated(QUERY_VIEW)
+        except Unusable as problem:
+            return None, [problem.finding(table, written)]
         except QueryError as error:
             return None, [_unreadable(table, written, error, is_query=True)]
         files = tuple(file for found in inputs.values() for file in found)
         lineage = (_query_lineage(path, written), *(file.lineage for file in files))
         return Origin(written, (part,), files, lineage, True), []
 
-    def _objection(self, text: str, inputs: Mapping[str, Sequence[SourceFile]]) -> Unusable | None:
-        """Why a query is not run: something else than its inputs decides what it gives."""
+    def _refuse_reaching(self, text: str, inputs: Mapping[str, Sequence[SourceFile]]) -> None:
+        """Unusable where something else than its inputs decides what a query gives."""
         tree = QueryTree(self._engine, text)
         if foreign := [*tree.foreign_tables(inputs)]:
             there = f"the config's `inputs`: {listed(inputs)}" if inputs else "`inputs`: none yet"
-            return Unusable(listed(foreign), f"name what the query reads in {there}")
+            raise Unusable(listed(foreign), f"name what the query reads in {there}")
         columns = {name for files in inputs.values() for file in files for name in file.columns}
         if unstable := [*tree.unstable_calls(columns)]:
-            return Unusable(
+            raise Unusable(
                 f"its answer depends on more than its inputs: {listed(unstable)}",
                 "write the value out, or take it from a column of an input",
             )
-        return None
 
     def _unlocated(self, scan: str) -> Part:
         """The rows of a FROM clause that are not those of a file."""
         types = {row[0]: row[1] for row in self._engine.rows(f"DESCRIBE SELECT * FROM {scan}")}
+        refuse_many(types)
         located = f"(SELECT NULL AS _file, NULL AS _row, * FROM {scan})"
         return Part(types, {name: quoted(name) for name in types}, scan, located)
 
@@ -383,6 +387,8 @@ def _text_of(path: Path | None) -> str:
     """The text of a mapping; Unusable where it cannot be read."""
     assert path is not None
     try:
+        if kind := special_kind(path):
+            raise Unusable(f"is {kind}, not a file", "write the query to a file, and name that")
         return path.read_text(encoding="utf-8")
     except OSError as error:
         what, advice = f"cannot be read: {error.strerror}", f"looked for {path}"

@@ -1,0 +1,3 @@
+"""The years that a date can lie in; windows and horizons reach beyond them."""
+
+YEARS = range(1900, 2200)
