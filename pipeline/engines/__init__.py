@@ -1,9 +1,10 @@
-"""Where queries run: embedded DuckDB, PostgreSQL, Spark; from one text, in DuckDB's dialect.
+"""Where queries run: one engine, embedded DuckDB; and PostgreSQL servers as a source and a sink.
 
-`protocol` says what an engine can do, `translation` holds all that differs between them, and each
-engine has a module of its own, so that its driver is imported only where it is used.
+`postgresql` has what reading from a server and writing to one share. Its driver is imported only
+where a server is used.
 """
 
-from pipeline.engines.protocol import Engine, literal, quoted
+from pipeline.engines.duckdb import DuckDBEngine as Engine
+from pipeline.engines.sql_text import literal, quoted
 
 __all__ = ["Engine", "literal", "quoted"]

@@ -1,4 +1,4 @@
-"""Embedded DuckDB, the engine by default, locked down before it sees a statement.
+"""Embedded DuckDB, the engine, locked down before it sees a statement.
 
 It reads the named inputs and its own spill folder, nothing else: no network, no extensions, no
 further files, and the settings cannot be changed back by a statement (a `.sql` mapping is
@@ -18,7 +18,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.engines.protocol import literal, quoted
+from pipeline.engines.sql_text import literal, quoted
 from pipeline.errors import CannotWrite, ConfigError
 from pipeline.memory import at_most, limit_bytes
 from pipeline.scratch import ScratchFolder

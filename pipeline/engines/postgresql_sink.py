@@ -13,9 +13,14 @@ import psycopg
 import pyarrow as pa
 from psycopg.sql import Literal
 
-from pipeline.engines.postgresql import connected, copied, is_passing
-from pipeline.engines.protocol import quoted
-from pipeline.engines.translation import POSTGRESQL, postgresql_type
+from pipeline.engines.postgresql import (
+    check_name,
+    connected,
+    copied,
+    is_passing,
+    postgresql_type,
+)
+from pipeline.engines.sql_text import quoted
 from pipeline.errors import CannotWrite, ServiceUnavailable
 
 
@@ -38,7 +43,7 @@ def replace_rows(
     """
     place = ".".join(quoted(part) for part in table.split("."))
     for name in (*table.split("."), *rows.column_names):
-        POSTGRESQL.check_name(name)
+        check_name(name)
     columns = {quoted(field.name): postgresql_type(field.type) for field in rows.schema}
     with connected(variable) as connection:
         try:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import psycopg
 
-from pipeline.engines.postgresql import connected, is_passing
-from pipeline.engines.translation import duckdb_type
+from pipeline.engines.postgresql import connected, duckdb_type, is_passing
 from pipeline.errors import ServiceUnavailable
 from pipeline.refusals import writing
 

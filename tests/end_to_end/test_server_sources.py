@@ -16,8 +16,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: make setup")
 import psycopg
 
 from pipeline.engines import quoted
-from pipeline.engines.postgresql import copied
-from pipeline.engines.translation import postgresql_type
+from pipeline.engines.postgresql import copied, postgresql_type
 
 
 def _type(kind: pa.DataType) -> str:

@@ -126,6 +126,19 @@ def test_fault_40_names_are_quoted(theirs, database) -> None:
     assert theirs.execute('SELECT COUNT(*) FROM "Sales"."Order"').fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize("name", ["w" * 64, "ä" * 32])
+def test_fault_40_names_that_the_server_would_cut_off_are_refused(name) -> None:
+    with pytest.raises(ValueError, match="63 bytes"):
+        replace_rows("NEVER_ASKED", name, drawn({}), KEY, SCOPE)
+
+
+def test_fault_44_a_text_that_is_no_connection_string_is_not_repeated(monkeypatch) -> None:
+    monkeypatch.setenv("SLIP", "postgresql://me:secret@[")
+    with pytest.raises(ConfigError, match="SLIP is not a connection string") as refused:
+        replace_rows("SLIP", "scores", drawn({}), KEY, SCOPE)
+    assert "secret" not in str(refused.value)
+
+
 def test_a_server_that_is_away_is_said_without_the_password(monkeypatch) -> None:
     monkeypatch.setenv("AWAY", "host=/nowhere user=me password=secret dbname=none")
     with pytest.raises(ServiceUnavailable, match="AWAY names does not answer") as away:
