@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from features.values import Value, columns_of
+from features.values import FeatureScope, Value, columns_of, scope_of
 
 DEFAULT_WINDOWS = (30, 90, 180, 365)
 
@@ -21,6 +21,11 @@ class Feature:
     unit: str
     null_means: str
     value: Value
+
+    @property
+    def scope(self) -> FeatureScope:
+        """Whose rows the feature depends on: the account's own, or those of the population."""
+        return scope_of(self.value)
 
 
 @dataclass(frozen=True)

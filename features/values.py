@@ -10,8 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from features.populations import Arrivals, Population, Rows, Successions
+
+
+class FeatureScope(StrEnum):
+    """Whose rows an account's answer depends on: its own, or those of the whole population."""
+
+    ACCOUNT = "account"
+    POPULATION = "population"
 
 
 class Value:
@@ -35,6 +43,7 @@ class Aggregate(Value):
     ago: int = 0
 
     zero_where_absent = True
+    scope = FeatureScope.ACCOUNT
 
     def aggregates(self) -> Iterator[Aggregate]:
         """Itself."""
@@ -242,13 +251,12 @@ class Standing(Aggregate):
     shares: tuple[float, ...] = ()
 
     zero_where_absent = False
+    scope = FeatureScope.POPULATION
 
-    def aggregates(self) -> Iterator[Aggregate]:
-        """Itself, after those that it is computed from."""
+    def totals(self) -> dict[str, Aggregate]:
+        """What is added up of each account, in whole numbers: its own total, and the rows seen."""
         assert self.of is not None
-        yield Count(self.of.rows)
-        yield self.of
-        yield self
+        return {"own": self.of, "seen": Count(self.of.rows)}
 
     def columns(self) -> frozenset[tuple[str, str]]:
         """The (table, column) pairs that it reads."""
@@ -274,6 +282,8 @@ def columns_of(value: Value) -> frozenset[tuple[str, str]]:
     return frozenset().union(*(aggregate.columns() for aggregate in value.aggregates()))
 
 
-def compares_accounts(value: Value) -> bool:
-    """Whether an account's answer depends on other accounts."""
-    return any(isinstance(aggregate, Standing) for aggregate in value.aggregates())
+def scope_of(value: Value) -> FeatureScope:
+    """The population, if any of the value's aggregates depends on it; else the account."""
+    scopes = {aggregate.scope for aggregate in value.aggregates()}
+    compared = FeatureScope.POPULATION in scopes
+    return FeatureScope.POPULATION if compared else FeatureScope.ACCOUNT

@@ -19,9 +19,9 @@ from features.compilation.masks import distinct
 from features.compilation.per_key import measures, per_key
 from features.compilation.scans import Scans
 from features.compilation.scope import ACCOUNT_NUMBERS, Scope, Step
-from features.compilation.standing import standing
+from features.compilation.standing import standing, standing_of
 from features.compilation.successions import of_steps, on_several_days, successions
-from features.compilation.sums import sums, sums_of
+from features.compilation.sums import sums
 from features.compilation.survival import restricted_means
 from features.populations import Arrivals, Population, Successions
 from features.values import (
@@ -57,18 +57,35 @@ _FEWEST_SNAPSHOTS = 6  # of a batch
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """What compares accounts, in two parts: whole numbers of each account, and a finish over all.
+
+    totals: the plan for the whole numbers, of any part of the accounts. finish: the query over the
+    table `totals_of`, the totals of all accounts; its answer is the table `name`: account_id,
+    as_of, level.
+    """
+
+    name: str
+    totals: Plan
+    totals_of: str
+    finish: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What an engine does to get a table of values.
 
-    It makes the tables `snapshots` (number, as_of, as_of_s) and `calendar` from the rows given,
-    then the tables of `steps` in order, and last asks `queries`: together they give one row per
-    (account_id, as_of), a DOUBLE per value.
+    First the tables of `comparisons` are made, over all accounts; all that follows looks at each
+    account by itself. It makes the tables `snapshots` (number, as_of, as_of_s) and `calendar` from
+    the rows given, then the tables of `steps` in order, and last asks `queries`: together they give
+    one row per (account_id, as_of), a DOUBLE per value; of the totals of a comparison, a BIGINT.
     """
 
     snapshots: tuple[tuple[int, date, int], ...]
     calendar: Calendar
     steps: tuple[Step, ...]
     queries: tuple[str, ...]
+    comparisons: tuple[Comparison, ...] = ()
 
     def spent_after(self, number: int) -> tuple[str, ...]:
         """The steps whose tables are no longer needed once step `number` is done."""
@@ -95,11 +112,13 @@ def compile_values(
     *,
     rows: str | None = None,
     merged: bool = False,
+    kind: str = "DOUBLE",
 ) -> Plan:
     """The plan for named values at each snapshot.
 
     rows: a table (account_id, as_of) of the rows wanted; None means every account and snapshot
     that any of the aggregates has an answer for. merged: see `features.visibility.events`.
+    kind: SQL, the type of the values.
     """
     as_ofs = sorted(set(as_ofs))
     if not as_ofs:
@@ -122,8 +141,26 @@ def compile_values(
         calendar=scope.calendar,
         steps=(*steps, wanted, *joined),
         queries=tuple(
-            _final_query(values, scope, joined, numbers) for numbers in _batches(len(as_ofs))
+            _final_query(values, scope, joined, numbers, kind) for numbers in _batches(len(as_ofs))
         ),
+        comparisons=tuple(
+            _comparison(scope, aggregate, as_ofs) for aggregate in _of(aggregates, Standing)
+        ),
+    )
+
+
+def _levels(scope: Scope, aggregate: Standing) -> str:
+    """The name of the table with the standings of all accounts."""
+    return f"compared_{scope.names[aggregate]}"
+
+
+def _comparison(scope: Scope, aggregate: Standing, as_ofs: Sequence[date]) -> Comparison:
+    name = _levels(scope, aggregate)
+    return Comparison(
+        name,
+        compile_values(aggregate.totals(), as_ofs, merged=scope.merged, kind="BIGINT"),
+        f"{name}_totals",
+        standing_of(aggregate, f"{name}_totals"),
     )
 
 
@@ -187,10 +224,7 @@ def _from_cells(scope: Scope, aggregates: Sequence[Aggregate], cells: CellsOf) -
     for (table, ago), adding in _groups(additive, lambda a: (of(a).table, a.ago)).items():
         yield sums(scope, table, ago, {a: of(a).amount(a) for a in adding})
     for aggregate in _of(aggregates, Standing):
-        assert aggregate.of is not None
-        total, count = aggregate.of, Count(aggregate.of.rows)
-        totals, counts = (sums_of(of(a).table, a.ago) for a in (total, count))
-        yield standing(scope, totals, counts, aggregate)
+        yield standing(scope, _levels(scope, aggregate), aggregate)
     moments = _of(aggregates, First, Last)
     for (table, within, ago), moving in _groups(
         moments, lambda a: (of(a).table, a.within, a.ago)
@@ -341,9 +375,9 @@ def _batches(snapshots: int) -> Iterator[range]:
 
 
 def _final_query(
-    values: Mapping[str, Value], scope: Scope, joined: Sequence[Step], numbers: range
+    values: Mapping[str, Value], scope: Scope, joined: Sequence[Step], numbers: range, kind: str
 ) -> str:
-    """SQL: the values at some snapshots.
+    """SQL: the values at some snapshots, of a type.
 
     All tables have the same rows. They are joined from the left, so that no planner reorders the
     joins: with a single snapshot, joining by its number first would multiply accounts by accounts.
@@ -354,7 +388,7 @@ def _final_query(
         for aggregate in step.answers
     }
     selected = "".join(
-        f", CAST({_sql(value, references)} AS DOUBLE) AS {name}" for name, value in values.items()
+        f", CAST({_sql(value, references)} AS {kind}) AS {name}" for name, value in values.items()
     )
     some = f"number >= {numbers.start} AND number < {numbers.stop}"
     joins = "".join(

@@ -1,32 +1,39 @@
-"""Where accounts stand among all that a snapshot sees."""
+"""Where accounts stand among all that a snapshot sees: whole numbers per account, then a finish."""
 
 from __future__ import annotations
 
-from features.compilation.scope import Scope, Step
-from features.values import Count, Standing
+from features.compilation.scope import ACCOUNT_NUMBERS, Scope, Step
+from features.values import Standing
 
 
-def standing(scope: Scope, totals: str, counts: str, aggregate: Standing) -> Step:
-    """The step that answers a standing.
+def standing_of(aggregate: Standing, totals: str) -> str:
+    """SQL: account_id, as_of and the standing, as `level`.
 
-    totals: the table that answers its total; counts: the one that answers how many rows there are.
+    totals: the table with account_id, as_of and the aggregate's totals of every account.
     """
-    assert aggregate.of is not None
-    value, rows = scope.names[aggregate.of], scope.names[Count(aggregate.of.rows)]
-    largest_first = "OVER (PARTITION BY number ORDER BY own DESC, account"
+    largest_first = "OVER (PARTITION BY as_of ORDER BY own DESC, account_id"
     before = f"SUM(own) {largest_first} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     levels = "".join(
         f"WHEN before < {share} * whole THEN {level} "
         for level, share in enumerate(aggregate.shares, start=1)
     )
+    return (
+        f"SELECT account_id, as_of, CASE WHEN own <= 0 THEN {len(aggregate.shares) + 1} {levels}"
+        f"ELSE {len(aggregate.shares) + 1} END AS level FROM ("
+        f"SELECT account_id, as_of, own, COALESCE({before}, 0) AS before, "
+        "SUM(CASE WHEN own > 0 THEN own ELSE 0 END) OVER (PARTITION BY as_of) AS whole "
+        f"FROM {totals} WHERE seen > 0) AS ranked"
+    )
+
+
+def standing(scope: Scope, levels: str, aggregate: Standing) -> Step:
+    """The step that answers a standing; levels: the table with what `standing_of` finds."""
+    name = scope.names[aggregate]
     return Step(
-        f"standing_{scope.names[aggregate]}",
-        f"SELECT account, number, CASE WHEN own <= 0 THEN {len(aggregate.shares) + 1} {levels}"
-        f"ELSE {len(aggregate.shares) + 1} END AS {scope.names[aggregate]} FROM ("
-        f"SELECT account, number, own, COALESCE({before}, 0) AS before, "
-        "SUM(CASE WHEN own > 0 THEN own ELSE 0 END) OVER (PARTITION BY number) AS whole "
-        f"FROM (SELECT seen.account, seen.number, COALESCE(total.{value}, 0) AS own "
-        f"FROM {counts} AS seen LEFT JOIN {totals} AS total ON total.account = seen.account "
-        f"AND total.number = seen.number WHERE seen.{rows} > 0) AS account_seen) AS ranked",
+        f"standing_{name}",
+        f"SELECT {ACCOUNT_NUMBERS}.account, snapshots.number, found.level AS {name} "
+        f"FROM {levels} AS found "
+        f"JOIN {ACCOUNT_NUMBERS} ON {ACCOUNT_NUMBERS}.account_id = found.account_id "
+        "JOIN snapshots ON snapshots.as_of = found.as_of",
         (aggregate,),
     )

@@ -7,7 +7,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from features.compilation import compile_values
+from features.compilation import Plan, compile_values
 from features.values import Value
 from pipeline.engines import Engine
 
@@ -30,6 +30,22 @@ def make_values_table(
     the name of each step before it runs.
     """
     plan = compile_values(values, as_ofs, rows=rows, merged=engine.has_table(IDENTITY))
+    compared = [name for c in plan.comparisons for name in (c.name, c.totals_of)]
+    try:
+        for comparison in plan.comparisons:
+            if progress:
+                progress("comparing accounts")
+            run_plan(engine, comparison.totals_of, comparison.totals)
+            engine.make(comparison.name, comparison.finish)
+        run_plan(engine, into, plan, progress)
+    finally:
+        engine.drop(*compared)
+
+
+def run_plan(
+    engine: Engine, into: str, plan: Plan, progress: Callable[[str], None] | None = None
+) -> None:
+    """Create the table `into`, the answer of a plan whose comparisons the engine holds."""
     numbers, dates, seconds = zip(*plan.snapshots, strict=True)
     lookups = {
         "snapshots": pa.table(

@@ -14,10 +14,10 @@ from laws import Batch, Fork, law, telling
 from worlds import ACCOUNTS, World, complete, cut, midnight
 
 from features.order_history import FAMILY
-from features.values import compares_accounts
+from features.values import FeatureScope, scope_of
 from pipeline.engines import Engine
 
-TIERS = {n: v for n, v in values_of(FAMILY, [90]).items() if compares_accounts(v)}
+TIERS = {n: v for n, v in values_of(FAMILY, [90]).items() if scope_of(v) is FeatureScope.POPULATION}
 READS = frozenset({"orders"})
 
 

@@ -27,7 +27,7 @@ from worlds import ACCOUNTS, complete, named, together
 
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
-from features.values import Value, compares_accounts
+from features.values import FeatureScope, Value, scope_of
 from pipeline.engines import Engine
 
 
@@ -61,7 +61,9 @@ def test_features_that_compare_accounts_agree_with_the_reference(
     """One world at a time: its accounts must not be compared with those of another."""
     definition = FAMILIES[family]
     values = values_of(definition, [90])
-    comparing = {name: value for name, value in values.items() if compares_accounts(value)}
+    comparing = {
+        name: value for name, value in values.items() if scope_of(value) is FeatureScope.POPULATION
+    }
 
     @law(per_batch=3)
     @given(batches(tables_of(definition), size=3))
@@ -80,7 +82,7 @@ def test_every_feature_that_compares_accounts_is_judged() -> None:
         feature.name
         for family in FAMILIES.values()
         for feature in family.features()
-        if compares_accounts(feature.value)
+        if feature.scope is FeatureScope.POPULATION
     }
     assert comparing == {"margin_tier", "spend_tier"}, "judge them above, world by world"
 

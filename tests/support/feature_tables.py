@@ -13,7 +13,7 @@ from seen import Answer, Answers
 from worlds import ACCOUNTS, TABLE_NAMES, World, arrow, named, together
 
 from features.definition import DEFAULT_WINDOWS, Family
-from features.values import Value, columns_of, compares_accounts
+from features.values import FeatureScope, Value, columns_of, scope_of
 from pipeline.engines import Engine
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.values_table import IDENTITY, make_values_table
@@ -35,7 +35,9 @@ def own_values(family: Family, windows: Sequence[int] = DEFAULT_WINDOWS) -> dict
     Worlds side by side in one engine, or an account without its company, would change those.
     """
     values = values_of(family, windows)
-    return {name: value for name, value in values.items() if not compares_accounts(value)}
+    return {
+        name: value for name, value in values.items() if scope_of(value) is FeatureScope.ACCOUNT
+    }
 
 
 def tables_of(family: Family) -> frozenset[str]:

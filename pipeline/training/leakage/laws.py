@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.definition import Feature
-from features.values import columns_of, compares_accounts
+from features.values import FeatureScope, columns_of
 from models.risk_model import DAYS_PAST_PATIENCE
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.tables.cohort import CohortRule
@@ -53,8 +53,8 @@ class Laws:
     def hold(self) -> PointInTime:
         """Check them."""
         features = self.table.selection.features
-        own = [feature for feature in features if not compares_accounts(feature.value)]
-        others = [feature for feature in features if compares_accounts(feature.value)]
+        own = [feature for feature in features if feature.scope is FeatureScope.ACCOUNT]
+        others = [feature for feature in features if feature.scope is FeatureScope.POPULATION]
         cheap = all(self._small(table) for f in others for table, _ in columns_of(f.value))
         whole, unchecked = (others, []) if cheap else ([], others)
 
