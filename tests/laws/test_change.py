@@ -14,7 +14,7 @@ import pytest
 from feature_tables import load
 from generated import forks
 from hypothesis import given
-from laws import Fork, law, telling
+from laws import FORKS_PER_BATCH, Fork, law, telling
 from taught import learner, uncalibrated
 from worlds import Row, World, complete, cut, midnight, named, together
 
@@ -140,8 +140,8 @@ def test_the_effects_add_up_and_know_what_they_are_of(engine, config, selection,
     def side_by_side(worlds: list[World]) -> World:
         return together(named(world, f"{n}|") for n, world in enumerate(worlds))
 
-    @law(share=0.7, per_batch=4)
-    @given(forks(TABLES, size=6))
+    @law(share=0.7, per_batch=FORKS_PER_BATCH)
+    @given(forks(TABLES))
     @telling
     def holds(batch: Fork) -> None:
         as_of = next(snapshots_of(batch), None)

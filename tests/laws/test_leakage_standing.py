@@ -26,7 +26,7 @@ def tiers(engine: Engine, world: World, batch: Batch) -> object:
 
 
 def test_truncation(engine: Engine) -> None:
-    @law(per_batch=3)
+    @law(share=0.5, per_batch=3)
     @given(batches(READS, size=3), st.integers(0, 5))
     @telling
     def holds(batch: Batch, number: int) -> None:
@@ -42,7 +42,7 @@ def test_truncation(engine: Engine) -> None:
 def test_12_tiers_are_cut_by_what_was_known_then(engine: Engine) -> None:
     """Two futures of the same past give the same tiers up to the snapshot where they part."""
 
-    @law(per_batch=3)
+    @law(share=0.5, per_batch=3)
     @given(forks(READS, size=3))
     @telling
     def holds(batch: Fork) -> None:

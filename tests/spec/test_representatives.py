@@ -10,7 +10,7 @@ from feature_tables import load
 from generated import moments
 from hypothesis import given
 from hypothesis import strategies as st
-from laws import law
+from laws import WORLDS_PER_BATCH, law
 from worlds import Row, complete, midnight
 
 from pipeline.engines.duckdb import DuckDBEngine
@@ -19,10 +19,14 @@ from pipeline.tables.representatives import make_representatives_table
 AS_OFS = [DAY_0 + timedelta(days=days) for days in (-200, -100, -60, -59, -1, 0, 1, 30)]
 
 
-def departed(engine: DuckDBEngine, touches: list[Row], as_of: date) -> set[str]:
-    """Who has left, as a feature sees it: by versions known before the snapshot."""
+def hold(engine: DuckDBEngine, touches: list[Row]) -> None:
+    """The versions of representatives that these touches make."""
     load(engine, complete({"touches": touches}))
     make_representatives_table(engine)
+
+
+def departed(engine: DuckDBEngine, as_of: date) -> set[str]:
+    """Who has left, as a feature sees it: by versions known before the snapshot."""
     rows = engine.rows(
         "SELECT rep_id FROM reps WHERE known_at < ? AND left_on < ? "
         "AND (superseded_at IS NULL OR superseded_at >= ?)",
@@ -57,8 +61,8 @@ def test_sixty_days_without_a_touch(
     touched: str, known: str, as_of: int, gone: bool, engine: DuckDBEngine
 ) -> None:
     table = f"rep | day | known\n Rob | {touched} | {known}"
-    found = departed(engine, read_rows("touches", table), DAY_0 + timedelta(days=as_of))
-    assert found == ({"Rob"} if gone else set())
+    hold(engine, read_rows("touches", table))
+    assert departed(engine, DAY_0 + timedelta(days=as_of)) == ({"Rob"} if gone else set())
 
 
 def test_one_who_comes_back_has_not_left(engine: DuckDBEngine) -> None:
@@ -70,9 +74,9 @@ def test_one_who_comes_back_has_not_left(engine: DuckDBEngine) -> None:
         Rob |  -20 |  -10
         """,
     )
+    hold(engine, touches)
     for days, gone in ((-100, False), (-89, True), (-15, True), (-10, True), (-9, False)):
-        as_of = DAY_0 + timedelta(days=days)
-        assert departed(engine, touches, as_of) == ({"Rob"} if gone else set())
+        assert departed(engine, DAY_0 + timedelta(days=days)) == ({"Rob"} if gone else set())
 
 
 def test_versions_say_what_the_sentence_says_at_every_snapshot(engine: DuckDBEngine) -> None:
@@ -94,12 +98,20 @@ def test_versions_say_what_the_sentence_says_at_every_snapshot(engine: DuckDBEng
         max_size=8,
     )
 
-    @law(per_batch=1)
-    @given(touches)
-    def holds(drawn: list[Row]) -> None:
+    @law()
+    @given(st.lists(touches, min_size=1, max_size=WORLDS_PER_BATCH))
+    def holds(drawn: list[list[Row]]) -> None:
+        """Each draw has representatives of its own; no one's touches speak of another."""
+        rows = [
+            row | {"rep_id": f"{number}|{row['rep_id']}"}
+            for number, draw in enumerate(drawn)
+            for row in draw
+        ]
+        hold(engine, rows)
         for as_of in AS_OFS:
-            assert departed(engine, drawn, as_of) == absent(drawn, as_of)
-            cut = [row for row in drawn if row["known_at"] < midnight(as_of)]
-            assert departed(engine, cut or drawn[:0], as_of) == absent(drawn, as_of)
+            assert departed(engine, as_of) == absent(rows, as_of)
+        for as_of in AS_OFS:
+            hold(engine, [row for row in rows if row["known_at"] < midnight(as_of)])
+            assert departed(engine, as_of) == absent(rows, as_of)
 
     holds()
