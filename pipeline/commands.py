@@ -121,7 +121,8 @@ def run_features(
     path = out or _place(config, f"features_{as_of}", only)
     write_parquet(path, frame)
     console.say(
-        f"{len(frame):,} accounts, {len(selection.features)} features as of {as_of}: {short(path)}"
+        f"{counted(len(frame), 'account')}, {counted(len(selection.features), 'feature')} as of "
+        f"{as_of}: {short(path)}"
     )
     _say_left_out(selection.left_out)
 

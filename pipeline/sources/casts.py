@@ -197,19 +197,20 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
         )
         seen = f"regexp_replace({raw}, '{WIDTHLESS}', '', 'g')"
         seen = f"NULLIF(trim(regexp_replace({seen}, '{CONTROLS}+', ' ', 'g')), '')"
-        shown = f"CASE WHEN {unseen} THEN {seen} ELSE {raw} END"
+        shown = f"CASE WHEN {unseen} THEN {seen} ELSE NULLIF(trim({raw}), '') END"
         if not column.words:
             return Cast(shown, tuple(checks))
         words = ", ".join(map(literal, column.words))
         unknown = Check(
             column.name,
-            f"lower({raw}) NOT IN ({words})",
+            f"lower(trim({raw})) NOT IN ({words})",
             f"not one of {', '.join(column.words)}",
             "such values are taken as missing; say which of these they are in a `.sql` mapping",
             refuses=False,
             blanks=True,
         )
-        return Cast(f"CASE WHEN lower({raw}) IN ({words}) THEN {raw} END", (*checks, unknown))
+        known = f"CASE WHEN lower(trim({raw})) IN ({words}) THEN trim({raw}) END"
+        return Cast(known, (*checks, unknown))
     if sql_type in _WHOLE or column.kind is Kind.TEXT or _decimals(sql_type) == 0:
         return Cast(f"CAST({raw} AS VARCHAR)", ())
     advice = "write it as text, or cast it in a `.sql` mapping"

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from features.contract import UNDATED
 from pipeline.errors import DataError, DefectionError, MissingInput
 from pipeline.invisible import escaped
 from pipeline.wording import counted, shortened
@@ -107,6 +108,11 @@ class LoadedTable:
     lineage: tuple[FileLineage, ...]
     is_event: bool
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether any of its rows says when it became known."""
+        return self.complete_until > UNDATED
+
 
 @dataclass(frozen=True)
 class Report:
@@ -188,8 +194,8 @@ def at_most(findings: Iterable[Finding]) -> Iterator[Finding]:
 def report_lines(report: Report) -> list[str]:
     """The whole report as plain text lines: tables, findings by severity, and a total."""
     said = [
-        f"{table.name}: {counted(table.rows, 'row')}, complete until "
-        f"{table.complete_until:%Y-%m-%d %H:%M:%S}"
+        f"{table.name}: {counted(table.rows, 'row')}"
+        + (f", complete until {table.complete_until:%Y-%m-%d %H:%M:%S}" if table.is_dated else "")
         + (f", {table.quarantined:,} quarantined" if table.quarantined else "")
         for table in report.tables
     ]

@@ -206,7 +206,8 @@ def _time_choices(
         return [
             f"{_shown(values[0])} looks like a duration, such as minutes, and not like a time: add "
             "it to the time from which it counts in a `.sql` mapping, such as "
-            "`opened_at + to_minutes(CAST(minutes AS BIGINT))`"
+            "`CAST(opened AS TIMESTAMP) + to_minutes(TRY_CAST(minutes AS BIGINT))` with the names "
+            "of your columns; docs/sources.md has a whole one"
         ]
     return _choice(values[0], choices, place)
 

@@ -161,8 +161,9 @@ def _one_currency(config: Config, found: list[str]) -> list[Finding]:
     if len(found) > 1:
         what = f"several currencies: {listed(found)}"
         advice = (
-            "give `currency` and `rates: {path: rates.csv}`, or convert the amounts to one "
-            "currency in a `.sql` mapping"
+            "give at the top level of the config `currency: ...`, the one to count in, and "
+            "`rates: {path: rates.csv}`, a file with the columns day, currency and rate (what one "
+            "of yours costs in it); or convert the amounts in a `.sql` mapping"
         )
     elif found and config.currency and found != [config.currency]:
         what = f"the amounts are in {found[0]}, the config says {config.currency}"

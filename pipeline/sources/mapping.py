@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from features.contract import Kind, Table
 from pipeline.sources.findings import Finding, Severity
@@ -44,7 +44,7 @@ def map_columns(
             and not table.column(name).required
             and name not in named
         ]
-    findings += _left_over(table, origin, parts, [name for name in named if named[name] is None])
+    findings += _left_over(table, origin, parts, named)
     for mapped in parts:
         findings += _stored_as_numbers(table, mapped)
     return parts, findings
@@ -128,7 +128,7 @@ def _missing(
         what = f"there is no column '{shortened(wanted)}'"
         there = listed(map(shortened, mapped.part.types))
         what += f"; the nearest is '{near}'" if near else f"; there are {there}"
-        advice = f"map it in the config: `columns: {{{name}: {_pasted(near or '...')}}}`"
+        advice = _columns(table, named, {name: near or "..."}, "map it in the config")
         head = mapped.part.files[0].head if mapped.part.files else ()
         row = row_with([named.get(name) or name for name in table.names], head)
         if origin.is_query:
@@ -149,9 +149,13 @@ def _missing(
 
 
 def _left_over(
-    table: Table, origin: Origin, parts: tuple[MappedPart, ...], left_out: Collection[str]
+    table: Table,
+    origin: Origin,
+    parts: tuple[MappedPart, ...],
+    named: Mapping[str, str | None],
 ) -> list[Finding]:
     """A warning of columns that nobody reads, but for those left out: a name may be misspelt."""
+    left_out = {name for name, source in named.items() if source is None}
     used = {source for mapped in parts for source in mapped.columns.values()}
     folders = {name for mapped in parts for file in mapped.part.files for name in file.partitions}
     there = dict.fromkeys(source for mapped in parts for source in mapped.part.types)
@@ -168,10 +172,13 @@ def _left_over(
         if name not in left_out and all(name not in m.columns for m in parts)
     ]
     near = [(nearest(source, open_names), source) for source in unused]
-    hints = [f"{name}: {_pasted(shortened(source))}" for name, source in near if name]
-    advice = f"if meant, map them: `columns: {{{', '.join(hints)}}}`"
-    if origin.is_query:
-        advice = f"if meant, name them in the query: {', '.join(hints)}"
+    hints = {name: shortened(source) for name, source in near if name}
+    advice = "nothing to do if none of them is needed"
+    if hints:
+        advice = _columns(table, named, hints, "if meant, map them")
+        if origin.is_query:
+            shown = ", ".join(f"{source} AS {name}" for name, source in hints.items())
+            advice = f"if meant, name them in the query: SELECT {shown}"
     return [
         Finding(
             Severity.WARNING,
@@ -179,9 +186,19 @@ def _left_over(
             table.name,
             origin.name,
             count=len(unused),
-            advice=advice if hints else "",
+            advice=advice,
         )
     ]
+
+
+def _columns(
+    table: Table, named: Mapping[str, str | None], more: Mapping[str, str], why: str
+) -> str:
+    """The config's `columns` with more of them, to paste in place of what is there."""
+    told = {**named, **more}
+    written = (f"{name}: {'null' if of is None else _pasted(of)}" for name, of in told.items())
+    where = f" in `sources.{table.name}`" if named else ""
+    return f"{why}{where}: `columns: {{{', '.join(written)}}}`"
 
 
 def _pasted(name: str) -> str:

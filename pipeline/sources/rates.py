@@ -15,7 +15,7 @@ from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.findings import MOST_EXAMPLES, Example, Finding, Severity
 from pipeline.special_files import special_kind
-from pipeline.wording import counted, listed
+from pipeline.wording import as_yaml, counted, listed
 
 OLD_DAYS = 92  # after the last rate of a currency, from which on a line's rate is warned of
 
@@ -77,7 +77,14 @@ def read_rates(choice: RatesConfig) -> tuple[list[Rate], list[Finding]]:
         return [], [_wrong(choice.path, f"not readable: {error}", "write it as CSV in UTF-8")]
     absent = [name for name, theirs in names.items() if theirs not in header]
     if absent:
-        advice = f"say which they are: `rates: {{columns: {{{absent[0]}: ...}}}}`"
+        columns = ", ".join(
+            f"{name}: {'...' if name in absent else as_yaml(theirs)}"
+            for name, theirs in names.items()
+        )
+        advice = (
+            f"say which they are: `rates: {{path: {as_yaml(choice.path.name)}, "
+            f"columns: {{{columns}}}}}`; rate is what one of `currency` costs in the other"
+        )
         what = f"there is no column for {listed(absent)}; there are {listed(header)}"
         return [], [_wrong(choice.path, what, advice)]
     rates: dict[tuple[date, str], float] = {}

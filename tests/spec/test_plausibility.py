@@ -146,6 +146,11 @@ ODD = [
     odd("amounts: a currency of two decimals in its own column", "2 amounts",
         head=HEAD + ",currency", config="{}",
         orders=("K1,R1,2025-01-15,1.250,USD", "K1,R2,2025-02-15,3.000,USD")),
+    odd("amounts: the price of one unit", "'Unit Price' has the name of a price", "2 x 16.0",
+        'TRY_CAST("Unit Price" AS DECIMAL(18, 4)) * TRY_CAST(Qty AS DECIMAL(18, 4)) AS amount',
+        head="account_id,order_id,occurred_at,Unit Price,Qty",
+        orders=("K1,R1,2025-01-15,16.00,2", "K1,R2,2025-02-15,20.00,1"),
+        options=", columns: {amount: Unit Price, quantity: Qty}"),
     # ids: spelling
     odd("ids: capitals", "differ only in blanks or capitals", "row 4: 'k100', elsewhere 'K100'",
         "upper(trim(account_id))", orders=ids("K100", "K100", "k100", "K200")),
@@ -351,6 +356,13 @@ PLAIN_ONES = [
     plain("a large customer with a name", cash(100), accounts=(
         "account_id,name", *(f"C{i:03d},Firm {i}" for i in range(60)), "9999,Great Customer")),
     plain("no account is large", cash(12)),
+    plain("a price of the whole line", head="account_id,order_id,occurred_at,Total Price,Qty",
+          orders=("K1,R1,2025-01-15,32.00,2", "K1,R2,2025-02-15,20.00,1"),
+          options=", columns: {amount: Total Price, quantity: Qty}"),
+    plain("prices of one unit where nobody buys two",
+          head="account_id,order_id,occurred_at,Price,Qty",
+          orders=("K1,R1,2025-01-15,16.00,1", "K1,R2,2025-02-15,20.00,1"),
+          options=", columns: {amount: Price, quantity: Qty}"),
     plain("a merge undone and turned round", ids("K1", "K2"), account_merges=(
         "from_id,into_id,known_at,deleted", "K1,K2,2025-01-01,false", "K1,K2,2025-02-01,true",
         "K2,K1,2025-02-02,false")),

@@ -324,7 +324,8 @@ def test_a_time_that_is_a_number_needs_a_declared_format(engine):
             Source(),
             "'90' looks like a duration, such as minutes, and not like a time: add it to the time "
             "from which it counts in a `.sql` mapping, such as "
-            "`opened_at + to_minutes(CAST(minutes AS BIGINT))`",
+            "`CAST(opened AS TIMESTAMP) + to_minutes(TRY_CAST(minutes AS BIGINT))` with the names "
+            "of your columns; docs/sources.md has a whole one",
         ),
         ("occurred_at", ["soon"], Source(), ""),
         ("occurred_at", ["2025-02-30"], Source(), ""),

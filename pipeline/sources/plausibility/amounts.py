@@ -49,7 +49,8 @@ def thousands_as_decimals(seen: Seen, config: Config) -> Iterator[Finding]:
                     [part], fits, f"concat({raw}, ' read as ', {cents} / 100.0)"
                 ),
                 f'if they are, set `thousands: "{sign}"` and `decimal: "{other}"` in '
-                f'`sources.{seen.name}`; if they are decimals, set `thousands: "{other}"`',
+                f'`sources.{seen.name}`; if they are decimals, `thousands: "{other}"` '
+                "says so and ends this warning",
                 file,
             )
 

@@ -42,19 +42,22 @@ def two_date_orders(seen: Seen, config: Config) -> Iterator[Finding]:
                     continue
                 file = part.part.files[0].lineage.path if part.part.files else ""
                 known = (
-                    f"{counted(of_second, 'date')} of this file fit only '{second}'"
+                    f"{_fitting(of_second)} only '{second}'"
                     if of_second
                     else "no date of this file shows which one is right"
                 )
                 yield seen.warning(
-                    f"{counted(both, 'date')} fit both '{first}' and '{second}' and are read as "
-                    f"the first; {known}",
+                    f"{_fitting(both)} both '{first}' and '{second}', read as the first; {known}",
                     column.name,
                     both,
                     seen.examples_of_files([part], f"{one} <> {other}", raw),
                     _advice(seen, column.name, first, second, file),
                     file,
                 )
+
+
+def _fitting(count: int) -> str:
+    return f"{counted(count, 'date')} {'fits' if count == 1 else 'fit'}"
 
 
 def _advice(seen: Seen, column: str, first: str, second: str, file: str) -> str:

@@ -17,6 +17,7 @@ from pipeline.sources.plausibility.matching import unmatched_ids
 from pipeline.sources.plausibility.merges import circles
 from pipeline.sources.plausibility.seen import Seen
 from pipeline.sources.plausibility.total_row import total_row
+from pipeline.sources.plausibility.unit_prices import unit_prices
 from pipeline.sources.plausibility.zero_lines import zero_lines
 
 Tables = Mapping[str, Seen]
@@ -25,6 +26,7 @@ OF_ROWS: tuple[Callable[[Seen, Config], Iterator[Finding]], ...] = (
     thousands_as_decimals,
     two_date_orders,
     total_row,
+    unit_prices,
 )
 OF_TABLES: tuple[Callable[[Tables], Iterator[Finding]], ...] = (
     odd_ids,

@@ -133,16 +133,17 @@ def _finding(
 ) -> Finding:
     column = quoted(reference.column)
     nouns = f"{reference.noun}s of {seen.name}"
-    what = f"{count:,} of {total:,} {nouns} are not in {other.name}, yet would be without "
+    what = f"{count:,} of {total:,} {nouns} {'is' if count == 1 else 'are'} not in {other.name}"
     if none:
-        what = f"none of the {total:,} {nouns} is in {other.name}; {count:,} would be without "
+        what = f"none of the {total:,} {nouns} is in {other.name}"
     examples = seen.examples(f"{column} IN (SELECT id FROM _matched_ids)", f"{column}")
-    spelt = seen.engine.rows(
-        f"SELECT min(_known_ids.id) FROM _known_ids, _matched_ids WHERE {form.of('_known_ids.id')} "
-        f"= {form.of('_matched_ids.id')}"
-    )[0][0]
+    here, there = seen.engine.rows(
+        "SELECT _matched_ids.id, _known_ids.id FROM _known_ids, _matched_ids "
+        f"WHERE {form.of('_known_ids.id')} = {form.of('_matched_ids.id')} ORDER BY ALL LIMIT 1"
+    )[0]
     return seen.warning(
-        f"{what}{form.without}, such as '{spelt}'",
+        f"{what}; leaving out {form.without}, {count:,} {'matches' if count == 1 else 'match'}: "
+        f"'{here}' here is '{there}' there",
         reference.column,
         count,
         examples,
@@ -184,7 +185,7 @@ def _nothing_matches(reference: Reference, seen: Seen, other: Seen, total: int) 
     )[0][0]
     what = f"none of the {total:,} accounts of {seen.name} is in {other.name}"
     if likely:
-        what += f"; {likely:,} would be without {_DIGITS.without}"
+        what += f"; leaving out {_DIGITS.without}, {likely:,} would match"
     known = engine.rows("SELECT min(id) FROM _known_ids")[0][0]
     return seen.warning(
         what,

@@ -1,0 +1,34 @@
+"""Amounts that are the price of one unit, where the line has a quantity beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipeline.config import Config
+from pipeline.sources.findings import Finding
+from pipeline.sources.plausibility.seen import Seen
+
+_OF_ONE = re.compile(r"price|preis|prix|precio|prezzo|per.?unit|per.?piece|each", re.IGNORECASE)
+_OF_ALL = re.compile(r"total|sum|gesamt|extended|ext\b|amount|betrag|net|gross", re.IGNORECASE)
+
+
+def unit_prices(seen: Seen, _: Config) -> Iterator[Finding]:
+    """Orders whose amount has the name of a price, while lines of more than one unit are there."""
+    if seen.name != "orders" or not seen.has("amount", "quantity"):
+        return
+    names = {part.columns["amount"] for part in seen.staging.parts if "amount" in part.columns}
+    named = sorted(name for name in names if _OF_ONE.search(name) and not _OF_ALL.search(name))
+    several = "amount_cents <> 0 AND abs(quantity) <> 1"
+    count = seen.rows(f"SELECT count(*) FROM orders WHERE {several}")[0][0]
+    if not named or not count:
+        return
+    number = "TRY_CAST({} AS DECIMAL(18, 4))"
+    lines = f"{number} * {number.format(seen.source_column('quantity'))}"
+    yield seen.warning(
+        f"'{named[0]}' has the name of a price of one unit, and is taken as the amount of the line",
+        "amount",
+        count,
+        seen.examples(several, "concat(quantity, ' x ', amount_cents / 100.0)"),
+        seen.mapping("if it is one, multiply", {"amount": lines}),
+    )
