@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
@@ -27,10 +27,9 @@ LAST_YEAR, LAST_YEAR_AND_TREND, LATEST = "last year", "last year and trend", "la
 """Which known share of defectors is referred to: of the same season last year; the same, moved by
 how the latest one differs from that of a year before; the latest one of all."""
 
-SAME_SEASON = timedelta(days=16)
-"""A snapshot within so many days of a year before is of the same season."""
-
-DAYS_PER_YEAR = 365
+FADE_DAYS = 28
+"""Before the first known snapshot its level counts less with each day, and after so many days not
+at all. No month is shorter, so a monthly snapshot refers to none that lies ahead."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +54,29 @@ class Season:
     def level(self, as_of: date, own: float) -> float | None:
         """Return the level, a logit, to expect at a snapshot; None without one to refer to.
 
+        It moves day by day, without a step, also where the first known snapshot begins to count.
+
         own: the level that the model finds by itself.
         """
-        found = self._referred(as_of)
-        if found is None or np.isnan(own):
+        referred, share = self._referred(as_of)
+        if share == 0 or np.isnan(own):
             return None
-        return self.weight * found + (1 - self.weight) * own
+        weight = self.weight * share
+        return weight * referred + (1 - weight) * own
 
-    def _referred(self, as_of: date) -> float | None:
+    def _referred(self, as_of: date) -> tuple[float, float]:
+        """Return the level referred to, a logit, and how much it counts, 0-1."""
         rates = {date.fromisoformat(day): rate for day, rate in self.rates.items()}
         if not rates:
-            return None
+            return 0.0, 0.0
         latest = max(rates)
         if self.reference == LATEST:
-            return rate_logit(rates[latest])
-        before = _a_year_before(as_of, list(rates))
-        if before is None:
-            return None
-        trend = 0.0
-        if self.reference == LAST_YEAR_AND_TREND and (then := _a_year_before(latest, list(rates))):
-            trend = rate_logit(rates[latest]) - rate_logit(rates[then])
-        return rate_logit(rates[before]) + trend
+            return rate_logit(rates[latest]), 1.0
+        level, share = _a_year_before(as_of, rates)
+        if self.reference == LAST_YEAR_AND_TREND:
+            then, counts = _a_year_before(latest, rates)
+            level += counts * (rate_logit(rates[latest]) - then)
+        return level, share
 
 
 def weighed(
@@ -87,9 +88,10 @@ def weighed(
     observations. Both kinds of errors begin with a prior, so that one good or bad month does not
     decide.
     """
-    pairs = {day: before for day in rates if (before := _a_year_before(day, list(rates)))}
-    changes = [rate_logit(rates[day]) - rate_logit(rates[before]) for day, before in pairs.items()]
-    of_season = _variance(changes, independent_observations(list(pairs), horizon), SEASON_ERROR)
+    before = {day: _a_year_before(day, rates) for day in rates}
+    known = [day for day, (_, share) in before.items() if share > 0]
+    changes = [rate_logit(rates[day]) - before[day][0] for day in known]
+    of_season = _variance(changes, independent_observations(known, horizon), SEASON_ERROR)
     of_model = _variance(own_errors, independent, MODEL_ERROR)
     stored = {day.isoformat(): float(rates[day]) for day in sorted(rates)}
     return Season(stored, float(of_model / (of_model + of_season)))
@@ -103,11 +105,18 @@ def _variance(errors: Sequence[float] | FloatArray, observations: float, prior: 
     )
 
 
-def _a_year_before(as_of: date, days: Sequence[date]) -> date | None:
-    """The day nearest to a year before, if one is near enough."""
-    wanted = as_of - timedelta(days=DAYS_PER_YEAR)
-    nearest = min(days, key=lambda day: abs(day - wanted), default=None)
-    return nearest if nearest and abs(nearest - wanted) <= SAME_SEASON else None
+def _a_year_before(as_of: date, rates: Mapping[date, float]) -> tuple[float, float]:
+    """Return the level of the same day a year before, a logit, and how much it counts, 0-1.
+
+    Between two snapshots the level lies on the line through theirs; after the last one it stays.
+    29 February is one with the 28th. rates: of one snapshot or more.
+    """
+    leap_day = (as_of.month, as_of.day) == (2, 29)
+    wanted = as_of.replace(year=as_of.year - 1, day=28 if leap_day else as_of.day).toordinal()
+    days = sorted(rates)
+    ordinals = [day.toordinal() for day in days]
+    level = float(np.interp(wanted, ordinals, [rate_logit(rates[day]) for day in days]))
+    return level, max(0.0, 1 - max(0, ordinals[0] - wanted) / FADE_DAYS)
 
 
 def independent_observations(snapshots: Sequence[date], horizon: float) -> float:

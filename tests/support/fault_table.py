@@ -75,6 +75,7 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     67: ("characters that nobody sees", "refused in ids, replaced in texts, shown as escapes"),
     68: ("formulas behind blanks, ; or line ends, or of full width", "text in CSV and XLSX"),
     70: ("100,000 columns or keys; the year 1; a pipe or a device", "refused at once, named"),
+    73: ("one extract, scored as of two days in a row", "the calendar alone: less than a point"),
     75: ("standard error closed; no memory left", "it works; 69 names the limit"),
     82: ("a family of one's own that ends the program", "78 with file, line and family"),
 }
