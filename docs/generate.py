@@ -140,6 +140,12 @@ sources:
     footer_rows: 1
 ```
 
+## Servers
+
+A PostgreSQL server is read in one read-only transaction, so all sources of one `url_variable` are
+as of one moment. A lock is waited for 30 seconds, or as long as the connection string says, such as
+`postgresql://user@server/database?options=-c%20lock_timeout%3D5min`.
+
 ## Values in text
 
 | text | read as |
@@ -257,11 +263,12 @@ Rows of a source that cannot be used are set aside, with the reason, in
 anew. The manifest counts them, and the rows that were not yet known at the snapshot.
 
 With `scoring.postgresql` the rows of `scores.parquet` go to a table of a PostgreSQL server as well,
-with the same columns and the primary key (account_id, as_of, model_version). A table is of one
-config; that of another, or one with another key, is refused. The user of the connection string in
-`url_variable` may create the table, or read and write one that is there; to add the columns of a
-later version, it must own it. A run replaces the rows of its date and version in one transaction;
-replays are not written.
+with the same columns, the primary key (account_id, as_of, model_version) and the column `revision`.
+A table is of one config; that of another, or one with another key, is refused. The user of the
+connection string in `url_variable` may create the table, or read and write one that is there; to
+add the columns of a later version, it must own it. A run replaces the rows of its date and version
+in one transaction and reads them back before it ends; where they are not the same, it exits with
+69. A run that fails says which revision the table holds. Replays are not written.
 
 ## Columns of scores.parquet
 

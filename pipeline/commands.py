@@ -468,8 +468,9 @@ def _say_trial(publication: Publication) -> None:
 def _say_database(config: Config, publication: Publication) -> None:
     sink, manifest = config.scoring.postgresql, publication.manifest
     if sink is not None and not (manifest["replay"] or manifest.get("trial")):
+        revision = publication.folder.name.replace("=", " ")
         console.say(
-            f"The scores are in the table {sink.table} of the PostgreSQL server that "
+            f"The scores ({revision}) are in the table {sink.table} of the PostgreSQL server that "
             f"{sink.url_variable} names"
         )
 

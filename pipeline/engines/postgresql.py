@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
 
 import psycopg
 import pyarrow as pa
 from pyarrow import csv
 
+from pipeline import console
 from pipeline.errors import ConfigError, ServiceUnavailable
 
 LONGEST_NAME = 63  # bytes of an identifier, beyond which the server cuts it off
@@ -68,6 +72,15 @@ def duckdb_type(kind: str) -> str:
     return _DUCKDB_TYPES.get(kind, "VARCHAR")
 
 
+LOCK_SECONDS = 30
+"""To wait for a lock, where the connection string and the server set no `lock_timeout`."""
+
+_NOTICE_SECONDS = 3
+"""After which a wait is said."""
+
+_TRANSACTION = {"TimeZone": "UTC", "DateStyle": "ISO", "extra_float_digits": "1"}
+
+
 def connected(variable: str) -> psycopg.Connection:
     """A connection to the server that an environment variable names, each statement by itself.
 
@@ -87,7 +100,8 @@ def connected(variable: str) -> psycopg.Connection:
                 f"{variable} is not a connection string of PostgreSQL: write an @ within the user "
                 "or the password as %40."
             )
-        return psycopg.connect(url, autocommit=True)
+        # Texts are sent and read as UTF-8, whatever the connection string or the user's role says.
+        return psycopg.connect(url, autocommit=True, client_encoding="UTF8")
     except psycopg.ProgrammingError:  # its text would quote the string
         raise ConfigError(f"{variable} is not a connection string of PostgreSQL.") from None
     except psycopg.OperationalError as error:
@@ -97,9 +111,49 @@ def connected(variable: str) -> psycopg.Connection:
         ) from None
 
 
+def prepare(connection: psycopg.Connection) -> None:
+    """Let the transaction at hand write values in one form, and wait for a lock so long only."""
+    for name, value in _TRANSACTION.items():
+        connection.execute("SELECT set_config(%s, %s, TRUE)", [name, value])
+    connection.execute(
+        "SELECT set_config('lock_timeout', %s, TRUE) WHERE current_setting('lock_timeout') = '0'",
+        [f"{LOCK_SECONDS * 1000:.0f}ms"],
+    )
+
+
+@contextmanager
+def lock_wait(variable: str, what: str) -> Iterator[None]:
+    """Say so where the block, which waits for a lock, takes long."""
+    text = f"Waiting for {what} of the PostgreSQL server that {variable} names: another session "
+    notice = Timer(_NOTICE_SECONDS, console.complain, [text + "may hold a lock."])
+    notice.daemon = True
+    notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()
+
+
+def interruption(variable: str, connection: psycopg.Connection, error: psycopg.Error) -> str:
+    """What went wrong that another try may mend, as a sentence; empty where none may."""
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return (
+            f"Another session of the PostgreSQL server that {variable} names holds a lock for "
+            "longer than `lock_timeout`."
+        )
+    if is_passing(connection, error):
+        return f"The PostgreSQL server that {variable} names broke off: {primary(error)}."
+    return ""
+
+
 def is_passing(connection: psycopg.Connection, error: psycopg.Error) -> bool:
     """Whether another try may mend what went wrong."""
     return connection.closed or (error.sqlstate or "").startswith(_PASSING)
+
+
+def primary(error: psycopg.Error) -> str:
+    """The first line of an error; the others may hold the row at hand."""
+    return error.diag.message_primary or type(error).__name__
 
 
 def copied(connection: psycopg.Connection, into: str, rows: pa.Table) -> None:

@@ -1,21 +1,23 @@
-"""Reading from a PostgreSQL server that is not ours, in a read-only transaction."""
+"""Reading from a PostgreSQL server that is not ours, in one read-only transaction."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 import psycopg
 
-from pipeline.engines.postgresql import connected, duckdb_type, is_passing
+from pipeline.engines.postgresql import (
+    connected,
+    duckdb_type,
+    interruption,
+    lock_wait,
+    prepare,
+    primary,
+)
 from pipeline.errors import ServiceUnavailable
 from pipeline.refusals import writing
-
-_SETTINGS = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO",
-    "client_encoding": "UTF8",
-    "default_transaction_read_only": "on",
-}
 
 
 class RefusedQuery(Exception):
@@ -29,23 +31,49 @@ class RefusedQuery(Exception):
         self.unknown = unknown
 
 
-def exported(variable: str, query: str, place: Path) -> dict[str, str]:
-    """Write what a query of the user's own finds to a CSV file without a header, in any order.
+class ReadTransaction:
+    """One transaction, which sees the whole server as of its beginning; use as a context manager.
 
-    query: one SELECT in PostgreSQL's dialect, over any tables that the connection may read.
-    Returns the columns with their types in DuckDB. Errors: RefusedQuery; ServiceUnavailable where
-    the server is away or goes away, CannotWrite where the disk is full.
+    variable: of the environment; holds the connection string. Errors: ServiceUnavailable where the
+    server is away or goes away, or where what is read stays locked.
     """
-    wanted = f"SELECT * FROM ({query.rstrip().removesuffix(';')}\n) AS found"
-    with connected(variable) as connection:
+
+    def __init__(self, variable: str) -> None:
+        self._variable = variable
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._connection = self._open.enter_context(connected(self._variable))
         try:
-            for name, value in _SETTINGS.items():
-                connection.execute("SELECT set_config(%s, %s, FALSE)", [name, value])
             # Undone, too: before PostgreSQL 16 a read-only transaction could make large objects.
+            self._open.enter_context(self._connection.transaction(force_rollback=True))
+            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            prepare(self._connection)
+        except psycopg.Error as error:
+            self._open.close()
+            raise ServiceUnavailable(
+                f"The PostgreSQL server that {self._variable} names begins no read-only "
+                f"transaction: {primary(error)}. Run the command again."
+            ) from None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def export(self, query: str, place: Path) -> dict[str, str]:
+        """Write what a query of the user's own finds to a CSV file without a header, in any order.
+
+        query: one SELECT in PostgreSQL's dialect, over any tables that the connection may read.
+        Returns the columns with their types in DuckDB. Errors: RefusedQuery, after which others may
+        be asked; ServiceUnavailable; CannotWrite where the disk is full.
+        """
+        connection = self._connection
+        wanted = f"SELECT * FROM ({query.rstrip().removesuffix(';')}\n) AS found"
+        try:
             with connection.transaction(force_rollback=True):
-                connection.execute("SET TRANSACTION READ ONLY")
                 # Prepared, so it is one statement; so is then the same text in a COPY.
-                described = connection.execute(f"{wanted} LIMIT 0".encode(), prepare=True)
+                with lock_wait(self._variable, "what is read"):
+                    described = connection.execute(f"{wanted} LIMIT 0".encode(), prepare=True)
                 known = connection.adapters.types
                 types = {
                     column.name: duckdb_type(kind.name if kind else "")
@@ -65,11 +93,9 @@ def exported(variable: str, query: str, place: Path) -> dict[str, str]:
                         file.write(rows)
                 return types
         except psycopg.Error as error:
-            said = error.diag.message_primary or type(error).__name__
-            if is_passing(connection, error):
+            if what := interruption(self._variable, connection, error):
                 raise ServiceUnavailable(
-                    f"The PostgreSQL server that {variable} names broke off: {said}. Nothing was "
-                    "written; run again when it answers."
+                    f"{what} Nothing was written. Run the command again."
                 ) from None
             unknown = isinstance(error, psycopg.errors.UndefinedTable)
-            raise RefusedQuery(said, unknown=unknown) from None
+            raise RefusedQuery(primary(error), unknown=unknown) from None

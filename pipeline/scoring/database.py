@@ -6,6 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config.form import PostgresqlConfig
@@ -36,17 +37,20 @@ def require_database(sink: PostgresqlConfig | None) -> None:
 def write_to_database(sink: PostgresqlConfig, folder: Path) -> None:
     """Put the scores of a publication into the table, in place of those of its date and version.
 
+    The column `revision` says of which revision they are.
     The files stay published whatever happens here; the same command again goes on from there.
     """
-    from pipeline.engines.postgresql_sink import replace_rows
+    from pipeline.engines.postgresql_sink import REVISION, replace_rows
 
     scores = pq.read_table(folder / "scores.parquet")
+    revision = int(folder.name.removeprefix("revision="))
+    scores = scores.append_column(REVISION, pa.repeat(pa.scalar(revision, pa.int32()), len(scores)))
     whose = f"the scores of {read_manifest(folder)['config']}, schema {SCHEMA_VERSION}"
     (first,) = scores.slice(0, 1).select(["as_of", "model_version"]).to_pylist()
     try:
         replace_rows(sink.url_variable, sink.table, scores, KEY, first, whose)
     except DefectionError as error:
         raise type(error)(
-            f"{error} The files are published whole in {short(folder)}; the same command again "
-            "writes them to the server."
+            f"{error} The files of revision {revision} are published whole in {short(folder)}, and "
+            "replace any earlier one; the same command again writes them to the server."
         ) from None

@@ -267,7 +267,6 @@ def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
     formats = reading.formats_of(column.name)
     numeric = tuple(form for form in formats if form in _EPOCHS or form in _SERIAL_DAYS)
     if sql_type == "DATE":
-        # a day beyond the engine's last moment is a bad value, and no reason to read no other
         value = f"TRY_CAST({raw} AS TIMESTAMP)"
     elif sql_type in _NAIVE:
         value = _wall(f"CAST({raw} AS TIMESTAMP)", reading)
@@ -289,11 +288,23 @@ def _time(column: Column, raw: str, sql_type: str, reading: Reading) -> Cast:
     value = f"date_trunc('second', {value})"
     if not is_text(sql_type) and not numeric:
         value = f"CASE WHEN isfinite({raw}) THEN {value} END"
+        return Cast(value, (_no_moment(column, raw),))
     expected, advice = _ISO, 'declare the format, e.g. `datetime_format: "%d/%m/%Y %H:%M"`'
     if formats:
         expected, advice = ", ".join(formats), "correct `datetime_format`"
     unread = _unreadable(column, raw, f"a time; expected {expected}", advice)
     return Cast(value, (_with_times(unread, reading, formats),))
+
+
+def _no_moment(column: Column, raw: str) -> Check:
+    """The check that a time is one that the engine can hold."""
+    return Check(
+        column.name,
+        f"{raw} IS NOT NULL AND {quoted(column.stored_name)} IS NULL",
+        f"{column.name} infinite or out of any range",
+        "such rows are set aside; a made-up date for 'unknown' should be empty",
+        refuses=False,
+    )
 
 
 def _with_times(check: Check, reading: Reading, formats: tuple[str, ...]) -> Check:

@@ -24,7 +24,7 @@ from pipeline.sources.files import SourceFile, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
 from pipeline.sources.headers import refuse_many
 from pipeline.sources.rewriting import RAGGED, ROW, ragged_advice
-from pipeline.sources.servers import SCHEME, copied, whole_table
+from pipeline.sources.servers import SCHEME, Copy, copied, whole_table
 from pipeline.sources.unusable import Unusable
 from pipeline.special_files import special_kind
 from pipeline.wording import counted, listed, shortened
@@ -93,6 +93,7 @@ class Reader:
         self._inputs: dict[str, tuple[SourceFile, ...]] | None = None
         self._input_findings: list[Finding] = []
         self._inputs_broken = False
+        self._copies: dict[str, Mapping[str, Copy | Unusable]] = {}
 
     def open(self, table: str) -> tuple[Origin | None, list[Finding]]:
         """The origin of a table, or what is wrong with its files."""
@@ -193,16 +194,31 @@ class Reader:
     def _open_server(
         self, table: str, variable: str, source: SourceConfig
     ) -> tuple[Origin | None, list[Finding]]:
+        written = self._server_name(table)
+        if variable not in self._copies:
+            self._copies[variable] = self._copy_server(variable)
+        copy = self._copies[variable][written]
+        if isinstance(copy, Unusable):
+            return None, [copy.finding(table, written)]
+        asked = () if source.sql is None else (_query_lineage(source.sql, written),)
+        part = self._unlocated(copy.scan)
+        return Origin(written, (part,), (), (*asked, copy.lineage), source.sql is not None), []
+
+    def _server_name(self, table: str) -> str:
         wanted = self._written["sources"][table]
-        written = f"{SCHEME}{variable}/{wanted['table'] or wanted['sql']}"
-        try:
-            query = whole_table(source.table) if source.table else _text_of(source.sql)
-            scan, copy = copied(self._engine, variable, query, written)
-            part = self._unlocated(scan)
-        except Unusable as problem:
-            return None, [problem.finding(table, written)]
-        lineage = (copy,) if source.sql is None else (_query_lineage(source.sql, written), copy)
-        return Origin(written, (part,), (), lineage, source.sql is not None), []
+        return f"{SCHEME}{wanted['url_variable']}/{wanted['table'] or wanted['sql']}"
+
+    def _copy_server(self, variable: str) -> dict[str, Copy | Unusable]:
+        """Copies of all that the config reads from one server, so that it is of one moment."""
+        queries, unusable = {}, {}
+        for table, source in self._config.sources.items():
+            if source.url_variable == variable:
+                try:
+                    query = whole_table(source.table) if source.table else _text_of(source.sql)
+                    queries[self._server_name(table)] = query
+                except Unusable as problem:
+                    unusable[self._server_name(table)] = problem
+        return copied(self._engine, variable, queries) | unusable
 
     def _open_query(self, table: str, path: Path) -> tuple[Origin | None, list[Finding]]:
         written = self._written["sources"][table]["sql"]

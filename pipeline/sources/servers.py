@@ -1,12 +1,16 @@
 """Rows of a PostgreSQL server, copied once to where the engine reads them as often as it likes.
 
-The copy is sorted: the server gives rows in any order, and the same rows have the same SHA-256.
+All that is read from one server is of one moment. A copy is sorted: the server gives rows in any
+order, and the same rows have the same SHA-256.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
@@ -15,8 +19,22 @@ from pipeline.sources.findings import FileLineage
 from pipeline.sources.unusable import Unusable
 from pipeline.wording import shortened
 
+if TYPE_CHECKING:
+    from pipeline.engines.postgresql_source import ReadTransaction
+
 SCHEME = "postgresql:"
 """Before what is called by the variable of its server, where others are files."""
+
+
+_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Rows of a server. scan: a FROM clause of them; lineage: the content that was found."""
+
+    scan: str
+    lineage: FileLineage
 
 
 def whole_table(name: str) -> str:
@@ -25,31 +43,48 @@ def whole_table(name: str) -> str:
 
 
 def copied(
-    engine: DuckDBEngine, variable: str, query: str, written: str
-) -> tuple[str, FileLineage]:
-    """A FROM clause of what a query finds, and the content that was found.
+    engine: DuckDBEngine, variable: str, queries: Mapping[str, str]
+) -> dict[str, Copy | Unusable]:
+    """What queries find, all as of one moment, by how messages call them.
 
-    variable: of the environment; holds the connection string. written: how messages call it.
-    Unusable where the server refuses the query; ServiceUnavailable where there is no answer.
+    variable: of the environment; holds the connection string. Unusable where the server refuses a
+    query; ServiceUnavailable where there is no answer.
     """
     if importlib.util.find_spec("psycopg") is None:
         raise ServiceUnavailable(
             "A source with `url_variable` needs psycopg, which is not installed: "
             "pip install 'defection-risk[postgresql]'."
         )
-    from pipeline.engines.postgresql_source import RefusedQuery, exported
+    from pipeline.engines.postgresql_source import ReadTransaction
+
+    copies: dict[str, Copy | Unusable] = {}
+    with ReadTransaction(variable) as server:
+        for written, query in queries.items():
+            try:
+                copies[written] = _copied(engine, server, query, written, variable)
+            except Unusable as problem:
+                copies[written] = problem
+    return copies
+
+
+def _copied(
+    engine: DuckDBEngine, server: ReadTransaction, query: str, written: str, variable: str
+) -> Copy:
+    from pipeline.engines.postgresql_source import RefusedQuery
 
     name = hashlib.sha256(written.encode()).hexdigest()
     text, place = (engine.folder / f"{name}.{form}" for form in ("csv", "parquet"))
     try:
-        columns = exported(variable, query, text)
+        columns = server.export(query, text)
         scan = (
             f"read_csv({literal(str(text))}, auto_detect = false, header = false, "
             f"delim = ',', quote = '\"', escape = '\"', columns = {{"
-            + ", ".join(f"{literal(column)}: {literal(kind)}" for column, kind in columns.items())
+            + ", ".join(f"{literal(c)}: {literal(_as_text(kind))}" for c, kind in columns.items())
             + "})"
         )
-        engine.execute(f"COPY (FROM {scan} ORDER BY ALL) TO {literal(str(place))} (FORMAT parquet)")
+        values = ", ".join(f"{_value(c, kind)} AS {quoted(c)}" for c, kind in columns.items())
+        rows = f"SELECT {values} FROM {scan} ORDER BY ALL"
+        engine.execute(f"COPY ({rows}) TO {literal(str(place))} (FORMAT parquet)")
     except RefusedQuery as error:
         advice = f"correct it, or what the user of {variable} may read"
         what = f"the server refuses it: {shortened(str(error), 300)}"
@@ -62,4 +97,19 @@ def copied(
     with place.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     lineage = FileLineage(written, place.stat().st_size, digest)
-    return f"read_parquet({literal(str(place))})", lineage
+    return Copy(f"read_parquet({literal(str(place))})", lineage)
+
+
+def _as_text(kind: str) -> str:
+    """The type in which a column of PostgreSQL is read; its times reach further than ours."""
+    return "VARCHAR" if kind in _TIMES else kind
+
+
+def _value(column: str, kind: str) -> str:
+    """SQL of the values of a column; a time that the engine cannot hold is infinite."""
+    name = quoted(column)
+    if kind not in _TIMES:
+        return name
+    beyond = f"CASE WHEN ends_with({name}, 'BC') THEN '-infinity' ELSE 'infinity' END"
+    value = f"COALESCE(TRY_CAST({name} AS {kind}), CAST({beyond} AS {kind}))"
+    return f"CASE WHEN {name} IS NOT NULL THEN {value} END"

@@ -161,7 +161,8 @@ def test_scores_go_to_postgresql_too_once_it_answers(trained, database, monkeypa
         for _ in range(2):
             done = trained.defection(*score)
             assert done.returncode == 0, done.stderr
-            assert "Already published" in done.stdout and "defection_scores" in done.stdout
+            assert "Already published" in done.stdout
+            assert "The scores (revision 1) are in the table defection_scores" in done.stdout
     finally:
         trained.config.write_text(config)
     published = pq.read_table(folder / "scores.parquet")
@@ -169,6 +170,8 @@ def test_scores_go_to_postgresql_too_once_it_answers(trained, database, monkeypa
     with psycopg.connect(url) as connection:
         query = f"SELECT {named} FROM defection_scores WHERE as_of = '2025-12-28'"
         rows = connection.execute(query.encode()).fetchall()
+        revisions = connection.execute("SELECT DISTINCT revision FROM defection_scores").fetchall()
+    assert revisions == [(1,)]
     place = published.column_names.index("account_id")
     both = rows, [tuple(row.values()) for row in published.to_pylist()]
     found, wanted = (sorted(each, key=lambda row: row[place]) for each in both)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cut_connections import Cut, cut_at_commit
 from drawn_lists import drawn_list
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: make setup")
@@ -16,7 +19,8 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: make setup")
 import psycopg
 import pyarrow as pa
 
-from pipeline.engines.postgresql_sink import replace_rows
+from pipeline.engines import postgresql
+from pipeline.engines.postgresql_sink import REVISION, replace_rows
 from pipeline.errors import CannotWrite, ConfigError, ServiceUnavailable
 from pipeline.scoring.database import KEY
 from pipeline.scoring.score_table import SCHEMA
@@ -231,6 +235,186 @@ def test_fault_44_a_password_with_an_at_sign_is_not_repeated(monkeypatch) -> Non
     with pytest.raises(ConfigError, match="%40") as refused:
         replace_rows("SLIP", "scores", drawn({}), KEY, SCOPE)
     assert "ret" not in str(refused.value)
+
+
+# --- encodings --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def encoded(request: pytest.FixtureRequest, database: str, monkeypatch) -> Iterator[str]:
+    """The connection string of a database that has an encoding of its own."""
+    with psycopg.connect(os.environ[database], autocommit=True) as server:
+        server.execute("DROP DATABASE IF EXISTS encoded")
+        server.execute(
+            f"CREATE DATABASE encoded ENCODING '{request.param}' LOCALE 'C' "
+            "LOCALE_PROVIDER libc TEMPLATE template0".encode()
+        )
+        url = psycopg.conninfo.make_conninfo(os.environ[database], dbname="encoded")
+        monkeypatch.setenv("ENCODED_URL", url)
+        yield url
+        server.execute("DROP DATABASE encoded WITH (FORCE)")
+
+
+def names_in(url: str) -> list[str]:
+    with psycopg.connect(url, client_encoding="UTF8") as reader:
+        return [name for (name,) in reader.execute("SELECT name FROM scores ORDER BY 1")]
+
+
+@pytest.mark.parametrize("encoded", ["LATIN1", "SQL_ASCII"], indirect=True)
+def test_fault_76_81_texts_read_back_the_same_whatever_the_encoding_of_the_database(
+    encoded: str,
+) -> None:
+    for names in (["Müller"], ["Ærø", "Señor"]):
+        replace_rows("ENCODED_URL", "scores", drawn(*({"name": n} for n in names)), KEY, SCOPE)
+        assert sorted(names_in(encoded)) == sorted(names)
+
+
+@pytest.mark.parametrize("by", ["the connection string", "the role", "the environment"])
+def test_fault_76_the_sink_sets_the_encoding_of_the_client(theirs, database, monkeypatch, by):
+    url = os.environ[database]
+    if by == "the connection string":
+        monkeypatch.setenv(database, f"{url} client_encoding=LATIN1 options='-c datestyle=German'")
+    elif by == "the environment":
+        monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    else:
+        theirs.execute("ALTER ROLE tests SET client_encoding = 'LATIN1'")
+    try:
+        replace_rows(database, "scores", drawn({"name": "Müller"}), KEY, SCOPE)
+    finally:
+        theirs.execute("ALTER ROLE tests RESET client_encoding")
+    monkeypatch.delenv("PGCLIENTENCODING", raising=False)
+    assert names_in(url) == ["Müller"]
+
+
+@pytest.mark.parametrize("encoded", ["LATIN1"], indirect=True)
+def test_fault_76_a_text_that_the_database_cannot_hold_is_refused(encoded: str) -> None:
+    replace_rows("ENCODED_URL", "scores", drawn({"name": "Lodz"}), KEY, SCOPE)
+    with pytest.raises(CannotWrite, match=r"no equivalent.*as before.*with the encoding UTF8"):
+        replace_rows("ENCODED_URL", "scores", drawn({"name": "Łódź"}), KEY, SCOPE)
+    assert names_in(encoded) == ["Lodz"]
+
+
+# --- what is written is what the table keeps --------------------------------------------------
+
+
+SPOILING = (
+    "CREATE OR REPLACE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$;"
+    "CREATE {} TRIGGER spoil {} INSERT ON scores {} FOR EACH ROW EXECUTE FUNCTION spoil()"
+)
+
+
+@pytest.mark.parametrize(
+    ("spoiling", "said"),
+    [
+        (
+            SPOILING.format(
+                "IF NEW.risk > 0.6 THEN RETURN NULL; END IF; RETURN NEW;", "", "BEFORE", ""
+            ),
+            "1 of 2 rows come back",
+        ),
+        (
+            SPOILING.format("NEW.name = upper(NEW.name); RETURN NEW;", "", "BEFORE", ""),
+            "other values of name come back",
+        ),
+        (
+            SPOILING.format(
+                "UPDATE scores SET key_account = TRUE; RETURN NEW;",
+                "CONSTRAINT",
+                "AFTER",
+                "INITIALLY DEFERRED",
+            ),
+            "other values of key_account come back",
+        ),
+        ("ALTER TABLE scores ALTER risk TYPE NUMERIC(3, 1)", "other values of risk come back"),
+        (
+            "ALTER TABLE scores ALTER risk TYPE TEXT;"
+            + SPOILING.format("NEW.risk = 'high'; RETURN NEW;", "", "BEFORE", ""),
+            "values of other types come back",
+        ),
+    ],
+    ids=["rows dropped", "a value changed", "changed at the end", "rounded", "another type"],
+)
+def test_fault_79_what_the_table_changes_is_rolled_back(theirs, database, spoiling, said) -> None:
+    replace_rows(database, "scores", drawn({"risk": 0.5, "name": "A"}), KEY, SCOPE)
+    before = found(theirs, "account_id, name, key_account")
+    theirs.execute(spoiling)
+    spoilt = drawn({"risk": 0.17, "name": "b"}, {"risk": 0.7, "name": "c"})
+    with pytest.raises(ServiceUnavailable, match=f"does not keep.*{said}.*as before"):
+        replace_rows(database, "scores", spoilt, KEY, SCOPE)
+    assert found(theirs, "account_id, name, key_account") == before
+
+
+def test_a_column_that_holds_the_same_values_in_another_type_will_do(theirs, database) -> None:
+    replace_rows(database, "scores", drawn({}), KEY, SCOPE)
+    theirs.execute("ALTER TABLE scores ALTER risk TYPE NUMERIC, ALTER name TYPE VARCHAR(20)")
+    replace_rows(database, "scores", drawn({"risk": 0.1234567, "name": ""}), KEY, SCOPE)
+    assert found(theirs, "risk::TEXT, name") == [("0.1234567", "")]
+
+
+# --- a connection that is cut, a table that is locked -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cut", "said", "now"),
+    [
+        ("before", r"is as before: it holds revision 1 \(as_of 2025-01-01, model_version 1\)", 1),
+        ("after", "was looked at again: it has the new rows", 2),
+        ("after, for good", "has the new rows is unknown", 2),
+    ],
+)
+def test_fault_80_a_connection_cut_at_commit_is_looked_at_again(
+    theirs, database, monkeypatch, capsys, tmp_path_factory, cut: Cut, said: str, now: int
+) -> None:
+    def revision(number: int) -> pa.Table:
+        return drawn({}).append_column(REVISION, pa.array([number], pa.int32()))
+
+    replace_rows(database, "scores", revision(1), KEY, SCOPE)
+    url = os.environ[database]
+    server = Path(psycopg.conninfo.conninfo_to_dict(url)["host"])
+    with cut_at_commit(server, tmp_path_factory.mktemp("s"), cut) as folder:
+        monkeypatch.setenv("CUT_URL", psycopg.conninfo.make_conninfo(url, host=str(folder)))
+        if cut == "after":
+            replace_rows("CUT_URL", "scores", revision(2), KEY, SCOPE)
+            text = capsys.readouterr().err
+        else:
+            with pytest.raises(ServiceUnavailable) as raised:
+                replace_rows("CUT_URL", "scores", revision(2), KEY, SCOPE)
+            text = str(raised.value)
+    assert re.search(said, text), text
+    assert "broke off while the transaction was ending" in text
+    assert found(theirs, REVISION) == [(now,)]
+
+
+@pytest.mark.parametrize(
+    ("holding", "held"),
+    [
+        ("LOCK TABLE scores IN ACCESS EXCLUSIVE MODE", "what it holds is unknown"),
+        ("SELECT FROM scores FOR UPDATE", "it holds rows without a revision"),
+        ("INSERT INTO scores SELECT FROM scores WHERE FALSE", "it holds rows without a revision"),
+    ],
+)
+def test_fault_69_a_locked_table_is_said_and_not_waited_for_long(
+    theirs, database, monkeypatch, capsys, holding: str, held: str
+) -> None:
+    replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
+    monkeypatch.setattr(postgresql, "_NOTICE_SECONDS", 0.1)
+    impatient = f"{os.environ[database]} options='-c lock_timeout=400ms'"
+    monkeypatch.setenv("IMPATIENT_URL", impatient)
+    with psycopg.connect(os.environ[database]) as other:
+        other.execute(holding.encode())
+        with pytest.raises(ServiceUnavailable, match=f"holds a lock for longer.*{held}"):
+            replace_rows("IMPATIENT_URL", "scores", drawn({"risk": 0.7}), KEY, SCOPE)
+    assert "Waiting for the table scores of the PostgreSQL server" in capsys.readouterr().err
+    assert found(theirs) == [("A1", D, 0.5)]
+
+
+def test_fault_69_a_wait_for_a_lock_has_an_end_without_asking(theirs, database, monkeypatch):
+    monkeypatch.setattr(postgresql, "LOCK_SECONDS", 0.3)
+    with psycopg.connect(os.environ[database]) as other:
+        replace_rows(database, "scores", drawn({"risk": 0.5}), KEY, SCOPE)
+        other.execute("LOCK TABLE scores")
+        with pytest.raises(ServiceUnavailable, match="holds a lock for longer"):
+            replace_rows(database, "scores", drawn({"risk": 0.7}), KEY, SCOPE)
 
 
 def found_all(theirs: psycopg.Connection) -> list[Any]:

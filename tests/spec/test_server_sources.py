@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +15,11 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: make setup")
 import psycopg
 
 from pipeline.config import load_config
+from pipeline.engines import postgresql
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError, MissingInput, ServiceUnavailable
 from pipeline.sources import Sources, load_sources
+from pipeline.sources.load import read_all
 
 URL = "SALES_URL"
 COLUMNS = "account_id, order_id, occurred_at, amount_cents, known_at"
@@ -189,3 +192,79 @@ def test_fault_38_a_server_that_goes_away_is_a_matter_of_trying_again(theirs, lo
 def test_fault_40_origins_that_cannot_be_meant(theirs, load: Load, origin: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load(origin)
+
+
+@pytest.mark.parametrize("value", ["infinity", "-infinity", "294276-12-31", "4713-01-01 BC"])
+@pytest.mark.parametrize("kind", ["TIMESTAMPTZ", "TIMESTAMP", "DATE"])
+def test_fault_78_a_time_that_no_engine_holds_costs_its_row_alone(theirs, load, kind, value):
+    theirs.execute(f"ALTER TABLE sales.lines ALTER booked TYPE {kind}".encode())
+    theirs.execute("INSERT INTO sales.lines VALUES ('X', 17, %s, 10)", [value])
+    sources, rows = load(TABLE)
+    assert [row[0] for row in rows] == ["00123", "NA"]
+    assert sources.tables["orders"].quarantined == 2
+    (said,) = [f.what for f in sources.report.findings if f.column == "occurred_at"]
+    assert said.startswith("1 row quarantined: occurred_at ")
+
+
+def test_fault_77_all_tables_of_a_server_are_read_as_of_one_moment(theirs, tmp_path) -> None:
+    """Reading the first one waits until another session has changed both."""
+    theirs.execute("CREATE TABLE sales.calls (customer TEXT, at DATE, person TEXT, rep TEXT)")
+    theirs.execute("INSERT INTO sales.calls VALUES ('NA', '2024-02-01', 'P', 'R')")
+    (tmp_path / "orders.sql").write_text(
+        "SELECT customer AS account_id, doc AS order_id, booked AS occurred_at, net AS amount "
+        "FROM sales.lines, (SELECT pg_advisory_xact_lock_shared(77)) AS turn WHERE customer <> ''"
+    )
+    (tmp_path / "small.yaml").write_text(
+        "name: small\nsnapshots: {first: 2024-02-01, last: 2024-06-01}\nsources:\n"
+        f"  orders: {{url_variable: {URL}, sql: orders.sql}}\n"
+        f"  touches: {{url_variable: {URL}, table: sales.calls, "
+        "columns: {account_id: customer, occurred_at: at, contact_id: person, rep_id: rep}}\n"
+    )
+    counts: list[int] = []
+
+    def read() -> None:
+        with DuckDBEngine(threads=1) as engine:
+            sources = load_sources(load_config(tmp_path / "small.yaml"), engine)
+            counts.extend(sources.tables[name].rows for name in ("orders", "touches"))
+
+    theirs.execute("SELECT pg_advisory_lock(77)")
+    reading = threading.Thread(target=read)
+    reading.start()
+    waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while reading.is_alive() and not theirs.execute(waits.encode()).fetchall():
+        pass
+    with theirs.transaction():
+        theirs.execute("INSERT INTO sales.lines VALUES ('NA', 9, '2024-03-01', 10)")
+        theirs.execute("INSERT INTO sales.calls VALUES ('NA', '2024-03-01', 'P', 'R')")
+    theirs.execute("SELECT pg_advisory_unlock(77)")
+    reading.join()
+    assert counts == [2, 1]
+
+
+def test_a_query_that_is_refused_does_not_keep_others_from_being_read(theirs, tmp_path) -> None:
+    (tmp_path / "small.yaml").write_text(
+        "name: small\nsnapshots: {first: 2024-02-01, last: 2024-06-01}\nsources:\n"
+        f"  touches: {{url_variable: {URL}, table: sales.calls}}\n"
+        f"  complaints: {{url_variable: {URL}, table: sales.tickets}}\n"
+        f"  orders: {{url_variable: {URL}, {TABLE}, max_quarantined_share: 1}}\n"
+    )
+    with DuckDBEngine(threads=1) as engine:
+        report = read_all(load_config(tmp_path / "small.yaml"), engine)
+    assert {finding.table for finding in report.errors} == {"touches", "complaints"}
+    assert [table.name for table in report.tables] == ["orders"]
+
+
+def test_fault_69_a_locked_table_is_said_and_not_waited_for_long(
+    theirs, load, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(postgresql, "_NOTICE_SECONDS", 0.1)
+    url = os.environ[URL]
+    monkeypatch.setenv(URL, f"{url} options='-c lock_timeout=400ms'")
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE sales.lines")
+        with pytest.raises(ServiceUnavailable, match="holds a lock for longer than `lock_timeout`"):
+            load(TABLE)
+    assert f"Waiting for what is read of the PostgreSQL server that {URL} names" in (
+        capsys.readouterr().err
+    )
+    assert len(load(TABLE)[1]) == 2

@@ -74,9 +74,16 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     66: ("now(), random() in a mapping or a family", "refused when it is loaded"),
     67: ("characters that nobody sees", "refused in ids, replaced in texts, shown as escapes"),
     68: ("formulas behind blanks, ; or line ends, or of full width", "text in CSV and XLSX"),
+    69: ("a table of a server is locked", "said; 69 after `lock_timeout` or 30 s"),
     70: ("100,000 columns or keys; the year 1; a pipe or a device", "refused at once, named"),
     73: ("one extract, scored as of two days in a row", "the calendar alone: less than a point"),
     75: ("standard error closed; no memory left", "it works; 69 names the limit"),
+    76: ("a sink or a connection with another encoding", "texts read back the same"),
+    77: ("a server changes between the reading of two tables", "all are of one moment"),
+    78: ("a time such as infinity or of the year 294276", "its row is set aside, counted"),
+    79: ("a sink that drops or changes rows", "read back; rolled back, 69"),
+    80: ("a connection cut at COMMIT", "looked at again; what the table holds is said"),
+    81: ("a sink that is an SQL_ASCII database", "works"),
     82: ("a family of one's own that ends the program", "78 with file, line and family"),
 }
 """By number: the case, and what happens."""
