@@ -113,9 +113,7 @@ class _Target:
             with connected(self._variable) as connection, connection.transaction():
                 prepare(connection)
                 self._take_turn(connection)  # it holds the lock as long as it has not ended
-                written = self._exists(connection) and not self._difference(
-                    self._read_back(connection)
-                )
+                written = self._is_written(connection)
                 self._held = self._revisions(connection)
         except (psycopg.Error, DefectionError):
             raise ServiceUnavailable(
@@ -149,6 +147,13 @@ class _Target:
     def _exists(self, connection: psycopg.Connection) -> bool:
         asked = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [self._place])
         return asked.fetchone() == (True,)
+
+    def _is_written(self, connection: psycopg.Connection) -> bool:
+        """Whether the table has exactly the rows that it was to have."""
+        if not self._exists(connection):
+            return False
+        lacks_columns = {*self._rows.column_names} - _columns_of(connection, self._place)
+        return not lacks_columns and not self._difference(self._read_back(connection))
 
     def _revisions(self, connection: psycopg.Connection) -> str:
         """Which revisions the table holds, in words."""

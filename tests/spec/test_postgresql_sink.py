@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -18,11 +19,14 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: make setup")
 
 import psycopg
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from pipeline.config.form import PostgresqlConfig
 from pipeline.engines import postgresql
 from pipeline.engines.postgresql_sink import REVISION, replace_rows
 from pipeline.errors import CannotWrite, ConfigError, ServiceUnavailable
-from pipeline.scoring.database import KEY
+from pipeline.scoring.database import KEY, write_to_database
+from pipeline.scoring.publication import MANIFEST
 from pipeline.scoring.score_table import SCHEMA
 
 D = date(2025, 1, 1)
@@ -354,35 +358,61 @@ def test_a_column_that_holds_the_same_values_in_another_type_will_do(theirs, dat
 # --- a connection that is cut, a table that is locked -----------------------------------------
 
 
+def of_revision(number: int) -> pa.Table:
+    return drawn({}).append_column(REVISION, pa.array([number], pa.int32()))
+
+
 @pytest.mark.parametrize(
-    ("cut", "said", "now"),
+    ("cut", "before", "said", "now"),
     [
-        ("before", r"is as before: it holds revision 1 \(as_of 2025-01-01, model_version 1\)", 1),
-        ("after", "was looked at again: it has the new rows", 2),
-        ("after, for good", "has the new rows is unknown", 2),
+        ("before", of_revision(1), r"it holds revision 1 \(as_of 2025-01-01, model_version 1\)", 1),
+        ("before", drawn({}), "as before: it holds rows without a revision", None),
+        ("before", None, "as before: it holds nothing", None),
+        ("after", of_revision(1), "was looked at again: it has the new rows", 2),
+        ("after, for good", of_revision(1), "has the new rows is unknown", 2),
     ],
+    ids=["before", "before, new column", "before, new table", "after", "after, for good"],
 )
 def test_fault_80_a_connection_cut_at_commit_is_looked_at_again(
-    theirs, database, monkeypatch, capsys, tmp_path_factory, cut: Cut, said: str, now: int
+    theirs, database, monkeypatch, capsys, tmp_path_factory, cut: Cut, before, said: str, now
 ) -> None:
-    def revision(number: int) -> pa.Table:
-        return drawn({}).append_column(REVISION, pa.array([number], pa.int32()))
-
-    replace_rows(database, "scores", revision(1), KEY, SCOPE)
+    if before is not None:
+        replace_rows(database, "scores", before, KEY, SCOPE)
     url = os.environ[database]
     server = Path(psycopg.conninfo.conninfo_to_dict(url)["host"])
     with cut_at_commit(server, tmp_path_factory.mktemp("s"), cut) as folder:
         monkeypatch.setenv("CUT_URL", psycopg.conninfo.make_conninfo(url, host=str(folder)))
         if cut == "after":
-            replace_rows("CUT_URL", "scores", revision(2), KEY, SCOPE)
+            replace_rows("CUT_URL", "scores", of_revision(2), KEY, SCOPE)
             text = capsys.readouterr().err
         else:
             with pytest.raises(ServiceUnavailable) as raised:
-                replace_rows("CUT_URL", "scores", revision(2), KEY, SCOPE)
+                replace_rows("CUT_URL", "scores", of_revision(2), KEY, SCOPE)
             text = str(raised.value)
     assert re.search(said, text), text
     assert "broke off while the transaction was ending" in text
-    assert found(theirs, REVISION) == [(now,)]
+    if now is None:
+        replace_rows(database, "scores", of_revision(3), KEY, SCOPE)
+    assert found(theirs, REVISION) == [(now or 3,)]
+
+
+def test_fault_80_a_load_that_fails_says_which_revision_stands(theirs, database, tmp_path) -> None:
+    sink = PostgresqlConfig(url_variable=database, table="scores")
+
+    def write(revision: int, *rows: dict[str, Any]) -> None:
+        folder = tmp_path / f"revision={revision}"
+        folder.mkdir(exist_ok=True)
+        (folder / MANIFEST).write_text(json.dumps({"config": "north"}))
+        pq.write_table(drawn(*rows), folder / "scores.parquet")
+        write_to_database(sink, folder)
+
+    write(1, {"risk": 0.5})
+    theirs.execute("ALTER TABLE scores ADD CHECK (risk < 0.6)")
+    held = r"as before: it holds revision 1 \(as_of 2025-01-01, model_version 1\)"
+    with pytest.raises(CannotWrite, match=f"{held}.*The files of revision 2 are published whole"):
+        write(2, {"risk": 0.7})
+    write(3, {"risk": 0.3}, {"risk": 0.2})
+    assert found(theirs, "risk, revision") == [(0.3, 3), (0.2, 3)]
 
 
 @pytest.mark.parametrize(
