@@ -142,6 +142,12 @@ explain: $(READY) ## one account whole (ACCOUNT=..., AS_OF=YYYY-MM-DD)
 monitor: $(READY) ## drift of the inputs, and what came of earlier lists (AS_OF=YYYY-MM-DD)
 	@$(DEFECTION) monitor --config "$$CONFIG" --as-of "$$AS_OF"
 
+status: $(READY) ## store, champion, lists, and when the next one is due; 1 if late or damaged
+	@$(DEFECTION) status --config "$$CONFIG"
+
+restore: $(READY) ## repair the MLflow store: a damaged file, a moved folder, an alias changed by hand
+	@$(DEFECTION) restore --config "$$CONFIG"
+
 ui: $(READY) ## open the MLflow UI on this machine
 	@$(DEFECTION) ui --config "$$CONFIG"
 

@@ -239,8 +239,10 @@ OUTPUTS = """# Outputs
 Generated from the code by `make docs`.
 
 `defection score` publishes a folder, `<output>/scores/as_of=D/model_version=N/revision=R/`, which
-appears whole or not at all; `<output>/scores/latest.json` names the newest. The same inputs are
-published once, changed ones as a further revision.
+appears whole or not at all; `<output>/scores/latest.json` names the newest (`path`), and says when
+the next one is due and when it is late (`next_due`, `next_late`). The same inputs are published
+once, changed ones as a further revision. Replays go to `<output>/replays`, lists by another version
+than that of the last promotion to `<output>/trials`.
 
 | file | for | what |
 |---|---|---|
@@ -249,7 +251,7 @@ published once, changed ones as a further revision.
 | `call_list.csv` | people | the accounts to call, those lost below; UTF-8 with a byte-order mark |
 | `call_list.xlsx` | people | the same with types, filters, and a sheet about the columns |
 | `call_list.html` | people | the same as one page: search, filters, a card for each account |
-| `manifest.json` | machines | written last: inputs, files with SHA-256, versions, counts, nulls |
+| `manifest.json` | machines | written last: inputs, versions, counts, nulls, SHA-256 of all |
 
 Text that a spreadsheet would run as a formula begins with an apostrophe in the CSV, and is marked
 as text in the XLSX. `call_list.html` has everything in it and asks the network for nothing;
@@ -268,7 +270,8 @@ A table is of one config; that of another, or one with another key, is refused. 
 connection string in `url_variable` may create the table, or read and write one that is there; to
 add the columns of a later version, it must own it. A run replaces the rows of its date and version
 in one transaction and reads them back before it ends; where they are not the same, it exits with
-69. A run that fails says which revision the table holds. Replays are not written.
+69. A run that fails says which revision the table holds. Replays and trials are not
+written.
 
 ## Columns of scores.parquet
 
@@ -326,6 +329,11 @@ PROMISES = (
         "A model is what was registered",
         "SHA-256 of every file, compared before it is parsed; no pickle",
         ("tests/spec/test_registry.py", "tests/spec/test_risk_model.py"),
+    ),
+    (
+        "Damaged, moved or changed by hand, an installation says how to repair it",
+        "hashes of publications, a check of SQLite before use, the record of promotions",
+        ("make faults", "tests/end_to_end/test_installation.py"),
     ),
     (
         "No secret and no person leaves",

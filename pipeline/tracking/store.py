@@ -172,6 +172,16 @@ class Store:
             engine.dispose()
         return f"{self.file.path} has the schema of the MLflow that is installed."
 
+    def _other_schema(self) -> ConfigError:
+        return ConfigError(
+            f"{self.shown} was made by another version of MLflow. "
+            + (
+                f"Bring it to this one's schema; it is copied before: {self.command('restore')}"
+                if self.is_own
+                else f"Back it up, then run: mlflow db upgrade {self.shown}"
+            )
+        )
+
     def client(self) -> Any:
         """The `MlflowClient` of this store, which is created when it does not exist.
 
@@ -211,6 +221,10 @@ class Store:
         from mlflow.exceptions import MlflowException
 
         mlflow.store.db.utils.MAX_RETRY_COUNT = _DATABASE_ATTEMPTS
+        installed = mlflow.store.db.utils._get_latest_schema_revision()
+        # Where tables are wanting, MLflow would make them without being asked.
+        if self.is_own and self.file.schema() not in ("", installed):
+            raise self._other_schema()
         try:
             with self.errors():
                 client = MlflowClient(tracking_uri=self.address, registry_uri=self.address)
@@ -263,14 +277,7 @@ class Store:
         if "database is locked" in whole:
             return TryAgain(f"Another job is writing to {shown}. Try again when it has ended.")
         if "out-of-date database schema" in whole:
-            return ConfigError(
-                f"{shown} was made by another version of MLflow. "
-                + (
-                    f"Bring it to this one's schema; it is copied before: {self.command('restore')}"
-                    if self.is_own
-                    else f"Back it up, then run: mlflow db upgrade {shown}"
-                )
-            )
+            return self._other_schema()
         if self.is_own and (isinstance(error, DBAPIError) or _DAMAGED.search(whole)):
             return self.file.broken(said)
         if code in _REFUSED_CODES:

@@ -6,6 +6,7 @@ backup. A file that a copy has replaced lies beside them, in `damaged-<UTC time>
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -62,6 +63,17 @@ class StoreFile:
                 f"The MLflow store was moved or copied: {self.path} names files in "
                 f"{elsewhere[0]}, not in {self.artifacts}. Nothing is read from there. Let the "
                 f"store use its own folder: {self._restore}"
+            )
+
+    def schema(self) -> str:
+        """The revision of MLflow's schema that it has; empty for a store that was never used."""
+        if not self._is_there() or not self._was_used():
+            return ""
+        with _opened(self.path) as store:
+            if "alembic_version" not in _tables_of(store):
+                return ""
+            return str(
+                next(iter(store.execute("SELECT version_num FROM alembic_version")), [""])[0]
             )
 
     def broken(self, why: str) -> ConfigError:
@@ -168,15 +180,17 @@ class StoreFile:
             )
 
     def _set_aside(self) -> Path | None:
-        """Move the file and its journals away."""
-        files = [self.path, *(Path(f"{self.path}{suffix}") for suffix in _JOURNALS)]
-        files = [file for file in files if file.exists()]
-        if not files:
+        """Keep the file and its journals elsewhere; the file stays until it is replaced."""
+        journals = [Path(f"{self.path}{suffix}") for suffix in _JOURNALS]
+        journals = [journal for journal in journals if journal.exists()]
+        if not self.path.exists() and not journals:
             return None
         aside = self.copies_folder / f"damaged-{_now()}"
         aside.mkdir(parents=True)
-        for file in files:
-            file.rename(aside / file.name)
+        if self.path.exists():
+            shutil.copy2(self.path, aside)
+        for journal in journals:
+            journal.rename(aside / journal.name)
         return aside
 
     def _broken(self, why: str) -> ConfigError:

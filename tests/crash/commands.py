@@ -170,11 +170,22 @@ COMMANDS = (
         may_say=_ASKED_TWICE,
     ),
     Command(
+        "restore",
+        ("--copy", "newest"),
+        REPLACED,
+        (Store(),),
+        share=6,
+        writes=lambda root: [
+            file(root / "mlflow" / "copies", "damaged-*"),
+            file(root / "mlflow", f"{SCRATCH}/*"),
+        ],
+    ),
+    Command(
         "score",
         ("--as-of", AS_OF),
         CHALLENGED,
         (_SCORES,),
-        share=34,
+        share=28,
         writes=_publishing,
         writing_step="Writing the publication",
     ),

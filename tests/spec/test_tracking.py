@@ -497,6 +497,7 @@ def test_fault_58_a_store_of_an_older_mlflow_is_copied_and_brought_up_to_date(
     head = ScriptDirectory.from_config(settings).get_current_head()
     command.downgrade(settings, "-1")
     StoreFile(older, "").take_over()
+    (older / "artifacts" / "of a run").mkdir(parents=True)
     there = Tracking(older, "defection", "defection-risk")
     with pytest.raises(ConfigError, match=r"made by another version of MLflow.*restore"):
         there.connect()
