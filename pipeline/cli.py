@@ -365,7 +365,7 @@ def ui(config: ConfigPath = DEFAULT_CONFIG) -> None:
     from pipeline.tracking.ui import serve_ui
 
     settings = _config(config, with_label=False).tracking
-    raise typer.Exit(serve_ui(settings.folder, console.say, settings.experiment))
+    raise typer.Exit(serve_ui(settings.folder, console.say, settings.experiment, config=config))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

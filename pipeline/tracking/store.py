@@ -80,6 +80,7 @@ class Store:
         self._config = config
         self._debug = debug
         self._client: Any = None
+        self._sound = False  # once it was looked at
         self.file = StoreFile(self.folder, self.command("restore"))
 
     def command(self, words: str) -> str:
@@ -119,9 +120,14 @@ class Store:
         """
         if not self.is_own:
             return True
-        if self._client is None and self.file.exists():
+        self._require_sound()
+        return self.file.exists()
+
+    def _require_sound(self) -> None:
+        """Look at our own file before its first use, and not again."""
+        if self.is_own and not self._sound:
             self.file.require_sound()
-        return self._client is not None or self.file.exists()
+            self._sound = True
 
     def save(self) -> None:
         """Copy our own SQLite file; a server's is not ours to copy."""
@@ -189,8 +195,7 @@ class Store:
         """
         if self._client is None:
             self._check_path()
-            if self.is_own:
-                self.file.require_sound()
+            self._require_sound()
             # Two first uses at once would both create the tables, and one of them would fail.
             with exclusive(
                 self.folder / ".initialise.lock", "preparing the MLflow store", _FIRST_USE_SECONDS

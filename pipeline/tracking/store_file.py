@@ -216,6 +216,9 @@ def _damage_of(path: Path, *, filled: bool = True) -> str:
     try:
         with _opened(path) as store:
             ((said, *_), *_) = store.execute("PRAGMA quick_check(1)").fetchall()
+            ((page, *_),) = store.execute("PRAGMA page_size").fetchall()
+            if path.stat().st_size % page:  # which SQLite fills up with zeros
+                said = "its end is missing"
             tables = _tables_of(store)
     except sqlite3.DatabaseError as error:
         if "locked" in str(error):

@@ -57,23 +57,24 @@ def serve_ui(
     experiment: str = "",
     port: int = 0,
     wait_seconds: float = 60,
+    config: Path | None = None,
 ) -> int:
     """Serve the UI until Ctrl-C or SIGTERM; returns the exit code, 0.
 
     say: called with the address once the UI answers, that of the experiment's runs where one is
-    named. port: 0 takes 5000, or any free port when
-    5000 is taken. With a tracking server there is nothing to start: says its address and returns.
+    named. port: 0 takes 5000, or any free port when 5000 is taken. config: the file that messages
+    name. With a tracking server there is nothing to start: says its address and returns.
     Raises ConfigError when there is no store yet, ServiceUnavailable when the UI does not start
     within `wait_seconds`.
     """
-    store = Store(folder)
+    store = Store(folder, config)
     if store.is_server:
         say(f"MLflow UI of the tracking server: {store.shown}")
         return 0
     if not store.exists():
         raise ConfigError(
             f"There is no MLflow store in {store.folder} yet. "
-            "Train a model first: defection train --config FILE"
+            f"Train a model first: {store.command('train')}"
         )
     port = port or _free_port()
     server = subprocess.Popen(

@@ -74,6 +74,13 @@ def test_a_damaged_file_is_not_copied_over_sound_copies(tmp_path) -> None:
     assert file.copies() == before and file.damaged_copies() == {}
 
 
+def test_fault_58_a_few_bytes_that_are_missing_are_seen(tmp_path) -> None:
+    file = drawn(tmp_path)
+    file.path.write_bytes(file.path.read_bytes()[:-10])
+    with pytest.raises(ConfigError, match="its end is missing"):
+        file.require_sound()
+
+
 def test_a_first_use_that_was_killed_is_no_damage(tmp_path) -> None:
     file = StoreFile(tmp_path, "")
     assert not file.exists() and file.damage() == ""
