@@ -8,7 +8,7 @@ damaged, `restore` repairs the store.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,11 +51,16 @@ def status(config: Config, now: datetime) -> list[Line]:
 
     now: with a time zone; what late is measured against.
     """
+    there = {
+        root: {one: damage(one) for one in publications(config.output / root)}
+        for root in (*LISTS, *MONITORS)
+    }
+    lists = [one for one, why in there[SCORES].items() if not why]
     return [
         *_of_store(config),
         *_of_champion(config),
-        *(line for root in (*LISTS, *MONITORS) for line in _of_publications(config, root)),
-        *_of_next_list(config, now),
+        *(line for root, found in there.items() for line in _of_publications(config, root, found)),
+        *_of_next_list(config, newest(lists), now),
         *_of_strangers(config),
     ]
 
@@ -100,10 +105,10 @@ def _of_champion(config: Config) -> Iterator[Line]:
         yield Line("champion", f"version {version.version} of {config.tracking.model_name}{by}")
 
 
-def _of_publications(config: Config, root: str) -> Iterator[Line]:
+def _of_publications(config: Config, root: str, there: Mapping[Path, str]) -> Iterator[Line]:
+    """there: what is wrong with each publication under the root; empty where it is whole."""
     folder = config.output / root
-    there = publications(folder)
-    damaged = {one: why for one in there if (why := damage(one))}
+    damaged = {one: why for one, why in there.items() if why}
     whole = [one for one in there if one not in damaged]
     if there or root == SCORES:
         yield Line(root, f"{counted(len(whole), 'publication')} whole")
@@ -145,9 +150,7 @@ def _command(config: Config, root: str, folder: Path) -> str:
     return f"defection {name} --as-of {date_of(folder)}{option} --config {_quoted(config.path)}"
 
 
-def _of_next_list(config: Config, now: datetime) -> Iterator[Line]:
-    whole = [one for one in publications(config.output / SCORES) if not damage(one)]
-    last = newest(whole)
+def _of_next_list(config: Config, last: Path | None, now: datetime) -> Iterator[Line]:
     every = f"by scoring.every: {config.scoring.every}"
     if last is None:
         do = f"defection score --as-of YYYY-MM-DD --config {_quoted(config.path)}"

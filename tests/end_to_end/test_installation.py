@@ -145,45 +145,67 @@ def test_status_knows_every_file_that_any_command_writes(trained) -> None:
 
 # --- publications -------------------------------------------------------------------------------
 
-PUBLISHED = long_but({("manifest.json", "cut")}, ((name, how) for name in FILES for how in DAMAGE))
+CUTS = ("missing", "cut", "edited")
 
 
-@pytest.mark.parametrize(("name", "damaged"), PUBLISHED)
-def test_fault_53_56_status_names_a_damaged_list_and_what_to_do(
-    trained, name: str, damaged: str
+@pytest.mark.parametrize(
+    ("as_of", "name"),
+    long_but(
+        [(LISTED, "manifest.json")],
+        ((as_of, name) for as_of in (LISTED, FIRST_LIST) for name in FILES),
+    ),
+)
+def test_fault_53_56_status_names_a_damaged_list_and_score_publishes_it_again(
+    trained, as_of: str, name: str
 ) -> None:
-    folder = folder_of(trained, LISTED)
-    DAMAGE[damaged](folder / name)
-    said = trained.defection(*ON)
-    assert said.returncode == 1
-    assert (
-        f"scores/as_of={LISTED}/model_version=1/revision=1" in said.stdout and name in said.stdout
-    )
-    assert advised(said.stdout)[0][:3] == list(SCORE)
-    shutil.rmtree(folder)  # the other thing that it says can be done; then latest.json is behind
-    again = trained.defection(*ON)
-    assert "latest.json" in again.stdout and advised(again.stdout)[0][:3] == [
-        "score",
-        "--as-of",
-        FIRST_LIST,
-    ]
+    file = folder_of(trained, as_of) / name
+    content = file.read_bytes()
+    for damaged in CUTS:
+        DAMAGE[damaged](file)
+        said = trained.defection(*ON)
+        assert said.returncode == 1
+        assert f"scores/as_of={as_of}/model_version=1/revision=1" in said.stdout
+        assert name in said.stdout
+        again = ["score", "--as-of", as_of]
+        assert advised(said.stdout)[0][:3] == again
+        file.unlink(missing_ok=True)
+        file.write_bytes(content)
+    DAMAGE["cut"](file)
+    dry = trained.done(*again, "--dry-run")
+    assert f"Would write out/scores/as_of={as_of}/model_version=1/revision=2" in dry
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("as_of", [LISTED, FIRST_LIST])
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("damaged", DAMAGE)
-def test_fault_53_54_56_every_command_goes_on_and_the_list_is_published_again(
-    trained, as_of: str, name: str, damaged: str
+@pytest.mark.parametrize("damaged", CUTS)
+@pytest.mark.parametrize("names", [["scores.parquet"], ["manifest.json"], FILES[2:5]], ids=str)
+def test_fault_54_56_explain_and_monitor_go_on_without_a_damaged_list(
+    trained, names: list[str], damaged: str
 ) -> None:
-    DAMAGE[damaged](folder_of(trained, as_of) / name)
-    said = trained.defection(*ON)
-    assert said.returncode == 1 and name in said.stdout
+    """They compare with the tables of earlier lists; nothing else of a publication is read."""
+    for name in names:
+        DAMAGE[damaged](folder_of(trained, FIRST_LIST) / name)
     for command in (EXPLAIN, MONITOR):
         ended = trained.defection(*command)
         assert ended.returncode in (0, 1), ended.stderr  # 1: an alarm of the monitor
-    follow(trained, said.stdout)
+        pages = names[0].startswith("call_list")
+        assert (f"as_of={FIRST_LIST}" in ended.stderr) == (not pages)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("as_of", "name"), [(LISTED, "call_list.html"), (FIRST_LIST, "scores.parquet")]
+)
+def test_fault_53_what_is_published_again_is_sound(trained, as_of: str, name: str) -> None:
+    DAMAGE["edited"](folder_of(trained, as_of) / name)
+    follow(trained, trained.defection(*ON).stdout)
     sound(trained)
+
+
+def test_fault_55_without_the_newest_list_the_pointer_is_behind(trained) -> None:
+    shutil.rmtree(folder_of(trained, LISTED))
+    said = trained.defection(*ON)
+    assert said.returncode == 1 and "names another list than the newest" in said.stdout
+    assert advised(said.stdout)[0][:3] == ["score", "--as-of", FIRST_LIST]
 
 
 @pytest.mark.long
@@ -249,21 +271,25 @@ def test_fault_58_what_lies_beside_the_store_is_looked_at_too(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("damaged", DAMAGE)
+@pytest.mark.parametrize("damaged", CUTS)
 def test_fault_26_58_every_file_of_the_champion(trained, damaged: str) -> None:
-    """Its native files are checked by their hashes; nothing else of the store is read to score."""
-    (home,) = (trained.folder / "mlflow" / "artifacts" / "models").glob("m-*")
-    for file in sorted(path for path in home.rglob("*") if path.is_file()):
+    """Its native files are checked by their hashes; nothing else of the store's files is read."""
+    artifacts = trained.folder / "mlflow" / "artifacts"
+    files = [path for path in artifacts.rglob("*") if path.is_file() and path.stat().st_size]
+    native = [path for path in files if path.parent.name == "native"]
+    for file in native:
         content = file.read_bytes()
-        if not content:  # an empty __init__.py
-            continue
         DAMAGE[damaged](file)
-        codes = {command: trained.defection(*command).returncode for command in (ON, SCORE)}
-        if file.parent.name == "native":
-            assert codes[ON] == 1 and codes[SCORE] in (65, 66), file
-        else:
-            assert codes == {ON: 0, SCORE: 0}, file
+        for command in (SCORE, EXPLAIN, MONITOR):
+            ended = trained.defection(*command)
+            assert ended.returncode in (65, 66) and "from a backup" in ended.stderr, file
+        said = trained.defection(*ON)
+        assert said.returncode == 1 and "version 1 of small" in said.stdout, file
         file.write_bytes(content)
+    for file in set(files) - {*native}:
+        DAMAGE[damaged](file)
+    sound(trained)
+    assert "Already published" in trained.done(*SCORE)
 
 
 ALL = (
