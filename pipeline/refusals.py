@@ -32,6 +32,8 @@ def writing(place: Path) -> Iterator[None]:
     """Turn a refusal of the file system into CannotWrite, which names the place."""
     try:
         yield
+    except UnicodeEncodeError as error:  # of a library that takes paths as text
+        raise CannotWrite(cannot_be_written(place, "its path is no UTF-8")) from error
     except OSError as error:
         if error.errno not in _REFUSED:
             raise

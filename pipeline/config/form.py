@@ -52,6 +52,7 @@ from pipeline.config.kinds import (
     Place,
     Share,
     ShareOrNone,
+    StorePlace,
     TableName,
     Texts,
     Threads,
@@ -66,6 +67,7 @@ from pipeline.config.mistakes import config_mistakes
 from pipeline.config.own_families import load_family
 from pipeline.config.strict_yaml import Form
 from pipeline.errors import ConfigError, MissingInput, UsageError
+from pipeline.special_files import is_utf8
 from pipeline.wording import listed, unknown
 
 OWN_CADENCE_DAYS = 180  # the longest that an account is watched by the label own_cadence
@@ -596,7 +598,9 @@ class EngineConfig(Section):
 class TrackingConfig(Section):
     """Where runs and models are kept; MLFLOW_TRACKING_URI goes before `folder`."""
 
-    folder: Place = Field("../var/mlflow", description="of the local store", validate_default=True)
+    folder: StorePlace = Field(
+        "../var/mlflow", description="of the local store", validate_default=True
+    )
     experiment: Name = Field(description="the experiment's name; the config's if absent")
     model_name: Name = Field(description="the registered model's name; the config's if absent")
 
@@ -777,6 +781,8 @@ def load_config(path: Path) -> Config:
     MissingInput where it is not there, ConfigError with every mistake and its place in the file.
     """
     form = read_file(path, "config file", "give one with --config PATH")
+    if not is_utf8(path.resolve()):
+        raise ConfigError(f"{path.resolve()}: the path is no UTF-8. Rename the folder or the file.")
     mistakes = list(form.mistakes)
     if isinstance(form.content, dict):
         try:

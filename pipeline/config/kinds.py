@@ -15,9 +15,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from features.contract import ORDER_KINDS, TABLES
 from features.families import FAMILIES
+from pipeline.special_files import is_utf8
 from pipeline.wording import shortened, unknown
 from pipeline.years import YEARS
 
+_NO_ADDRESS = "%?#"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 AnyDay = TypeVar("AnyDay", bound=date)
 TIME_WORDS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "excel", "excel_1904")
@@ -42,7 +44,22 @@ def _place(written: Any, info: ValidationInfo) -> Path:
         return os.environ[name]
 
     base = Path.cwd() if written.startswith("${") else info.context["folder"]
-    return Path(os.path.normpath(base / _VARIABLE.sub(value, written)))
+    place = Path(os.path.normpath(base / _VARIABLE.sub(value, written)))
+    if not is_utf8(place):
+        raise ValueError(f"{shortened(str(place), 200)} is no UTF-8; rename the folder")
+    return place
+
+
+def _store_place(place: Path, info: ValidationInfo) -> Path:
+    if info.context is None or os.environ.get("MLFLOW_TRACKING_URI", "").strip():
+        return place
+    # These have a meaning in the address of a database, and cannot be escaped in all of MLflow.
+    if found := sorted(set(_NO_ADDRESS) & set(str(place))):
+        raise ValueError(
+            f"{place} has {' '.join(found)} in its path, which MLflow cannot address; set it to "
+            "another path"
+        )
+    return place
 
 
 def _zone(name: str) -> str:
@@ -163,6 +180,7 @@ def _matching(pattern: str, says: str) -> Callable[[str], str]:
 
 
 Place = Annotated[Path, BeforeValidator(_place)]
+StorePlace = Annotated[Place, AfterValidator(_store_place)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_matching(r'[^"\r\n]', "one character"))]

@@ -19,6 +19,7 @@ from pipeline.config import FileOptions
 from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.errors import TryAgain
+from pipeline.invisible import escaped
 from pipeline.sources.archives import (
     check_workbook,
     is_old_workbook,
@@ -32,7 +33,7 @@ from pipeline.sources.parquet_pages import BadPage, Chunk, check_pages
 from pipeline.sources.rewriting import LeftOut, rewrite
 from pipeline.sources.unusable import Unusable
 from pipeline.sources.workbooks import write_sheet
-from pipeline.special_files import special_kind
+from pipeline.special_files import is_utf8, special_kind
 from pipeline.wording import shortened
 
 FORMATS = {
@@ -205,7 +206,8 @@ def find(place: Path, written: str, options: FileOptions) -> list[tuple[Path, st
     if parts and folder.parts[-len(parts) :] == parts:
         folder = PurePath(*folder.parts[: -len(parts)])
     return [
-        (path, written if path == place else str(folder / path.relative_to(root))) for path in found
+        (path, escaped(written if path == place else str(folder / path.relative_to(root))))
+        for path in found
     ]
 
 
@@ -218,6 +220,8 @@ def inspect(
     in text. Unusable where it cannot be read.
     """
     try:
+        if not is_utf8(path):
+            raise Unusable("its name is no UTF-8", "rename the file or its folder")
         if kind := special_kind(path):
             raise Unusable(f"is {kind}, not a file", "write its content to a file, and name that")
         seen = _state(path)

@@ -26,7 +26,7 @@ from pipeline.sources.headers import refuse_many
 from pipeline.sources.rewriting import RAGGED, ROW, ragged_advice
 from pipeline.sources.servers import SCHEME, Copy, copied, whole_table
 from pipeline.sources.unusable import Unusable
-from pipeline.special_files import special_kind
+from pipeline.special_files import is_utf8, special_kind
 from pipeline.wording import counted, listed, shortened
 
 QUERY_VIEW = "_mapped_by_query"
@@ -338,7 +338,8 @@ def readable_paths(config: Config) -> list[Path]:
     What is not there is left out; loading says so.
     """
     places = [part.path for part in (*config.sources.values(), *config.inputs.values())]
-    return sorted({path.resolve() for place in places if place for path in matches(place)})
+    found = {path.resolve() for place in places if place for path in matches(place)}
+    return sorted(path for path in found if is_utf8(path))
 
 
 def nesting(text: str) -> int:

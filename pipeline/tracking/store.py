@@ -194,7 +194,6 @@ class Store:
         Raises ServiceUnavailable, CannotWrite, ConfigError.
         """
         if self._client is None:
-            self._check_path()
             self._require_sound()
             # Two first uses at once would both create the tables, and one of them would fail.
             with exclusive(
@@ -202,14 +201,6 @@ class Store:
             ):
                 self._client = self._connected()
         return self._client
-
-    def _check_path(self) -> None:
-        # These have a meaning in the address of a database and cannot be escaped in all of MLflow.
-        if found := sorted(set("%?#") & set(str(self.folder))):
-            raise ConfigError(
-                f"The tracking folder {self.folder} has {' '.join(found)} in its path, which "
-                "MLflow cannot address. Set tracking.folder to another path."
-            )
 
     def _keep_quiet(self) -> None:
         """Set what MLflow reads when it is imported."""

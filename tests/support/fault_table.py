@@ -85,6 +85,7 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     80: ("a connection cut at COMMIT", "looked at again; what the table holds is said"),
     81: ("a sink that is an SQL_ASCII database", "works"),
     82: ("a family of one's own that ends the program", "78 with file, line and family"),
+    84: ("paths with quotes, %, #, ? or a byte that is no text", "they work, or 78 at once"),
 }
 """By number: the case, and what happens."""
 
