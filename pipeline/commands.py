@@ -131,6 +131,7 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
     """Train, register and review a challenger; print what was measured."""
     from pipeline.review.review import review_trained
     from pipeline.training.keep_list_report import lines as keep_list_lines
+    from pipeline.training.record import telling_of_version
     from pipeline.training.reporting import chance_line, coverage_line, table, value_line
     from pipeline.training.train import train
     from pipeline.training.win_back_report import lines as win_back_lines
@@ -138,8 +139,9 @@ def run_train(config: Config, until: date | None) -> tuple[Registered, Reviewed]
     with openlineage.told(f"{config.name}.train", console.complain) as data:
         with console.steps() as steps:
             registered = train(config, steps, until)
-            steps.know(version=registered.version)
-            reviewed = review_trained(steps, config, registered)
+            with telling_of_version(open_tracking(config), config, registered.run_id):
+                steps.know(version=registered.version)
+                reviewed = review_trained(steps, config, registered)
         sources = registered.trained.prepared.sources.lineage()
         data.inputs = openlineage.sources_read(config.path, sources)
         data.outputs = [openlineage.model(config.tracking.model_name, registered.version)]

@@ -151,6 +151,12 @@ class Registry:
             ) from error
         return home, Path(fetched)
 
+    def registered_by(self, run_id: str) -> int | None:
+        """The version that a run has registered; None where it has registered none."""
+        with self._store.errors():
+            found = self._store.client().search_model_versions(f"run_id = '{run_id}'")
+        return max((int(each.version) for each in found if each.name == self._name), default=None)
+
     def champion(self) -> ModelVersion | None:
         """The version of the last promotion; None without one, or where it was deleted since."""
         last = last_of(self.history()) if self._find() else None

@@ -18,8 +18,8 @@ from types import FrameType
 
 from pipeline.errors import ConfigError, ServiceUnavailable
 from pipeline.tracking.store import QUIET_ENVIRONMENT, Store
+from pipeline.tracking.ui_server import ADDRESS_VARIABLE, HOST
 
-_HOST = "127.0.0.1"
 _USUAL_PORT = 5000
 _STOP_SECONDS = 10
 
@@ -39,16 +39,8 @@ def ui_command(folder: Path, port: int) -> list[str]:
     The store's address is not in it but in the environment (`serve_ui`): it may hold a password,
     and everybody on a machine can read everybody's command lines.
     """
-    return [
-        sys.executable,
-        *("-m", "mlflow", "server"),
-        *("--default-artifact-root", (folder.resolve() / "artifacts").as_uri()),
-        "--no-serve-artifacts",  # nothing is uploaded through the UI
-        *("--host", _HOST, "--port", str(port)),
-        *("--allowed-hosts", f"{_HOST}:{port},localhost:{port}"),
-        *("--workers", "1"),
-        *("--uvicorn-opts", "--log-level warning"),
-    ]
+    artifacts = (folder.resolve() / "artifacts").as_uri()
+    return [sys.executable, "-P", "-m", "pipeline.tracking.ui_server", artifacts, str(port)]
 
 
 def serve_ui(
@@ -82,15 +74,15 @@ def serve_ui(
         env={
             **os.environ,
             **_UI_ENVIRONMENT,
-            "MLFLOW_BACKEND_STORE_URI": store.address,
-            "MLFLOW_REGISTRY_STORE_URI": store.address,
+            ADDRESS_VARIABLE: store.address,
+            "MLFLOW_SERVER_ALLOWED_HOSTS": f"{HOST}:{port},localhost:{port}",
         },
         start_new_session=True,  # Ctrl-C reaches us alone, and we end the whole group
     )
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         _await_answer(server, port, wait_seconds)
-        say(f"MLflow UI: http://{_HOST}:{port}{_page_of(experiment, port)} (Ctrl-C ends it)")
+        say(f"MLflow UI: http://{HOST}:{port}{_page_of(experiment, port)} (Ctrl-C ends it)")
         server.wait()
         raise ServiceUnavailable(f"The MLflow UI ended by itself (exit code {server.returncode}).")
     except KeyboardInterrupt:
@@ -108,18 +100,18 @@ def _free_port() -> int:
     for port in (_USUAL_PORT, 0):
         with socket.socket() as probe:
             try:
-                probe.bind((_HOST, port))
+                probe.bind((HOST, port))
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise ServiceUnavailable(f"No port is free on {_HOST}.")
+    raise ServiceUnavailable(f"No port is free on {HOST}.")
 
 
 def _await_answer(server: subprocess.Popen[bytes], port: int, wait_seconds: float) -> None:
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://{_HOST}:{port}/health", timeout=5):
+            with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
@@ -133,7 +125,7 @@ def _await_answer(server: subprocess.Popen[bytes], port: int, wait_seconds: floa
 def _page_of(experiment: str, port: int) -> str:
     """The page with the experiment's runs: MLflow's own front page is for chats."""
     name = urllib.parse.quote(experiment)
-    asked = f"http://{_HOST}:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"
+    asked = f"http://{HOST}:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"
     try:
         with urllib.request.urlopen(asked, timeout=30) as answer:
             number = json.load(answer)["experiment"]["experiment_id"]

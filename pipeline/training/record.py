@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableSequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -95,7 +97,12 @@ def _recorded(tracking: Tracking, config: Config, trained: Trained) -> Registere
     }
     if trained.keep_list is not None:
         tags[SIZE_TAG] = compare_with_size(trained.keep_list).answer
-    with tracking.run(_run_name(config, trained.prepared), tags=tags, description=headline) as run:
+    name = _run_name(config, trained.prepared)
+    with (
+        telling_of_version(tracking, config) as begun,
+        tracking.run(name, tags=tags, description=headline) as run,
+    ):
+        begun.append(run.id)
         drawn = _plots(config, trained)
         _log(run, config, trained, drawn)
         _log_splits(run, trained)
@@ -104,6 +111,28 @@ def _recorded(tracking: Tracking, config: Config, trained: Trained) -> Registere
             _save_model(scratch.path, trained)
             version = run.register(scratch.path, trained.model.columns, description=card, tags=tags)
     return Registered(version, run.id, trained, drawn)
+
+
+@contextmanager
+def telling_of_version(
+    tracking: Tracking, config: Config, *runs: str
+) -> Iterator[MutableSequence[str]]:
+    """Where the block breaks off, note on the error the version that its runs have registered.
+
+    runs: by their ids; those that begin in the block are appended to what it is given.
+    """
+    begun = [*runs]
+    try:
+        yield begun
+    except BaseException as error:
+        with suppress(Exception):  # it must not hide the cause
+            for version in filter(None, map(tracking.registry.registered_by, begun)):
+                error.add_note(
+                    f"Version {version} of {config.tracking.model_name} is registered, and no "
+                    f"review has looked at it: defection review --version {version} "
+                    f"--config {shlex.quote(short(config.path))}"
+                )
+        raise
 
 
 def _save_model(folder: Path, trained: Trained) -> None:

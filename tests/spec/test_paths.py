@@ -62,6 +62,7 @@ def test_fault_84_the_store_may_lie_elsewhere(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_fault_84_other_signs_work(tmp_path: Path) -> None:
     folder = project(tmp_path, "both ' and \" ;[c]{d}$e* M\u00fcller \\ S\u00f6hne")
     for command in (("validate",), ("features", *AS_OF)):

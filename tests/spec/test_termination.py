@@ -13,10 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import load_config
 from pipeline.endings import guarded
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.output_files import short
 from pipeline.termination import Terminated, sigterm_as_exit
+from pipeline.tracking.runs import open_tracking
+from pipeline.training.record import telling_of_version
 
+CONFIG = """
+name: small
+snapshots: {first: 2024-02-01, last: 2024-06-01}
+sources: {orders: {path: orders.csv}}
+tracking: {folder: mlflow}
+"""
 SLOW = "SELECT SUM(a.range * b.range % 7) FROM range(20000) a, range(20000) b"
 
 
@@ -107,3 +117,27 @@ def test_an_error_without_a_signal_stays_what_it_is(capsys) -> None:
         raise RuntimeError("interrupted within a callback")
 
     assert guarded(act) == 70
+
+
+def test_fault_83_a_version_that_nobody_has_reviewed_is_told_of(tmp_path: Path, capfd) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.txt").write_text("a model")
+    config = load_config(tmp_path / "config.yaml")
+    tracking = open_tracking(config)
+
+    def train(register: bool) -> None:
+        with telling_of_version(tracking, config) as begun, tracking.run("a training") as run:
+            begun.append(run.id)
+            if register:
+                run.register(tmp_path / "model", ["feature"], "a version")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert guarded(lambda: train(False)) == 143
+    ended = "defection: ended by SIGTERM; nothing half-made was published."
+    assert capfd.readouterr().err == f"{ended}\n"
+    assert guarded(lambda: train(True)) == 143
+    review = f"defection review --version 1 --config {short(config.path)}"
+    assert capfd.readouterr().err == (
+        f"{ended} Version 1 of small is registered, and no review has looked at it: {review}\n"
+    )

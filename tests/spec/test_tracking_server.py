@@ -73,7 +73,7 @@ def test_a_run_and_a_version_on_a_server(
 
 @pytest.mark.long
 @pytest.mark.starts_process
-def test_fault_46_the_ui_serves_the_store_on_loopback_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+def test_fault_46_71_the_ui_serves_the_store_on_loopback_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     folder = tmp_path / "mlflow"
     with Tracking(folder, "defection", "defection-risk").run("shown") as run:
         run.text("config.yaml", "name: demo\n")
@@ -97,6 +97,16 @@ def test_fault_46_the_ui_serves_the_store_on_loopback_and_ends_on_ctrl_c(tmp_pat
         shown = f"{address}/get-artifact?path=config.yaml&run_uuid={run.id}"
         with urllib.request.urlopen(shown, timeout=30) as answer:
             assert answer.read() == b"name: demo\n"
+        # A run's artifacts are what the run wrote; fault 71.
+        for path in ("config.yaml", "new.yaml"):
+            upload = f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run.id}&path={path}"
+            asked = urllib.request.Request(address + upload, b"name: other\n", method="POST")
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(asked, timeout=30)
+            assert refused.value.code == 403
+        with urllib.request.urlopen(shown, timeout=30) as answer:
+            assert answer.read() == b"name: demo\n"
+        assert [path.name for path in folder.rglob("*.yaml")] == ["config.yaml"]
         ui.send_signal(signal.SIGINT)
         assert ui.wait(30) == 0
     finally:

@@ -76,6 +76,7 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     68: ("formulas behind blanks, ; or line ends, or of full width", "text in CSV and XLSX"),
     69: ("a table of a server is locked", "said; 69 after `lock_timeout` or 30 s"),
     70: ("100,000 columns or keys; the year 1; a pipe or a device", "refused at once, named"),
+    71: ("an artifact of a run replaced through the local UI", "refused"),
     73: ("one extract, scored as of two days in a row", "the calendar alone: less than a point"),
     75: ("standard error closed; no memory left", "it works; 69 names the limit"),
     76: ("a sink or a connection with another encoding", "texts read back the same"),
@@ -85,6 +86,7 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     80: ("a connection cut at COMMIT", "looked at again; what the table holds is said"),
     81: ("a sink that is an SQL_ASCII database", "works"),
     82: ("a family of one's own that ends the program", "78 with file, line and family"),
+    83: ("SIGTERM late in train", "the version without a review is said"),
     84: ("paths with quotes, %, #, ? or a byte that is no text", "they work, or 78 at once"),
 }
 """By number: the case, and what happens."""
