@@ -170,7 +170,8 @@ RECIPES = """
 ## Recipes
 
 Where an export needs more than a mapping, a query makes the table: `inputs` names the files,
-`sql` the query.
+`sql` the query. It reads the inputs by their names and nothing else, and gives the same from run to
+run: other tables, files and settings are refused, and so are `now()`, `random()` and their kind.
 
 Orders of Shopify: the price is that of one piece, fields of the order stand on its first line
 only, and cancelled orders stay in the export.
@@ -321,7 +322,8 @@ PROMISES = (
     ),
     (
         "A mapping reads the inputs and nothing else",
-        "DuckDB without files, network, extensions and settings; PostgreSQL in a read-only "
+        "parsed by DuckDB itself, which has no network, extensions or settings; PostgreSQL in a "
+        "read-only "
         "transaction that is undone",
         ("tests/spec/test_lockdown.py", "tests/spec/test_server_sources.py"),
     ),
@@ -337,7 +339,8 @@ PROMISES = (
     ),
     (
         "No secret and no person leaves",
-        "connection strings stay in the environment; pseudonyms and sums in MLflow",
+        "one redaction on every way out; connection strings stay in the environment; pseudonyms "
+        "and sums in MLflow",
         ("tests/end_to_end/test_review.py", "tests/spec/test_tracking.py"),
     ),
     (

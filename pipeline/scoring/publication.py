@@ -17,7 +17,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -200,8 +199,8 @@ def _publish(
         if plan.published:
             _point_latest(root, plan.folder)  # a job killed just before it had not
             return Publication(plan.folder, read_manifest(plan.folder), new=False)
-        folder = Path(tempfile.mkdtemp(dir=unfinished))
-        folder.chmod(0o755)
+        folder = unfinished / "revision"
+        folder.mkdir()  # readable by whom the umask says, as its files are
         began = datetime.now(UTC)
         entries = write(folder)
         manifest: dict[str, Any] = {

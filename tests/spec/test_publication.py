@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from models.value_at_stake import ValueAtStake
 from pipeline.config.form import ScoringConfig
 from pipeline.errors import CannotWrite, TryAgain
 from pipeline.locks import exclusive
+from pipeline.output_files import write_parquet, write_text
 from pipeline.scoring.call_list import write_call_list
 from pipeline.scoring.key_accounts import key_account_values
 from pipeline.scoring.publication import damage, newest_before, publish, while_newest
@@ -278,6 +280,21 @@ def test_what_is_no_revision_of_ours_is_left_alone(tmp_path) -> None:
     for stranger in ("revision=1.bak", "revision=7"):
         (place / stranger).mkdir(parents=True)
     assert publish(tmp_path, D, 1, {}, one_file).folder.name == "revision=1"
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o022, 0o002])
+def test_fault_72_folders_and_files_are_readable_by_whom_the_umask_says(tmp_path, umask) -> None:
+    before = os.umask(umask)
+    try:
+        made = publish(tmp_path / "out" / "scores", D, 1, {}, two_files)
+        write_text(tmp_path / "out" / "validation" / "validation.json", "{}")
+        write_parquet(tmp_path / "out" / "features.parquet", pd.DataFrame({"a": [1]}))
+    finally:
+        os.umask(before)
+    assert (made.folder / "scores.parquet").exists()
+    for path in (tmp_path / "out").rglob("*"):
+        usual = 0o777 if path.is_dir() else 0o666
+        assert stat.S_IMODE(path.stat().st_mode) == usual & ~umask, path
 
 
 # --- what is damaged ------------------------------------------------------------------------------

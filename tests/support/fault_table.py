@@ -77,6 +77,7 @@ FAULTS: Mapping[int, tuple[str, str]] = {
     69: ("a table of a server is locked", "said; 69 after `lock_timeout` or 30 s"),
     70: ("100,000 columns or keys; the year 1; a pipe or a device", "refused at once, named"),
     71: ("an artifact of a run replaced through the local UI", "refused"),
+    72: ("a umask of 077, 027, 022 or 002", "folders and files are as it says"),
     73: ("one extract, scored as of two days in a row", "the calendar alone: less than a point"),
     75: ("standard error closed; no memory left", "it works; 69 names the limit"),
     76: ("a sink or a connection with another encoding", "texts read back the same"),
