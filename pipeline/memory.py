@@ -33,12 +33,29 @@ def limit_bytes(share: float = SHARE, mib: int | None = None) -> int:
 
 
 def usable_bytes() -> int:
-    """The machine's memory, or that of the container where it is less.
+    """The machine's memory, or that of the container or of `ulimit` where it is less.
 
     A container that takes more is killed, and the machine's own size says nothing of that.
     """
+    return min(limits_by_name())[0]
+
+
+def named_limit() -> str:
+    """The smallest limit of memory that this process is under, such as "512 MiB, ulimit -v"."""
+    limit, name = min(limits_by_name())
+    return f"{limit / _MIB:,.0f} MiB, {name}"
+
+
+def limits_by_name() -> list[tuple[int, str]]:
+    """Every limit that this process is under, in bytes, with its name."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min([machine, *container_limits()])
+    limits = [(machine, "what the machine has")]
+    limits += [(limit, "that of the container") for limit in container_limits()]
+    for number, name in _LIMITS.items():
+        soft, _ = resource.getrlimit(number)
+        if soft != resource.RLIM_INFINITY:
+            limits.append((soft, name))
+    return limits
 
 
 def ran_out(error: BaseException) -> bool:
@@ -52,20 +69,6 @@ def ran_out(error: BaseException) -> bool:
             return True
         seen = seen.__cause__ or seen.__context__
     return False
-
-
-def named_limit() -> str:
-    """The smallest limit of memory that this process is under, such as "512 MiB, ulimit -v"."""
-    limits = [
-        (limit, name)
-        for number, name in _LIMITS.items()
-        for limit in resource.getrlimit(number)[:1]
-        if limit != resource.RLIM_INFINITY
-    ]
-    limits += [(limit, "that of the container") for limit in container_limits()]
-    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit, name = min([*limits, (machine, "what the machine has")])
-    return f"{limit / _MIB:,.0f} MiB, {name}"
 
 
 def container_limits(membership: Path = _MEMBERSHIP, root: Path = _CGROUPS) -> list[int]:

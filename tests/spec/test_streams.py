@@ -91,3 +91,20 @@ def test_fault_75_memory_that_is_used_up_is_said_with_its_limit(capfd, error) ->
 
     assert guarded(act) == 69
     assert " MiB, " in capfd.readouterr().err
+
+
+@pytest.mark.starts_process
+def test_fault_75_a_limit_of_the_shell_is_named(tmp_path) -> None:
+    script = tmp_path / "child.py"
+    script.write_text(
+        "import sys\nfrom pipeline.endings import guarded\n"
+        "sys.exit(guarded(lambda: bytearray(2**30)))\n"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -v 786432; {sys.executable} {script}"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 69, done.stderr
+    assert done.stderr.startswith("defection: Out of memory (limit: 768 MiB, ulimit -v). Raise")
