@@ -166,6 +166,14 @@ def open_card(browser: Browser, place: int = 0) -> str:
     return browser.one("#card").text
 
 
+def test_fault_67_what_others_wrote_turns_nothing_around_it(browser, page) -> None:
+    browser.open(page)
+    assert [text.replace("\u2028", "") for text in browser.texts("#rows .open bdi")] == LISTED
+    assert {"Kim", "Lee"} <= {*browser.texts("#rows td bdi")}
+    open_card(browser)
+    assert {"Müller Pumpen GmbH", "A1", "Kim"} <= {*browser.texts("#card bdi")}
+
+
 def test_the_list_shows_all_accounts_in_order_with_their_figures(browser, page) -> None:
     browser.open(page)
     assert names(browser) == LISTED

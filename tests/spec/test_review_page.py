@@ -204,6 +204,18 @@ def test_fault_45_hostile_names_are_text() -> None:
     assert "{{7*7}}" in text(html)
 
 
+def test_fault_67_a_name_from_right_to_left_turns_nothing_around_it() -> None:
+    moved = Moved("A7", "A7", "low", "high", 0.1, 0.6, ())
+    html = page(
+        about(),
+        (),
+        comparison(False),
+        Bands(DAY, {("low", "high"): 1}, 1, (moved,)),
+        {"A7": "שלום"},
+    )
+    assert "<bdi>שלום</bdi>" in html
+
+
 def test_the_page_asks_for_nothing_and_runs_nothing() -> None:
     html = unescape(page())
     assert "default-src 'none'; script-src 'none'; style-src 'sha256-" in html

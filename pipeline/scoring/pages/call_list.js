@@ -478,10 +478,10 @@ function cardOf(line) {
   const body = el("div", { class: "card-body" },
     el("h2", { id: "card-title", tabindex: -1 }, own(title(account)), keyAccount(account)),
     el("p", { class: "quiet" },
-      [account.name ? `\u2068${account.account_id}\u2069` : null,
+      [account.name ? own(account.account_id) : null,
        account.key_account_note,
        account.thin_history ? "thin history: fewer than three order days known" : null]
-        .filter(Boolean).join("; ")),
+        .filter(Boolean).flatMap((part, place) => (place ? ["; ", part] : [part]))),
     figures(account),
     why(account),
     account.play ? [el("h3", {}, "What to do"), el("p", { class: "play" }, whatToDo(account))] : null,
