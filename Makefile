@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 CONFIG ?= configs/demo.yaml
 AS_OF ?=
+ACCEPT ?=
 DATA ?=
 OUT ?=
 ONLY ?=
@@ -31,7 +32,7 @@ PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what
 # is in them, so that no value is ever read as a command.
-GIVEN := CONFIG AS_OF DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNT ACCOUNTS MONTHS N SEED JOBS TRIALS \
+GIVEN := CONFIG AS_OF ACCEPT DATA OUT ONLY UNTIL VERSION BY REASON ACCOUNT ACCOUNTS MONTHS N SEED JOBS TRIALS \
 	SECONDS_MOST FAMILIES BENCH_LINES SECTIONS WORLD SEEDS EFFECT
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
@@ -133,8 +134,8 @@ review: $(READY) ## a version beside the champion, as review.html in its run (VE
 promote: $(READY) ## make a version the champion (VERSION=... BY=... REASON=...)
 	@$(DEFECTION) promote --config "$$CONFIG" --version "$$VERSION" --by "$$BY" --reason "$$REASON"
 
-score: $(READY) ## publish the ranked list (AS_OF=YYYY-MM-DD)
-	@$(DEFECTION) score --config "$$CONFIG" --as-of "$$AS_OF"
+score: $(READY) ## publish the ranked list (AS_OF=YYYY-MM-DD, ACCEPT='why sources that differ are right')
+	@$(DEFECTION) score --config "$$CONFIG" --as-of "$$AS_OF" $${ACCEPT:+--accept "$$ACCEPT"}
 
 explain: $(READY) ## one account whole (ACCOUNT=..., AS_OF=YYYY-MM-DD)
 	@$(DEFECTION) explain --config "$$CONFIG" --account "$$ACCOUNT" --as-of "$$AS_OF"

@@ -288,12 +288,19 @@ def score(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be read and written; write nothing.")
     ] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Publish although the sources differ much from before; the reason is recorded.",
+        ),
+    ] = None,
 ) -> None:
     """Score the accounts of a snapshot and publish the ranked list."""
     from pipeline.commands import run_dry_run, run_score
 
     run = run_dry_run if dry_run else run_score
-    run(_config(config), day(as_of), model, replay=replay)
+    run(_config(config), day(as_of), model, replay=replay, accept=accept)
 
 
 @app.command(epilog="Example: `defection explain --account A000836 --as-of 2026-01-01`")

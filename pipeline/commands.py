@@ -19,7 +19,9 @@ from pipeline import console, openlineage
 from pipeline.config import Config
 from pipeline.config.playbook import load_playbook
 from pipeline.errors import CheckFailed, DataError
+from pipeline.guards.compare import Level
 from pipeline.output_files import short, write_parquet, write_text
+from pipeline.scoring.guard import COMPARED, guard_of_champion
 from pipeline.sources import load_sources
 from pipeline.sources.figures import figures
 from pipeline.sources.findings import Severity
@@ -45,6 +47,8 @@ _SHOWN = 10  # accounts of a list that the terminal shows
 def run_validate(config: Config, *, strict: bool = False) -> None:
     """Check the playbook and the sources, print the report, write it beside the rows set aside.
 
+    The sources are compared with those of the newest publication and of the champion's training.
+
     Raises what the report says where the contract is broken, and what is wrong with the playbook;
     strict: CheckFailed where there are warnings.
     """
@@ -54,18 +58,24 @@ def run_validate(config: Config, *, strict: bool = False) -> None:
         report = validate(config, engine, steps.detail("Validating the sources"))
         write_quarantine(engine, report, config.output)
         counts = figures(engine, report)
+        steps.begin("Comparing the sources with those before")
+        guard = None if report.errors else guard_of_champion(engine, report.tables, config)
     path = config.output / "validation" / "validation.json"
-    write_text(path, json.dumps(report.to_json(), indent=2, default=str) + "\n")
-    write_page(path.with_suffix(".html"), config.name, report, counts)
+    compared = {} if guard is None else {COMPARED: guard.to_json()}
+    write_text(path, json.dumps(report.to_json() | compared, indent=2, default=str) + "\n")
+    write_page(path.with_suffix(".html"), config.name, report, counts, guard)
     for line in report_lines(report):
+        console.say(line)
+    for line in guard.tables() if guard is not None else ():
         console.say(line)
     console.say(f"Written to {short(path)}, and as a page to {short(path.with_suffix('.html'))}")
     if report.errors:
         raise DataError("the sources break the contract; see above")
-    warnings = report.of(Severity.WARNING)
+    warnings = len(report.of(Severity.WARNING))
+    warnings += 0 if guard is None else len(guard.of(Level.WARNED))
     if strict and warnings:
         raise CheckFailed(
-            f"{counted(len(warnings), 'warning')} about the sources; see above. Correct them, or "
+            f"{counted(warnings, 'warning')} about the sources; see above. Correct them, or "
             "validate without --strict."
         )
 
@@ -308,13 +318,15 @@ def run_restore(config: Config, copy: str) -> None:
         console.say(sentence)
 
 
-def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publication:
-    """Score a snapshot, publish, and print the top of the list."""
+def run_score(
+    config: Config, as_of: date, model: str, *, replay: bool, accept: str | None = None
+) -> Publication:
+    """Score a snapshot, publish, and print the top of the list; arguments as for `score`."""
     from pipeline.scoring.score import score
 
     with openlineage.told(f"{config.name}.score", console.complain) as data:
         with console.steps() as steps:
-            publication = score(config, steps, as_of, model, replay=replay)
+            publication = score(config, steps, as_of, model, replay=replay, accept=accept)
         manifest = publication.manifest
         used = openlineage.model(manifest["model"]["name"], manifest["model"]["version"])
         sources = manifest["inputs"]["sources"]
@@ -328,6 +340,8 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
         _say_trial(publication)
         _say_database(config, publication)
         return publication
+    for line in publication.manifest["source_notes"]:
+        console.complain(line)
     if publication.manifest["note"]:
         console.say(publication.manifest["note"])
     _say_list(publication.folder)
@@ -348,12 +362,14 @@ def run_score(config: Config, as_of: date, model: str, *, replay: bool) -> Publi
     return publication
 
 
-def run_dry_run(config: Config, as_of: date, model: str, *, replay: bool) -> None:
+def run_dry_run(
+    config: Config, as_of: date, model: str, *, replay: bool, accept: str | None = None
+) -> None:
     """Print what `run_score` would read and write; writes nothing."""
     from pipeline.scoring.dry_run import dry_run, lines
 
     with console.steps() as steps:
-        found = dry_run(config, steps, as_of, model, replay=replay)
+        found = dry_run(config, steps, as_of, model, replay=replay, accept=accept)
     for line in lines(found):
         console.say(line)
     _say_left_out(found.read.selection.left_out)

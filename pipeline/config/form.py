@@ -576,6 +576,16 @@ class MonitorConfig(Section):
     )
 
 
+class GuardConfig(Section):
+    """When a list is refused because its sources are unlike those before; see docs/guards.md."""
+
+    refuse_from: Share = Field(
+        0.4,
+        description="of what was there; so much is missing or different; half of it is warned of",
+    )
+    least_accounts: Count = Field(5, description="that a difference concerns")
+
+
 class EngineConfig(Section):
     """The query engine's share of the machine."""
 
@@ -628,6 +638,7 @@ class Config(Section):
     backtest: BacktestConfig = _defaults()
     model: ModelConfig = _defaults()
     scoring: ScoringConfig = _defaults()
+    guards: GuardConfig = _defaults()
     gate: GateConfig = _defaults()
     monitor: MonitorConfig = _defaults()
     engine: EngineConfig = _defaults()

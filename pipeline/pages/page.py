@@ -13,7 +13,7 @@ import jinja2
 def filled(
     template: Path,
     title: str,
-    filters: Mapping[str, Callable[..., str]] | None = None,
+    filters: Mapping[str, Callable[..., object]] | None = None,
     **data: object,
 ) -> str:
     """A page as HTML; whatever the data hold becomes text in it, and a name it lacks is an error.

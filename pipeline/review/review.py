@@ -14,6 +14,7 @@ from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.errors import ConfigError, DataError, MissingInput
 from pipeline.output_files import write_text
+from pipeline.pseudonyms import pseudonym, pseudonym_key
 from pipeline.review.checklist import checklist
 from pipeline.review.comparison import Comparison, compare
 from pipeline.review.differences import Difference, differences
@@ -22,7 +23,6 @@ from pipeline.review.keep_list_gate import keep_list_notes
 from pipeline.review.key_accounts import Bands, bands, newest_snapshot
 from pipeline.review.page import About, review_page
 from pipeline.review.pictures import pictures
-from pipeline.review.pseudonyms import pseudonym, pseudonym_key
 from pipeline.review.recipe import Predicted, predicted, same_recipe, with_recipe
 from pipeline.scoring.score import requested
 from pipeline.tables.label_definitions import label_of

@@ -9,6 +9,7 @@ from datetime import date
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.output_files import short
+from pipeline.scoring.guard import Guard
 from pipeline.scoring.publication import Planned, planned
 from pipeline.scoring.score import FILES, Prepared, prepared, require_accounts
 from pipeline.tables.cohort import cohort_rule
@@ -18,15 +19,25 @@ from pipeline.wording import counted
 
 @dataclass(frozen=True)
 class DryRun:
-    """What was read, where it would be published, and how many accounts the cohort has."""
+    """What was read, where it would be published, and how many accounts the cohort has.
+
+    guard: the sources beside those before; None for a replay, and where nothing would be published.
+    """
 
     read: Prepared
     plan: Planned
     accounts: int
+    guard: Guard | None
 
 
 def dry_run(
-    config: Config, steps: Steps, as_of: date, model: str = "champion", *, replay: bool = False
+    config: Config,
+    steps: Steps,
+    as_of: date,
+    model: str = "champion",
+    *,
+    replay: bool = False,
+    accept: str | None = None,
 ) -> DryRun:
     """Do what `score` does before its lock: find the model, read the sources, count the cohort.
 
@@ -34,16 +45,22 @@ def dry_run(
     full disk, a PostgreSQL server that does not answer.
     """
     with open_engine(config) as engine:
-        read = prepared(engine, config, steps, as_of, model, replay=replay)
+        read = prepared(engine, config, steps, as_of, model, replay=replay, accept=accept)
         config = read.request.config
         plan = planned(read.root, as_of, read.request.version, read.inputs)
+        guard = None
+        if not plan.published:
+            steps.begin("Comparing the sources with those before")
+            guard = read.guard(engine)
+            if guard is not None:
+                guard.require_alike()
         steps.begin("Counting the cohort")
         cohort_rule(engine, config).make(engine, "cohort", [as_of])
         ((accounts,),) = engine.rows("SELECT COUNT(*) FROM cohort")
         steps.know(rows=accounts)
     require_accounts(config, as_of, accounts)
     read.request.model.require([f.name for f in read.selection.features], accounts)
-    return DryRun(read, plan, accounts)
+    return DryRun(read, plan, accounts, guard)
 
 
 def lines(found: DryRun) -> Iterator[str]:
@@ -60,6 +77,8 @@ def lines(found: DryRun) -> Iterator[str]:
     yield f"  {'model':<14}version {request.version} of {config.tracking.model_name}"
     before = short(request.previous) if request.previous else "there is none"
     yield f"  {'list before':<14}{before}"
+    if found.guard is not None:
+        yield from found.guard.warnings()
     yield f"Would score {counted(found.accounts, 'account')}"
     if request.trial:
         yield "As a trial: the version is not that of the last promotion"

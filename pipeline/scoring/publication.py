@@ -93,18 +93,18 @@ def while_newest(folder: Path, act: Callable[[Path], None]) -> None:
         act(_revisions(folder.parent)[-1])
 
 
-def newest_before(root: Path, as_of: date, meaning: Mapping[str, Any]) -> Path | None:
+def newest_before(root: Path, as_of: date, meaning: Mapping[str, Any] | None) -> Path | None:
     """The last revision of the newest publication with an earlier as_of, if there is one.
 
     meaning: of the risk; publications of another are passed over, for theirs cannot be compared.
-    So are those whose tables are not whole, which are named on standard error.
+    None: any. Those whose tables are not whole are passed over, too, and named on standard error.
     """
     for day in (day for day in reversed(_days(root)) if _date(day) < as_of):
         found = [
             (read_manifest(folder)["published_at"], version_of(folder), folder)
             for version in _versions(day)
             for folder in _whole_revisions(version)[-1:]
-            if read_manifest(folder).get(MEANING, meaning) == meaning
+            if meaning is None or read_manifest(folder).get(MEANING, meaning) == meaning
         ]
         if found:
             return max(found)[-1]

@@ -30,6 +30,10 @@ from pipeline.console import Steps
 from pipeline.engines import Engine, quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
+from pipeline.guards import profile
+from pipeline.guards.crossings import compare_crossings, expected_crossings
+from pipeline.guards.measure import measure
+from pipeline.guards.profile import Profile
 from pipeline.scoring.about_list import SORTED_BY_SIZE, about_list
 from pipeline.scoring.change import accounts_that_left, with_changes
 from pipeline.scoring.columns import SCHEMA_VERSION
@@ -37,6 +41,7 @@ from pipeline.scoring.cooldown import last_action, lists_acted_on, resting
 from pipeline.scoring.database import require_database, write_to_database
 from pipeline.scoring.earlier import EarlierLists, earlier_lists, earlier_risk
 from pipeline.scoring.effects import effects
+from pipeline.scoring.guard import COMPARED, Guard, checked_reason, command_of, guard_sources
 from pipeline.scoring.known_features import require_known
 from pipeline.scoring.list_status import KEEP, WIN_BACK
 from pipeline.scoring.listing import listed_rows, with_list_status
@@ -75,7 +80,7 @@ SCORES, REPLAYS, TRIALS = "scores", "replays", "trials"
 """Folders of publications under `output`: lists; past dates by a model that knows what came after;
 lists by another version than that of the last promotion, which never count as the list before."""
 
-FILES = ("scores.parquet", "features.parquet", *LISTS, MANIFEST)
+FILES = ("scores.parquet", "features.parquet", profile.FILE, *LISTS, MANIFEST)
 """What a publication holds."""
 
 
@@ -97,6 +102,7 @@ class Request:
     model_sha256: Mapping[str, str]
     trial: bool = False
     reference: Reference | None = None
+    training: Profile | None = None
     previous: Path | None = None
     acted_on: Mapping[date, Path | None] = field(default_factory=dict)
     earlier: EarlierLists = field(default_factory=EarlierLists)
@@ -113,7 +119,7 @@ class Prepared:
     """All that is read before an account is scored.
 
     root: the folder to publish in. lists: that of the publications that count as lists before.
-    inputs: what decides the content; see `publish`.
+    inputs: what decides the content; see `publish`. command, reason: see `Guard`.
     """
 
     request: Request
@@ -122,25 +128,56 @@ class Prepared:
     root: Path
     lists: Path
     inputs: Mapping[str, Any]
+    command: str
+    reason: str
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether it is a look at the past with a model of later, and no publication."""
+        return self.request.as_of < self.request.learned_until
 
     @property
     def sink(self) -> PostgresqlConfig | None:
         """The table that the scores also go to; none for a replay or a trial."""
         return self.request.config.scoring.postgresql if self.root.name == SCORES else None
 
+    def guard(self, engine: DuckDBEngine) -> Guard | None:
+        """The sources beside what they were like before; None for a replay."""
+        if self.is_replay:
+            return None
+        request = self.request
+        return guard_sources(
+            engine,
+            [*self.sources.tables.values()],
+            request.config,
+            root=self.lists,
+            as_of=request.as_of,
+            version=request.version,
+            training=request.training,
+            command=self.command,
+            reason=self.reason,
+        )
+
 
 def score(
-    config: Config, steps: Steps, as_of: date, model: str = "champion", *, replay: bool = False
+    config: Config,
+    steps: Steps,
+    as_of: date,
+    model: str = "champion",
+    *,
+    replay: bool = False,
+    accept: str | None = None,
 ) -> Publication:
     """Score the active cohort at `as_of` and publish under `scores`, a replay under `replays`.
 
     model: an alias or a version number; another version than that of the last promotion publishes
-    under `trials`. replay: allow an `as_of` that the model's training labels
-    reach beyond. Errors: ConfigError for an unknown model, one trained for another label, or an
-    `as_of` before the end of its labels; DataError for sources that are stale at `as_of`.
+    under `trials`. replay: allow an `as_of` that the model's training labels reach beyond. accept:
+    why sources that differ much from before are right. Errors: ConfigError for an unknown model, one
+    trained for another label, or an `as_of` before the end of its labels; DataError for sources that
+    are stale at `as_of`, or too different from before.
     """
     with open_engine(config) as engine:
-        ready = prepared(engine, config, steps, as_of, model, replay=replay)
+        ready = prepared(engine, config, steps, as_of, model, replay=replay, accept=accept)
         write_quarantine(engine, ready.sources.report, config.output)
         steps.begin("Looking at what is published")
         publication = publish(
@@ -158,12 +195,20 @@ def score(
 
 
 def prepared(
-    engine: DuckDBEngine, config: Config, steps: Steps, as_of: date, model: str, *, replay: bool
+    engine: DuckDBEngine,
+    config: Config,
+    steps: Steps,
+    as_of: date,
+    model: str,
+    *,
+    replay: bool,
+    accept: str | None = None,
 ) -> Prepared:
     """Find the model and read the sources into the engine; nothing is written.
 
-    Arguments and errors: as for `score`.
+    Arguments and errors: as for `score`, but for sources that differ from before.
     """
+    reason = checked_reason(accept)
     steps.know(as_of=as_of)
     steps.begin("Finding the model")
     request = requested(config, as_of, model)
@@ -201,7 +246,8 @@ def prepared(
         "sources": sources.lineage(),
     }
     request = replace(request, previous=previous, acted_on=acted_on, earlier=earlier)
-    return Prepared(request, sources, selection, root, lists, inputs)
+    command = command_of(config, as_of, model)
+    return Prepared(request, sources, selection, root, lists, inputs, command, reason)
 
 
 def requested(config: Config, as_of: date, model: str) -> Request:
@@ -214,7 +260,7 @@ def requested(config: Config, as_of: date, model: str) -> Request:
     registry = open_tracking(config).registry
     last = registry.last_promotion()
     version = registry.in_use() if model == CHAMPION else registry.resolve(model)
-    config, loaded, value, reference = _loaded(config, registry, version)
+    config, loaded, value, reference, training = _loaded(config, registry, version)
     return Request(
         config,
         as_of,
@@ -225,6 +271,7 @@ def requested(config: Config, as_of: date, model: str) -> Request:
         version.sha256,
         trial=last is None or last.version != version.version,
         reference=reference,
+        training=training,
     )
 
 
@@ -234,7 +281,7 @@ def require_scorable(config: Config, registry: Registry, version: ModelVersion) 
     ConfigError where it was trained for another label or with other definitions of its features,
     FeatureMismatch where it needs features that the config leaves out, and what `download` raises.
     """
-    config, model, _, _ = _loaded(with_label_of(config, version), registry, version)
+    config, model, *_ = _loaded(with_label_of(config, version), registry, version)
     everything = {name: frozenset(table.stored()) for name, table in TABLES.items()}
     selection = select(config.feature_families, config.features.windows_days, everything)
     refuse_other_definitions(config, selection, model, version.version)
@@ -243,7 +290,7 @@ def require_scorable(config: Config, registry: Registry, version: ModelVersion) 
 
 def _loaded(
     config: Config, registry: Registry, version: ModelVersion
-) -> tuple[Config, RiskModel, ValueAtStake, Reference | None]:
+) -> tuple[Config, RiskModel, ValueAtStake, Reference | None, Profile | None]:
     """A model with what was stored beside it, and the config as it scores with it."""
     with ScratchFolder() as folder:
         files = registry.download(version, folder.path)
@@ -252,11 +299,11 @@ def _loaded(
             threads=config.engine.all_threads,
         )
         value = value_at_stake.load(files)
-        reference = drift.load(files)
+        reference, training = drift.load(files), profile.load(files)
     if loaded.metadata.get(SORTED_BY_SIZE) and config.ranking == "departure":
         config = config.sorted_by_size()
     _refuse_other_meaning(config, loaded, version.version)
-    return config, loaded, value, reference
+    return config, loaded, value, reference, training
 
 
 def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Selection]:
@@ -384,8 +431,27 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     """Write all files of a publication but the manifest, and return the manifest's entries."""
     request, sources, selection = ready.request, ready.sources, ready.selection
     config, as_of = request.config, request.as_of
+    steps.begin("Comparing the sources with those before")
+    guard = ready.guard(engine)
+    if guard is not None:
+        guard.require_alike()
+    held = measure(engine, sources.tables.values(), as_of)
     frame, scores = scored(engine, sources, selection, request, steps)
-    if request.reference is not None and as_of >= request.learned_until:
+    if guard is not None and DAYS_PAST_PATIENCE in frame:
+        guard = _with_crossings(guard, frame, as_of)
+        guard.require_alike()
+        chances = scores.select(["account_id", "slip_chance"]).to_pandas()
+        by_account = frame["account_id"].map(chances.set_index("account_id")["slip_chance"])
+        held = replace(
+            held,
+            crossings=expected_crossings(
+                frame[DAYS_PAST_PATIENCE].to_numpy(),
+                by_account.to_numpy(),
+                config.label.silence.shortest,
+            ),
+        )
+    held.save(folder)
+    if request.reference is not None and not ready.is_replay:
         require_known(frame, request.reference, config.scoring.least_known)
     names = model_columns(frame, selection)
     risk = scores.select(["account_id", "risk"]).to_pandas().set_index("account_id")["risk"]
@@ -415,6 +481,8 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
     to_call = listed_rows(scores)
     about = about_list(config, request.model, request.value.basis, sources, as_of, scores.num_rows)
+    if guard is not None and (note := guard.note()):
+        about = replace(about, note=f"{about.note} {note}".strip())
     write_lists(folder, to_call, left, engine, sources, about)
     return {
         "config": config.name,
@@ -437,8 +505,13 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "previous_as_of": request.previous.parent.parent.name if request.previous else None,
         **({NEXT_LIST: next_list(config, as_of).entries()} if ready.root.name == SCORES else {}),
         "label_end": str(request.model.label_end),
-        "replay": as_of < request.learned_until,
+        "replay": ready.is_replay,
         "trial": request.trial,
+        COMPARED: None if guard is None else guard.to_json(),
+        "source_notes": [
+            *("\n".join(each.lines()) for each in sources.report.findings if each.shown_by_score),
+            *(guard.warnings() if guard is not None else ()),
+        ],
         "call_value": about.call_value,
         "note": about.note,
         "win_back": about.win_back,
@@ -459,6 +532,18 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "horizons_left_out": request.model.metadata.get("horizons_left_out", {}),
         "code_version": code_version(),
     }
+
+
+def _with_crossings(guard: Guard, frame: pd.DataFrame, as_of: date) -> Guard:
+    """The same with the accounts that fell silent since the publication before."""
+    if guard.publication is None:
+        return guard
+    before = guard.publication.before
+    days = (as_of - before.as_of).days if before.as_of is not None else 0
+    past = frame[DAYS_PAST_PATIENCE].to_numpy()
+    return guard.with_crossings(
+        compare_crossings(before.profile.crossings, past, days, guard.limits)
+    )
 
 
 def _listed_on(listed: pa.Table, name: str) -> int:

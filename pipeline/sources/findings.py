@@ -51,7 +51,7 @@ class Finding:
     """What is wrong, where, how often, and what to do about it.
 
     count: of rows, values or keys, exact; None where counting makes no sense. missing: the thing
-    that is wrong is that a file is not there.
+    that is wrong is that a file is not there. shown_by_score: a note that matters for a list, too.
     """
 
     severity: Severity
@@ -63,6 +63,7 @@ class Finding:
     examples: tuple[Example, ...] = ()
     advice: str = ""
     missing: bool = False
+    shown_by_score: bool = False
 
     def lines(self) -> list[str]:
         """The finding as text, the first line for itself, the others indented."""
@@ -149,7 +150,7 @@ class Report:
 
         examples: with the values that offend, which are not for everybody's eyes.
         """
-        left_out = {"missing"} if examples else {"missing", "examples"}
+        left_out = {"missing", "shown_by_score"} | (set() if examples else {"examples"})
         return {
             "errors": len(self.errors),
             "warnings": len(self.of(Severity.WARNING)),

@@ -171,7 +171,14 @@ def _settle(
         what += "dropped (`dedupe: true`)" if source.dedupe else "kept"
         advice = "" if source.dedupe else "set `dedupe: true` if they are the same line twice"
         return Versions(repeated), [
-            Finding(Severity.NOTE, what, table.name, count=repeated, advice=advice)
+            Finding(
+                Severity.NOTE,
+                what,
+                table.name,
+                count=repeated,
+                advice=advice,
+                shown_by_score=not source.dedupe,
+            )
         ]
     versions = settle_versions(engine, table.name, key)
     findings = []

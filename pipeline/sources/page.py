@@ -7,21 +7,31 @@ sources, as validation.json does.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pipeline.guards.lines import HEADINGS, cells
 from pipeline.output_files import write_text
 from pipeline.pages.page import filled
 from pipeline.sources.figures import Figures
 from pipeline.sources.findings import Report, Severity
 
+if TYPE_CHECKING:
+    from pipeline.scoring.guard import Guard
+
 _PAGES = Path(__file__).parent / "pages"
 
 
-def write_page(path: Path, name: str, report: Report, figures: Figures) -> None:
-    """Write the report as one self-contained page; name: of the config."""
+def write_page(
+    path: Path, name: str, report: Report, figures: Figures, guard: Guard | None = None
+) -> None:
+    """Write the report as one self-contained page.
+
+    name: of the config. guard: the sources beside those before, where they were compared.
+    """
     text = filled(
         _PAGES / "validation.html",
         title=f"Validation, {name}",
-        filters={"share": _share},
+        filters={"share": _share, "cells": cells},
         name=name,
         findings={severity.value: report.of(severity) for severity in Severity},
         tables=[
@@ -29,6 +39,8 @@ def write_page(path: Path, name: str, report: Report, figures: Figures) -> None:
             for table in report.tables
         ],
         amounts=figures.amounts,
+        guard=guard,
+        headings=HEADINGS,
     )
     write_text(path, text)
 

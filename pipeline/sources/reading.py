@@ -169,7 +169,29 @@ class Reader:
                 files.append(self._inspected[key])
             except Unusable as problem:
                 findings.append(problem.finding(table, name))
+        findings += self._same_twice(table, files)
         return tuple(files), findings
+
+    def _same_twice(self, table: str, files: Sequence[SourceFile]) -> Iterator[Finding]:
+        """Files of the same bytes: their rows would count twice."""
+        first: dict[tuple[object, ...], SourceFile] = {}
+        for file in files:
+            folders = [part for part in file.path.parts if "=" in part]
+            same = first.setdefault((file.lineage.sha256, *folders), file)
+            if same is not file and same.path != file.path and self._has_rows(file):
+                yield Finding(
+                    Severity.ERROR,
+                    f"has the same bytes as {same.lineage.path}: its rows would count twice",
+                    table,
+                    file.lineage.path,
+                    advice="remove one of the two files",
+                )
+
+    def _has_rows(self, file: SourceFile) -> bool:
+        try:
+            return bool(self._engine.rows(f"SELECT 1 FROM {_scan([file])} LIMIT 1"))
+        except QueryError:  # told when all of it is read
+            return True
 
     def _parts(self, files: Iterable[SourceFile]) -> Iterator[Part]:
         """Files with the same header and types together, so that few scans read many files."""

@@ -136,7 +136,7 @@ def telling_of_version(
 
 
 def _save_model(folder: Path, trained: Trained) -> None:
-    for part in (trained.model, trained.value, reference_of(trained.prepared.table)):
+    for part in (trained.model, trained.value, reference_of(trained.prepared.table), trained.held):
         part.save(folder)
 
 

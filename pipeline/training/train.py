@@ -10,6 +10,8 @@ from models.value_at_stake import fit as fit_value_at_stake
 from models.value_coverage import coverage
 from pipeline.config import Config
 from pipeline.console import Steps
+from pipeline.guards.measure import measure as measure_sources
+from pipeline.pseudonyms import pseudonym_key
 from pipeline.scoring.about_list import (
     BY_THEMSELVES,
     BY_VALUE_ALONE,
@@ -56,6 +58,8 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         steps.begin("Auditing the labels")
         complete_until = prepared.sources.tables["orders"].complete_until
         audit = audit_labels(engine, config.label, prepared.table.accounts(), complete_until)
+        tables = prepared.sources.tables.values()
+        held = measure_sources(engine, tables, until, key=pseudonym_key(config.output))
         leakage = examine(engine, config, prepared.sources, prepared.table, dataset, steps)
     tracking = open_tracking(config)
     tracking.connect()  # a store that cannot be used is said before the long work, not after it
@@ -139,6 +143,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
         model,
         value,
         value_coverage,
+        held,
         departures,
         keep_list,
         win_back,

@@ -10,6 +10,7 @@ from models.out_of_time import OutOfTime
 from models.risk_model import RiskModel
 from models.value_at_stake import ValueAtStake
 from models.value_coverage import Coverage
+from pipeline.guards.profile import Profile
 from pipeline.training.evaluation import Evaluation, Facts
 from pipeline.training.horizons import Horizons
 from pipeline.training.keep_list_measures import KeepListEvaluation
@@ -25,7 +26,7 @@ class Trained:
 
     facts: of the out-of-time rows. value_coverage: by tier. departures, keep_list: for the label
     departure, what is predicted beside, and what the keep list would have caught. win_back: of
-    departed accounts.
+    departed accounts. held: what the sources held; account ids are hashed.
     """
 
     prepared: Prepared
@@ -39,6 +40,7 @@ class Trained:
     model: RiskModel
     value: ValueAtStake
     value_coverage: Coverage
+    held: Profile
     departures: OutOfTimeDepartures | None = None
     keep_list: KeepListEvaluation | None = None
     win_back: WinBack = field(default_factory=WinBack)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.review.pseudonyms import KEY_FILE, pseudonym, pseudonym_key
+from pipeline.pseudonyms import KEY_FILE, pseudonym, pseudonym_key
 
 
 def test_the_key_is_made_once_and_is_its_owners(tmp_path: Path) -> None:

@@ -27,15 +27,26 @@ def pseudonym_key(folder: Path) -> bytes:
 
     ConfigError for a file that is no key.
     """
+    key = find_key(folder)
+    if key is not None:
+        return key
     path = folder / KEY_FILE
     with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=KEY_FILE) as file:
+            file.write(secrets.token_bytes(_BYTES))
+            file.flush()
+            with suppress(FileExistsError):  # another job was first; its key stands
+                os.link(file.name, path)
+        return path.read_bytes()
+
+
+def find_key(folder: Path) -> bytes | None:
+    """The key under `folder`, if it was made; ConfigError for a file that is no key."""
+    path = folder / KEY_FILE
+    with writing(path):
         if not path.exists():
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=KEY_FILE) as file:
-                file.write(secrets.token_bytes(_BYTES))
-                file.flush()
-                with suppress(FileExistsError):  # another job was first; its key stands
-                    os.link(file.name, path)
+            return None
         key = path.read_bytes()
     if len(key) != _BYTES:
         raise ConfigError(

@@ -1,0 +1,281 @@
+"""What differs between two profiles of the same past, and whether that is too much.
+
+Both count the same rows: those known up to the end of the earlier extract, as they were known then.
+What was added since is in neither, so a market that grows, shrinks or has a season looks the same
+in both. What is left are corrections of the past, which are few, and broken exports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import IntEnum
+
+from features.contract import TABLES
+from pipeline.guards.profile import Profile, TableProfile
+
+SPAN_WEEKS = 4
+
+
+class Level(IntEnum):
+    """How much a difference matters; the largest of several counts."""
+
+    SAME = 0
+    WARNED = 1
+    REFUSED = 2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From which difference on a list is refused; from half of the share on it is warned of.
+
+    share: 0-1, of what was there. accounts: that it must concern; rows in a table without accounts.
+    """
+
+    share: float = 0.4
+    accounts: int = 5
+
+    def level(self, share: float, units: float) -> Level:
+        """What a difference amounts to."""
+        if units < self.accounts - 1e-9:
+            return Level.SAME
+        if share >= self.share - 1e-9:
+            return Level.REFUSED
+        return Level.WARNED if share >= self.share / 2 - 1e-9 else Level.SAME
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of a table then and now.
+
+    what: the figure; of: which of several of its kind. share: 0-1, how much is missing or
+    different. units: accounts that it concerns, or rows. names: some of the missing accounts.
+    """
+
+    table: str
+    what: str
+    then: float | date
+    now: float | date
+    share: float
+    units: float
+    level: Level
+    of: str = ""
+    names: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What the difference is of, whatever its size."""
+        return f"{self.table}: {self.what}"
+
+
+def compare(then: Profile, now: Profile, limits: Limits) -> list[Difference]:
+    """Compare an earlier profile with today's, of the rows known up to the earlier one's end.
+
+    Tables that are not there any more are left out; see `gone`.
+    """
+    return [
+        difference
+        for name in TABLES
+        if (table := then.tables.get(name)) is not None and name in now.tables
+        for difference in _Pair(name, then, now, table, now.tables[name], limits).differences()
+    ]
+
+
+def gone(then: Profile, now: Profile) -> tuple[str, ...]:
+    """The tables that the earlier profile has and today's has not."""
+    return tuple(name for name in then.tables if name not in now.tables)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One table then and now."""
+
+    name: str
+    earlier: Profile
+    later: Profile
+    then: TableProfile
+    now: TableProfile
+    limits: Limits
+
+    def differences(self) -> Iterator[Difference]:
+        """All figures that both have."""
+        sampled = _sampled(self.earlier, self.later, self.then, self.now)
+        then, now = self.then, self.now
+        missing = fewer = more = None
+        if sampled is not None:
+            missing, fewer, more = sampled.missing, sampled.fewer, sampled.more
+            yield self._accounts(sampled)
+            yield from self._groups(missing)
+            if then.until is not None:
+                share = sampled.foreign / max(now.accounts or 0, 1)
+                yield self._difference(
+                    "new account ids", 0, sampled.foreign, share, sampled.foreign
+                )
+        yield self._rows(fewer, more)
+        if then.first and then.last and now.first and now.last:
+            span = max((then.last - then.first).days, 1)
+            lost = then.rows - now.rows if fewer is None else fewer
+            moved = (now.first - then.first).days / span
+            yield self._difference("first day", then.first, now.first, min(max(moved, 0), 1), lost)
+            moved = (then.last - now.last).days / span
+            yield self._difference("last day", then.last, now.last, min(max(moved, 0), 1), lost)
+            yield from self._span(fewer)
+        if then.repeated or now.repeated:
+            doubled, again = (_repeats(each) for each in (then, now))
+            units = now.repeated - then.repeated if more is None else more
+            share = again - doubled
+            yield self._difference("repeated rows", then.repeated, now.repeated, share, units)
+        yield from self._money()
+
+    def _accounts(self, sampled: _Sampled) -> Difference:
+        then, now = self.then.accounts or 0, self.now.accounts or 0
+        fewer = 0.0 if self.then.until is None else (then - now) / max(then, 1)
+        share = max(sampled.missing / max(then, 1), fewer)
+        return self._difference("accounts", then, now, share, share * then, names=sampled.names)
+
+    def _groups(self, missing: float) -> Iterator[Difference]:
+        """The worst value of each group, and all that are too small now.
+
+        An account that moved to another owner is not missing, so a group has lost at most as many
+        accounts as the table.
+        """
+        for group, values in self.then.groups.items():
+            if group not in self.now.groups:
+                continue
+            worst: list[Difference] = []
+            for value, accounts in values.items():
+                left = self.now.groups[group].get(value, 0)
+                lost = min(accounts - left, missing)
+                shown = self.later.names.get(value, value)
+                if self.earlier.hidden_by and value not in self.later.names:
+                    shown = "one that is not there any more"
+                what = f"accounts of {group} {shown}"
+                worst.append(self._difference(what, accounts, left, max(lost, 0) / accounts, lost))
+            worst.sort(key=lambda each: (-each.level, -each.share * (each.units >= 1), each.what))
+            yield from (each for each in worst if each.level > Level.SAME)
+            if worst and worst[0].level is Level.SAME:
+                yield worst[0]
+
+    def _rows(self, fewer: float | None, more: float | None) -> Difference:
+        then, now = self.then, self.now
+        lost, won = then.rows - now.rows, now.rows - then.rows
+        if then.weeks:
+            weeks = then.weeks.keys() | now.weeks.keys()
+            steps = [then.weeks.get(week, 0) - now.weeks.get(week, 0) for week in weeks]
+            lost, won = sum(max(step, 0) for step in steps), sum(max(-step, 0) for step in steps)
+        of_missing = lost / max(then.rows, 1), float(lost) if fewer is None else fewer
+        # Master data grow; nobody knows when a row of theirs was added.
+        of_new = 0.0, 0.0
+        if then.until is not None:
+            of_new = won / max(then.rows + won, 1), float(won) if more is None else more
+        share, units = max((of_missing, of_new), key=lambda pair: (self.limits.level(*pair), *pair))
+        return self._difference("rows", then.rows, now.rows, share, units)
+
+    def _span(self, fewer: float | None) -> Iterator[Difference]:
+        """The four weeks in a row that miss most."""
+        then, now = self.then.weeks, self.now.weeks
+        found: list[Difference] = []
+        for monday in then:
+            weeks = [monday + timedelta(weeks=step) for step in range(SPAN_WEEKS)]
+            rows = sum(then.get(week, 0) for week in weeks)
+            lost = sum(max(then.get(week, 0) - now.get(week, 0), 0) for week in weeks)
+            units = min(lost, lost if fewer is None else fewer)
+            what, of = "rows of four weeks", f"from {monday}"
+            found.append(self._difference(what, rows, rows - lost, lost / rows, units, of))
+        if found:
+            yield max(found, key=lambda each: (each.level, each.share, each.units, each.then))
+
+    def _money(self) -> Iterator[Difference]:
+        then, now = self.then, self.now
+        pairs = (
+            ("amount per line", then.amount, then.rows, now.amount, now.rows, 100),
+            ("margin over amount", *_margin(then), *_margin(now), 1),
+        )
+        for what, sum_then, count_then, sum_now, count_now, per in pairs:
+            if sum_then is None or sum_now is None or not count_then or not count_now:
+                continue
+            before, after = sum_then / count_then / per, sum_now / count_now / per
+            yield self._difference(what, before, after, _apart(before, after), then.accounts or 0)
+
+    def _difference(
+        self,
+        what: str,
+        then: float | date,
+        now: float | date,
+        share: float,
+        units: float,
+        of: str = "",
+        names: tuple[str, ...] = (),
+    ) -> Difference:
+        share = max(share, 0.0)
+        level = self.limits.level(share, units)
+        return Difference(self.name, what, then, now, share, units, level, of, names)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """Accounts as two samples tell, scaled up to all.
+
+    missing, fewer: those of then that have no row, fewer rows now. foreign: those of now that had
+    none then; more: these, and those that had fewer. names: some of the missing.
+    """
+
+    missing: float
+    fewer: float
+    more: float
+    foreign: float
+    names: tuple[str, ...]
+
+
+def _sampled(
+    earlier: Profile, later: Profile, then: TableProfile, now: TableProfile
+) -> _Sampled | None:
+    """Compare the accounts whose hashes are within the reach of both samples.
+
+    None for a table without accounts, or where the hashes are of different keys.
+    """
+    if then.accounts is None or now.accounts is None or earlier.hidden_by != later.hidden_by:
+        return None
+    before = {earlier.hash_of(account): account for account in then.sample}
+    after = {later.hash_of(account): account for account in now.sample}
+    reaches = [
+        max(hashes)
+        for hashes, accounts in ((before, then.accounts), (after, now.accounts))
+        if len(hashes) < accounts
+    ]
+    reach = min(reaches, default="g")  # after every hash
+    before = {each: account for each, account in before.items() if each <= reach}
+    after = {each: account for each, account in after.items() if each <= reach}
+    missing = [account for each, account in sorted(before.items()) if each not in after]
+    fewer = sum(
+        now.sample.get(account, 0) < rows
+        for account, rows in then.sample.items()
+        if earlier.hash_of(account) in before
+    )
+    more = sum(
+        now.sample.get(account, 0) > rows
+        for account, rows in then.sample.items()
+        if earlier.hash_of(account) in before
+    )
+    scale = then.accounts / max(len(before), 1)
+    foreign = sum(each not in before for each in after) * now.accounts / max(len(after), 1)
+    names = () if earlier.hidden_by else tuple(sorted(missing)[:3])
+    return _Sampled(len(missing) * scale, fewer * scale, more * scale + foreign, foreign, names)
+
+
+def _repeats(table: TableProfile) -> float:
+    """Rows that repeat another, over those that do not."""
+    return table.repeated / max(table.rows - table.repeated, 1)
+
+
+def _margin(table: TableProfile) -> tuple[int | None, int | None]:
+    return table.margin, table.margin_revenue
+
+
+def _apart(one: float, other: float) -> float:
+    """How far two figures are apart, 0-1 of the larger; 1 where they differ in sign."""
+    smaller, larger = sorted((abs(one), abs(other)))
+    if larger == 0:
+        return 0.0
+    return 1 - smaller / larger if one * other >= 0 else 1.0

@@ -1,0 +1,77 @@
+"""Words for what differs between two profiles: the table, and a line for each difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from pipeline.guards.compare import Difference, Level, Limits
+from pipeline.wording import counted, listed
+
+_VERDICT = {Level.SAME: "", Level.WARNED: "warning", Level.REFUSED: "refused"}
+HEADINGS = ("source", "figure", "then", "now", "differs", "accounts", "")
+
+
+def cells(difference: Difference) -> tuple[str, ...]:
+    """The difference as texts, one for each of `HEADINGS`."""
+    return (
+        difference.table,
+        _figure(difference),
+        figure(difference.then),
+        figure(difference.now),
+        f"{difference.share:.0%}",
+        f"{difference.units:,.0f}" if difference.share > 0 else "",
+        _VERDICT[difference.level],
+    )
+
+
+def table(differences: Iterable[Difference]) -> Iterator[str]:
+    """The differences as lines of a table."""
+    rows = [HEADINGS, *map(cells, differences)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        words = [
+            text.ljust(width) if place in (0, 1, 6) else text.rjust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(words).rstrip()
+
+
+def line(difference: Difference) -> str:
+    """One difference as a line of text."""
+    said = (
+        f"{difference.table}: {_figure(difference)}: {figure(difference.then)} then, "
+        f"{figure(difference.now)} now ({difference.share:.0%}"
+    )
+    if difference.what != "accounts":
+        said += f", concerns {counted(round(difference.units), 'account')}"
+    if difference.names:
+        said += f", such as {listed(difference.names)}"
+    return said + ")"
+
+
+def refusal(says: str, refused: Sequence[Difference], limits: Limits, command: str) -> str:
+    """Why nothing is published, and the line to run if the differences are real.
+
+    says: what the sources were compared with.
+    """
+    return "\n".join(
+        (
+            f"The sources differ too much from {says}: {limits.share:.0%} or more, and at least "
+            f"{counted(limits.accounts, 'account')} (`guards`). Nothing is published.",
+            *(f"  {line(difference)}" for difference in refused),
+            "Export the sources again. If the change is real, say why; the reason is recorded:",
+            f'  {command} --accept "REASON"',
+        )
+    )
+
+
+def figure(value: float | date) -> str:
+    """A figure as text: a day, a whole number, or one with two places."""
+    if isinstance(value, date):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _figure(difference: Difference) -> str:
+    return f"{difference.what} {difference.of}".rstrip()

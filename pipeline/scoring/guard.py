@@ -1,0 +1,328 @@
+"""Decides whether the sources are too unlike before to publish a list of them.
+
+They are compared with the publication before and with the training of the model, as far as these
+recorded what the sources were like. Who knows that a change is real accepts it, with a reason.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipeline import console
+from pipeline.config import Config
+from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.errors import (
+    ConfigError,
+    DataError,
+    MissingInput,
+    ServiceUnavailable,
+    UsageError,
+)
+from pipeline.guards import profile
+from pipeline.guards.compare import Difference, Level, Limits, compare, gone
+from pipeline.guards.lines import line, refusal, table
+from pipeline.guards.measure import mark_of, measure
+from pipeline.guards.profile import FILE, Profile
+from pipeline.output_files import short
+from pipeline.pseudonyms import find_key
+from pipeline.scoring.publication import damage, newest_before, read_manifest
+from pipeline.scratch import ScratchFolder
+from pipeline.sources.findings import LoadedTable
+from pipeline.tracking.registry import CHAMPION
+from pipeline.tracking.runs import open_tracking
+from pipeline.wording import counted
+
+COMPARED = "sources_compared"  # in the manifest
+_REASON_SIGNS = 500
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the sources were like before.
+
+    says: when, in words. as_of: of the publication, None for a training. accepted: how much each
+    figure differed when it was accepted, by `Difference.key`.
+    """
+
+    says: str
+    profile: Profile
+    as_of: date | None = None
+    accepted: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The sources today beside what they were like before. gone: tables that are not read now."""
+
+    before: Before
+    differences: tuple[Difference, ...]
+    gone: tuple[str, ...]
+
+    def of(self, level: Level) -> list[Difference]:
+        """The differences of a level, or above it."""
+        return [each for each in self.differences if each.level >= level]
+
+    def lines(self) -> list[str]:
+        """What to warn of, and the tables that are gone, as text."""
+        said = [f"  {line(each)}" for each in self.of(Level.WARNED)]
+        head = [f"The sources differ from {self.before.says}:"] if said else []
+        return [*head, *said, *self.lines_of_gone()]
+
+    def lines_of_gone(self) -> list[str]:
+        """The tables that are gone, as text."""
+        return [
+            f"The config has no source {name} any more; {self.before.says} had "
+            f"{counted(self.before.profile.tables[name].rows, 'row')} of it."
+            for name in self.gone
+        ]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The comparisons of a run, and the reason with which it accepts differences; empty: none.
+
+    notes: what could not be compared, and why. carried: differences from the training that were
+    accepted, by `Difference.key`. version: of the model. command: to run again.
+    """
+
+    limits: Limits
+    version: int
+    command: str
+    reason: str = ""
+    publication: Compared | None = None
+    training: Compared | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> list[Compared]:
+        """The comparisons that could be made."""
+        return [each for each in (self.publication, self.training) if each is not None]
+
+    @property
+    def accepted(self) -> list[str]:
+        """The differences that the reason accepts."""
+        if not self.reason:
+            return []
+        return [line for each in self.compared for line in each.lines()]
+
+    def require_alike(self) -> None:
+        """DataError where a source differs too much and nobody said that this is right."""
+        if self.reason:
+            return
+        for each in self.compared:
+            refused = each.of(Level.REFUSED)
+            if refused:
+                raise DataError(refusal(each.before.says, refused, self.limits, self.command))
+
+    def of(self, level: Level) -> list[Difference]:
+        """The differences of a level, or above it, from all that was compared with."""
+        return [difference for each in self.compared for difference in each.of(level)]
+
+    def tables(self) -> Iterator[str]:
+        """All figures then and now, as text."""
+        for each in self.compared:
+            yield f"Compared with {each.before.says}:"
+            yield from (f"  {row}" for row in table(each.differences))
+            yield from each.lines_of_gone()
+        yield from self.notes
+        if self.of(Level.REFUSED):
+            yield "`score` refuses these sources, unless --accept gives a reason."
+
+    def warnings(self) -> list[str]:
+        """What to tell whoever runs it."""
+        said = [line for each in self.compared for line in each.lines()]
+        if not self.compared:
+            said += self.notes
+        if self.accepted:
+            said.append(f"Accepted: {self.reason}")
+        elif self.reason:
+            said.append("Nothing had to be accepted.")
+        return said
+
+    def note(self) -> str:
+        """What a reader of the list has to know, in a sentence."""
+        if not self.accepted:
+            return ""
+        before = " and from ".join(
+            each.before.says for each in self.compared if each.of(Level.WARNED) or each.gone
+        )
+        return f"The data differ much from {before}. This was accepted: {self.reason}"
+
+    def with_crossings(self, difference: Difference | None) -> Guard:
+        """The same with the accounts that fell silent since the publication before."""
+        if difference is None or self.publication is None:
+            return self
+        differences = (*self.publication.differences, difference)
+        return replace(self, publication=replace(self.publication, differences=differences))
+
+    def to_json(self) -> dict[str, Any]:
+        """What the manifest records."""
+        carried: dict[str, float] = {}
+        if self.training is not None:
+            carried = dict(self.training.before.accepted)
+            if self.reason:
+                carried |= {each.key: each.share for each in self.training.of(Level.WARNED)}
+        return {
+            "with": [each.before.says for each in self.compared],
+            "not_compared": list(self.notes),
+            "differences": [line for each in self.compared for line in each.lines()],
+            "no_longer_sources": sorted({name for each in self.compared for name in each.gone}),
+            "accepted": {"reason": self.reason, "differences": self.accepted}
+            if self.accepted
+            else None,
+            "accepted_of_training": {"model_version": self.version, "shares": carried},
+        }
+
+
+def guard_sources(
+    engine: DuckDBEngine,
+    tables: Sequence[LoadedTable],
+    config: Config,
+    *,
+    root: Path,
+    as_of: date,
+    version: int,
+    training: Profile | None,
+    command: str,
+    reason: str = "",
+    why_no_training: str = "",
+) -> Guard:
+    """Compare the loaded tables with the publication before and with the training.
+
+    root: of the publications. version: of the model, and training: what it recorded of its sources,
+    None where it did not; why_no_training: if for another reason. command, reason: see `Guard`.
+    """
+    limits = Limits(config.guards.refuse_from, config.guards.least_accounts)
+    notes: list[str] = []
+    publication, learned = None, None
+    carried: Mapping[str, float] = {}
+    newest = _publication_before(root, as_of)
+    if newest is None:
+        notes.append("There is no earlier publication that says what its sources were like.")
+    else:
+        manifest, held = newest
+        accepted = manifest[COMPARED]["accepted_of_training"]
+        carried = accepted["shares"] if accepted["model_version"] == version else {}
+        day = date.fromisoformat(manifest["as_of"])
+        before = Before(f"the publication of {day}", held, day)
+        publication = _compare(engine, tables, before, limits)
+    if training is None:
+        notes.append(
+            why_no_training
+            or f"Model version {version} was registered without {FILE}: train one to compare with."
+        )
+    elif _ends_before(tables, training, as_of):
+        notes.append(f"The sources end before those that model version {version} learned from.")
+    else:
+        key = find_key(config.output) or b""
+        before = Before(f"the training of model version {version}", training, None, carried)
+        learned = _compare(engine, tables, before, limits, key)
+        if publication is not None:  # which said so the first time
+            learned = replace(learned, gone=())
+        if training.hidden_by != mark_of(key):
+            notes.append(
+                f"Account ids are not compared with the training of model version {version}: it "
+                f"hashed them with another key than that under {short(config.output)}."
+            )
+    return Guard(limits, version, command, reason, publication, learned, tuple(notes))
+
+
+def command_of(config: Config, as_of: date, model: str) -> str:
+    """The line that scores a snapshot again."""
+    chosen = "" if model == CHAMPION else f" --model {shlex.quote(model)}"
+    return f"defection score --config {shlex.quote(str(config.path))} --as-of {as_of}{chosen}"
+
+
+def checked_reason(reason: str | None) -> str:
+    """The reason as it is recorded; UsageError where it is no line of text."""
+    if reason is None:
+        return ""
+    said = reason.strip()
+    if not 0 < len(said) <= _REASON_SIGNS or not said.isprintable():
+        raise UsageError(f"--accept takes a reason: one line of 1 to {_REASON_SIGNS} characters.")
+    return said
+
+
+def guard_of_champion(engine: DuckDBEngine, tables: Sequence[LoadedTable], config: Config) -> Guard:
+    """Compare the loaded tables with the newest publication and with the champion's training."""
+    version, training, why = 0, None, ""
+    try:
+        registry = open_tracking(config).registry
+        champion = registry.resolve(CHAMPION)
+        with ScratchFolder() as folder:
+            training = profile.load(registry.download(champion, folder.path))
+        version = champion.version
+    except (ConfigError, DataError, MissingInput, ServiceUnavailable) as error:
+        why = f"There is no champion to compare with: {str(error).splitlines()[0]}"
+    return guard_sources(
+        engine,
+        tables,
+        config,
+        root=config.output / "scores",
+        as_of=date.max,
+        version=version,
+        training=training,
+        command="",
+        why_no_training=why,
+    )
+
+
+def _compare(
+    engine: DuckDBEngine,
+    tables: Sequence[LoadedTable],
+    before: Before,
+    limits: Limits,
+    key: bytes | None = None,
+) -> Compared:
+    cuts = {
+        name: table.until
+        for name, table in before.profile.tables.items()
+        if table.until is not None
+    }
+    now = measure(engine, tables, cuts=cuts, key=key)
+    differences = tuple(
+        _settled(difference, before.accepted, limits)
+        for difference in compare(before.profile, now, limits)
+    )
+    return Compared(before, differences, gone(before.profile, now))
+
+
+def _settled(difference: Difference, accepted: Mapping[str, float], limits: Limits) -> Difference:
+    """The same, and no more to be said of it where it was accepted and has hardly grown since."""
+    known = accepted.get(difference.key)
+    if known is None or difference.share > known + limits.share / 2:
+        return difference
+    return replace(difference, level=Level.SAME)
+
+
+def _publication_before(root: Path, as_of: date) -> tuple[Mapping[str, Any], Profile] | None:
+    """The manifest of the newest publication before a date, and what its sources were like.
+
+    None where that publication does not know, as those of programs before this one.
+    """
+    folder = newest_before(root, as_of, None)
+    while folder is not None:
+        manifest = read_manifest(folder)
+        if FILE not in manifest["files"]:
+            return None
+        why = damage(folder, FILE)
+        if not why:
+            held = profile.load(folder)
+            return None if held is None else (manifest, held)
+        console.complain(f"{short(folder)} is not compared with: {why}.")
+        folder = newest_before(root, date.fromisoformat(manifest["as_of"]), None)
+    return None
+
+
+def _ends_before(tables: Sequence[LoadedTable], training: Profile, as_of: date) -> bool:
+    """Whether these are older sources, for an earlier date, than a model learned from."""
+    learned = training.tables.get("orders")
+    orders = next((table for table in tables if table.name == "orders"), None)
+    if learned is None or learned.until is None or orders is None:
+        return True
+    return as_of < learned.until.date() and orders.complete_until < learned.until
