@@ -16,6 +16,8 @@ from features.contract import TABLES
 from pipeline.guards.profile import Profile, TableProfile
 
 SPAN_WEEKS = 4
+OF_GROUP = "accounts of "  # and the column
+UNNAMED = "(a value that is not there any more)"
 
 
 class Level(IntEnum):
@@ -66,7 +68,8 @@ class Difference:
     @property
     def key(self) -> str:
         """What the difference is of, whatever its size."""
-        return f"{self.table}: {self.what}"
+        value = f" {self.of}" if self.what.startswith(OF_GROUP) else ""
+        return f"{self.table}: {self.what}{value}"
 
 
 def compare(then: Profile, now: Profile, limits: Limits) -> list[Difference]:
@@ -105,13 +108,13 @@ class _Pair:
         missing = fewer = more = None
         if sampled is not None:
             missing, fewer, more = sampled.missing, sampled.fewer, sampled.more
-            yield self._accounts(sampled)
-            yield from self._groups(missing)
+            accounts = self._accounts(sampled)
+            yield accounts
+            yield from self._groups(accounts, missing)
             if then.until is not None:
                 share = sampled.foreign / max(now.accounts or 0, 1)
-                yield self._difference(
-                    "new account ids", 0, sampled.foreign, share, sampled.foreign
-                )
+                new = round(sampled.foreign)
+                yield self._difference("new account ids", 0, new, share, sampled.foreign)
         yield self._rows(fewer, more)
         if then.first and then.last and now.first and now.last:
             span = max((then.last - then.first).days, 1)
@@ -134,28 +137,30 @@ class _Pair:
         share = max(sampled.missing / max(then, 1), fewer)
         return self._difference("accounts", then, now, share, share * then, names=sampled.names)
 
-    def _groups(self, missing: float) -> Iterator[Difference]:
-        """The worst value of each group, and all that are too small now.
+    def _groups(self, table: Difference, missing: float) -> Iterator[Difference]:
+        """The worst value of each group, and the others that lost more than the table did.
 
-        An account that moved to another owner is not missing, so a group has lost at most as many
-        accounts as the table.
+        An account that moved to another owner is not missing, so a value has lost at most as many
+        accounts as the table. table: the difference in its accounts.
         """
         for group, values in self.then.groups.items():
             if group not in self.now.groups:
                 continue
-            worst: list[Difference] = []
+            found = []
             for value, accounts in values.items():
                 left = self.now.groups[group].get(value, 0)
-                lost = min(accounts - left, missing)
-                shown = self.later.names.get(value, value)
-                if self.earlier.hidden_by and value not in self.later.names:
-                    shown = "one that is not there any more"
-                what = f"accounts of {group} {shown}"
-                worst.append(self._difference(what, accounts, left, max(lost, 0) / accounts, lost))
-            worst.sort(key=lambda each: (-each.level, -each.share * (each.units >= 1), each.what))
-            yield from (each for each in worst if each.level > Level.SAME)
-            if worst and worst[0].level is Level.SAME:
-                yield worst[0]
+                lost = max(min(accounts - left, missing), 0)
+                of = self.later.names.get(value, UNNAMED) if self.earlier.hidden_by else value
+                what = f"{OF_GROUP}{group}"
+                found.append(self._difference(what, accounts, left, lost / accounts, lost, of))
+            found.sort(key=lambda each: (-each.level, -each.share, -each.units, each.of))
+            yield from found[:1]
+            for each in found[1:]:
+                beyond = (
+                    each.level > table.level or each.share >= table.share + self.limits.share / 2
+                )
+                if each.level > Level.SAME and beyond:
+                    yield each
 
     def _rows(self, fewer: float | None, more: float | None) -> Difference:
         then, now = self.then, self.now

@@ -9,6 +9,7 @@ from pipeline.guards.compare import Difference, Level, Limits
 from pipeline.wording import counted, listed
 
 _VERDICT = {Level.SAME: "", Level.WARNED: "warning", Level.REFUSED: "refused"}
+_MOST = 12  # differences that a refusal names
 HEADINGS = ("source", "figure", "then", "now", "differs", "accounts", "")
 
 
@@ -55,11 +56,15 @@ def refusal(says: str, refused: Sequence[Difference], limits: Limits, command: s
 
     says: what the sources were compared with.
     """
+    more = []
+    if len(refused) > _MOST:
+        more = [f"  and {len(refused) - _MOST} more; `defection validate` shows all of them"]
     return "\n".join(
         (
             f"The sources differ too much from {says}: {limits.share:.0%} or more, and at least "
             f"{counted(limits.accounts, 'account')} (`guards`). Nothing is published.",
-            *(f"  {line(difference)}" for difference in refused),
+            *(f"  {line(difference)}" for difference in refused[:_MOST]),
+            *more,
             "Export the sources again. If the change is real, say why; the reason is recorded:",
             f'  {command} --accept "REASON"',
         )
