@@ -192,16 +192,27 @@ class _Pair:
             yield max(found, key=lambda each: (each.level, each.share, each.units, each.then))
 
     def _money(self) -> Iterator[Difference]:
+        """Amount per line, and margin over amount.
+
+        They concern the accounts whose lines are of another size now. Where lines are only missing,
+        or only new, none is; so a large account that leaves the data does not count.
+        """
         then, now = self.then, self.now
+        accounts = then.accounts or 0
+        amounts = accounts * _resized(then, now, "amount")
         pairs = (
-            ("amount per line", then.amount, then.rows, now.amount, now.rows, 100),
-            ("margin over amount", *_margin(then), *_margin(now), 1),
+            ("amount per line", then.amount, then.rows, now.amount, now.rows, 100, amounts),
+            (
+                "margin over amount",
+                *(then.margin, then.margin_revenue, now.margin, now.margin_revenue, 1),
+                max(amounts, accounts * _resized(then, now, "margin")),
+            ),
         )
-        for what, sum_then, count_then, sum_now, count_now, per in pairs:
+        for what, sum_then, count_then, sum_now, count_now, per, units in pairs:
             if sum_then is None or sum_now is None or not count_then or not count_now:
                 continue
             before, after = sum_then / count_then / per, sum_now / count_now / per
-            yield self._difference(what, before, after, _apart(before, after), then.accounts or 0)
+            yield self._difference(what, before, after, _apart(before, after), units)
 
     def _difference(
         self,
@@ -274,8 +285,12 @@ def _repeats(table: TableProfile) -> float:
     return table.repeated / max(table.rows - table.repeated, 1)
 
 
-def _margin(table: TableProfile) -> tuple[int | None, int | None]:
-    return table.margin, table.margin_revenue
+def _resized(then: TableProfile, now: TableProfile, money: str) -> float:
+    """Return the share of lines, 0-1, that have another size now."""
+    before, after = then.sizes.get(money, {}), now.sizes.get(money, {})
+    steps = [before.get(size, 0) - after.get(size, 0) for size in before.keys() | after.keys()]
+    lost, won = sum(max(step, 0) for step in steps), sum(max(-step, 0) for step in steps)
+    return min(lost, won) / max(sum(before.values()), 1)
 
 
 def _apart(one: float, other: float) -> float:

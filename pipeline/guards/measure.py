@@ -111,6 +111,7 @@ def _table(
         amount=None if money[0] is None else int(money[0]),
         margin=None if money[1] is None else int(money[1]),
         margin_revenue=None if money[2] is None else int(money[2]),
+        sizes=_sizes(engine, table, rows),
         sample=sample,
     )
 
@@ -133,6 +134,23 @@ def _sums(contract: Table, table: LoadedTable, until: datetime | None) -> list[s
         day.format("max"),
         *money,
     ]
+
+
+def _sizes(engine: DuckDBEngine, table: LoadedTable, rows: str) -> dict[str, dict[int, int]]:
+    """Lines by the size of their amount and margin: the sign, and the power of two below it."""
+    money = [name for name in ("amount", "margin") if name in table.mapped]
+    sizes: dict[str, dict[int, int]] = {name: {} for name in money}
+    if not money:
+        return sizes
+    counted = " UNION ALL ".join(
+        f"SELECT {literal(name)} AS name, CAST(sign({name}_cents) * "
+        f"floor(log2(abs({name}_cents) + 1)) AS INTEGER) AS size, count(*) AS lines "
+        f"{rows} AND {name}_cents IS NOT NULL GROUP BY size"
+        for name in money
+    )
+    for name, size, lines in engine.rows(f"{counted} ORDER BY name, size"):
+        sizes[name][size] = lines
+    return sizes
 
 
 def _groups(

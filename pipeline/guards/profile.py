@@ -27,8 +27,9 @@ class TableProfile:
     another row exactly are among them. accounts: that have a row; None for a table without
     accounts. first, last: days on which its events occurred; weeks: rows by the Monday of their
     week. groups: accounts by value of owner_id, region and segment. amount, margin, margin_revenue:
-    in cents, of all lines; of those with a margin, the margin and the amount. sample: rows by
-    account of the accounts whose ids have the smallest hashes, all of them in small data.
+    in cents, of all lines; of those with a margin, the margin and the amount. sizes: lines by the
+    size of their amount and margin, each the power of two below it. sample: rows by account of the
+    accounts whose ids have the smallest hashes, all of them in small data.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class TableProfile:
     amount: int | None = None
     margin: int | None = None
     margin_revenue: int | None = None
+    sizes: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     sample: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -115,7 +117,12 @@ def _table(content: Mapping[str, Any]) -> TableProfile:
     for name in ("first", "last"):
         if name in values:
             values[name] = date.fromisoformat(values[name])
-    weeks = values.pop("weeks", {})
+    weeks, sizes = values.pop("weeks", {}), values.pop("sizes", {})
     return TableProfile(
-        **values, weeks={date.fromisoformat(monday): rows for monday, rows in weeks.items()}
+        **values,
+        weeks={date.fromisoformat(monday): rows for monday, rows in weeks.items()},
+        sizes={
+            money: {int(size): lines for size, lines in found.items()}
+            for money, found in sizes.items()
+        },
     )
