@@ -50,7 +50,7 @@ AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139
 
 .PHONY: help setup setup-browser demo retail validate features table train backtest tune \
 	review promote rollback score explain monitor ui test test-all test-further test-shuffled faults audit check crash fuzz bench bench-scoring bench-training bench-memory \
-	bench-market bench-lists laws docs pictures clean
+	bench-market bench-lists bench-guards laws docs pictures clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
@@ -206,6 +206,9 @@ bench-market: $(READY) ## the recipe on simulated markets, where the truth is kn
 
 bench-lists: $(READY) ## what the keep list catches of true leavers (WORLD=, EFFECT=, SEEDS='1,2' or '12 from HASH', SECTIONS=...)
 	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/lists.py
+
+bench-guards: $(READY) ## whether broken exports are refused, and sound ones are not (SEEDS=)
+	@PYTHONPATH=tests/benchmark $(BIN)/python tests/benchmark/guards.py
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python docs/generate.py

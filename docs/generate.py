@@ -253,6 +253,8 @@ than that of the last promotion to `<output>/trials`.
 | `call_list.xlsx` | people | the same with types, filters, and a sheet about the columns |
 | `call_list.html` | people | the same as one page: search, filters, a card for each account |
 | `manifest.json` | machines | written last: inputs, versions, counts, nulls, SHA-256 of all |
+| `source_profile.json` | `score` | what the sources held; see [guards.md](guards.md) |
+| `manifest.json` | machines | written last: inputs, files with SHA-256, versions, counts, nulls |
 
 Text that a spreadsheet would run as a formula begins with an apostrophe in the CSV, and is marked
 as text in the XLSX. `call_list.html` has everything in it and asks the network for nothing;
@@ -314,6 +316,11 @@ PROMISES = (
         "Bad data are told all at once, with the place, a count and what to do",
         "every column is text until it is cast and checked",
         ("make fuzz", "tests/spec/test_validation.py", "tests/spec/test_bad_input.py"),
+    ),
+    (
+        "A broken export is not taken for customers who left",
+        "compared with the publication before and with the training, of the same past",
+        ("make bench-guards", "tests/end_to_end/test_guards.py", "tests/spec/test_guards.py"),
     ),
     (
         "No input ends in a traceback, a hang or a killed process",

@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 from broken_exports import KINDS
 
+from pipeline.wording import counted
+
 HEAD = """# Broken exports
 
 Written by `make bench-guards`: the figures of the last run, not promises.
@@ -23,7 +25,7 @@ or one after an upgrade.
 NIGHTS = """
 ## Sound
 
-Sound exports, 90 nights in a row and once a month. "Stamped" exports have `known_at`. The others
+Sound exports of 90 nights, scored every so many days. "Stamped" exports have `known_at`. The others
 hold no such times, and their master data are overwritten in place. Each line counts all seeds.
 
 | market | exports | every | nights | refused | warned | most warnings in 30 days |
@@ -62,7 +64,7 @@ def page(result: dict[str, Any]) -> str:
     ):
         text += (
             f"| {world} | {'stamped' if stamped else 'without times'} | "
-            f"{'night' if every == 1 else 'month'} | {rows['nights'].sum()} | "
+            f"{counted(every, 'day')} | {rows['nights'].sum()} | "
             f"{rows['refused'].sum()} | {rows['warned'].sum()} | {rows['most_a_month'].max()} |\n"
         )
     return text

@@ -1,0 +1,215 @@
+"""Broken exports through the real command line: refused, accepted with a reason, said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from project import AS_OF, FIRST_LIST, Project
+
+from pipeline.config import load_config
+from pipeline.guards.profile import FILE
+
+NEXT = "2026-01-02"
+REASON = "the region was sold on 1 December"
+
+
+@pytest.fixture
+def own(trained: Project) -> Project:
+    """The world's model and its first list, over a market of its own, to break."""
+    shutil.rmtree(trained.scores / f"as_of={AS_OF}")
+    sources = load_config(trained.config).sources
+    for name, source in sources.items():
+        assert source.path is not None
+        shutil.copy(source.path, trained.folder / f"{name}.parquet")
+    trained.change(sources={name: {"path": f"{name}.parquet"} for name in sources})
+    return trained
+
+
+def change(project: Project, change: Callable[[pd.DataFrame], pd.DataFrame], *names: str) -> None:
+    for name in names:
+        path = project.folder / f"{name}.parquet"
+        change(pd.read_parquet(path)).to_parquet(path, index=False)
+
+
+def some_accounts(table: pd.DataFrame) -> pd.DataFrame:
+    """The first half of the accounts by id."""
+    return table[table["account_id"] <= "A000200"]
+
+
+def last_100_days(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["occurred_at"] >= pd.Timestamp(AS_OF, tz="UTC") - pd.Timedelta(days=100)]
+
+
+def swapped(table: pd.DataFrame) -> pd.DataFrame:
+    return table.rename(columns={"amount": "margin", "margin": "amount"})
+
+
+def of_another_company(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(account_id="B" + table["account_id"])
+
+
+WITH_ACCOUNTS = ("orders", "touches", "complaints", "accounts")
+
+
+@pytest.mark.parametrize(
+    ("broken", "names", "said"),
+    [
+        pytest.param(some_accounts, WITH_ACCOUNTS, "orders: accounts: ", id="half-the-accounts"),
+        pytest.param(
+            last_100_days, ("orders",), "orders: first day: 2023-09-01 ", id="rolling-window"
+        ),
+        pytest.param(swapped, ("orders",), "orders: margin over amount: 0.3", id="swapped"),
+        pytest.param(
+            of_another_company,
+            ("orders",),
+            "orders: new account ids: 0 then",
+            id="foreign",
+        ),
+    ],
+)
+@pytest.mark.parametrize("against", ["the publication of 2025-12-19", "the training of model "])
+def test_fault_47_49_51_74_a_broken_export_is_refused(
+    own: Project,
+    broken: Callable[[pd.DataFrame], pd.DataFrame],
+    names: tuple[str, ...],
+    said: str,
+    against: str,
+) -> None:
+    if "training" in against:
+        shutil.rmtree(own.scores)  # as on a first night
+    change(own, broken, *names)
+    before = own.files()
+    done = own.defection("score", "--as-of", AS_OF)
+    assert done.returncode == 65, done.stderr
+    assert f"The sources differ too much from {against}" in done.stderr
+    assert f"\n  {said}" in done.stderr
+    assert f'  defection score --config {own.config} --as-of {AS_OF} --accept "R' in done.stderr
+    assert {file for file in own.files() - before if file.name != ".lock"} == set()
+    assert own.defection("score", "--as-of", AS_OF, "--dry-run").stderr == done.stderr
+
+
+def test_fault_48_52_a_region_is_named_accepted_with_a_reason_and_not_asked_for_again(
+    own: Project,
+) -> None:
+    accounts = pd.read_parquet(own.folder / "accounts.parquet")
+    gone = set(accounts.loc[accounts["region"] == "south", "account_id"])
+    change(own, lambda table: table[~table["account_id"].isin(gone)], *WITH_ACCOUNTS)
+    done = own.defection("score", "--as-of", AS_OF)
+    assert done.returncode == 65
+    assert "orders: accounts of region south: 5" in done.stderr
+
+    accepted = own.defection("score", "--as-of", AS_OF, "--accept", REASON)
+    assert accepted.returncode == 0, accepted.stderr
+    assert f"Accepted: {REASON}" in accepted.stderr
+    (folder,) = own.scores.glob(f"as_of={AS_OF}/*/*")
+    compared = json.loads((folder / "manifest.json").read_text())["sources_compared"]
+    assert compared["accepted"]["reason"] == REASON
+    assert any("region south" in line for line in compared["accepted"]["differences"])
+    assert REASON in (folder / "call_list.html").read_text()
+    again = own.defection("score", "--as-of", AS_OF)
+    assert again.returncode == 0 and "Already published" in again.stdout
+
+    sources = {name: {"path": f"{name}.parquet"} for name in ("orders", "touches", "complaints")}
+    own.change(sources=sources | {"reps": {"path": "reps.parquet"}})
+    following = own.defection("score", "--as-of", NEXT)
+    assert following.returncode == 0, following.stderr
+    assert "The config has no source accounts any more" in following.stderr
+    assert "The sources differ" not in following.stderr
+    (folder,) = own.scores.glob(f"as_of={NEXT}/*/*")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["sources_compared"]["no_longer_sources"] == ["accounts"]
+    assert manifest["sources_compared"]["accepted"] is None
+    assert REASON not in manifest["note"]
+
+
+def test_validate_shows_what_score_compares(own: Project) -> None:
+    said = own.done("validate")
+    assert "Compared with the publication of 2025-12-19:" in said
+    assert "Compared with the training of model version 1:" in said
+    assert "refuses" not in said
+    change(own, some_accounts, *WITH_ACCOUNTS)
+    said = own.done("validate")
+    assert "`score` refuses these sources" in said
+    assert own.defection("validate", "--strict").returncode == 1
+    page = (own.folder / "out/validation/validation.html").read_text()
+    assert "Compared with before" in page and "refused" in page
+    report = json.loads((own.folder / "out/validation/validation.json").read_text())
+    assert report["sources_compared"]["differences"]
+
+
+def test_a_damaged_profile_is_not_compared_with(own: Project) -> None:
+    (profile,) = own.scores.glob(f"as_of={FIRST_LIST}/*/*/{FILE}")
+    profile.write_text("{}")
+    said = own.defection("validate")
+    assert said.returncode == 0
+    assert "is not compared with: source_profile.json is not what was published" in said.stderr
+    assert "There is no earlier publication that says what its sources were like." in said.stdout
+
+
+def test_without_a_champion_nothing_is_compared(project: Project) -> None:
+    said = project.done("validate")
+    assert "There is no champion to compare with: No model small is registered" in said
+
+
+def test_the_training_knows_no_account_and_no_owner(world: Project) -> None:
+    (profile,) = world.folder.glob(f"mlflow/**/{FILE}")
+    text = profile.read_text()
+    assert '"orders": {"rows": ' in text
+    assert not any(each in text for each in ("A000001", "R0001", "south"))
+
+
+@pytest.mark.parametrize("reason", ["", "two\nlines", "x" * 501])
+def test_a_reason_is_a_line_of_text(trained: Project, reason: str) -> None:
+    done = trained.defection("score", "--as-of", NEXT, "--accept", reason)
+    assert done.returncode == 64
+    assert "--accept takes a reason: one line of 1 to 500 characters." in done.stderr
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_fault_50_a_file_twice_in_a_folder_is_refused(tmp_path: Path, form: str) -> None:
+    from small_files import good_rows
+
+    folder = tmp_path / "orders"
+    folder.mkdir()
+    for name, rows in (("may", good_rows("orders")[:20]), ("june", good_rows("orders")[20:])):
+        frame = pd.DataFrame(rows)
+        path = folder / f"{name}.{form}"
+        frame.to_csv(path, index=False) if form == "csv" else frame.to_parquet(path)
+    shutil.copy(folder / f"may.{form}", folder / f"may (1).{form}")
+    project = Project(tmp_path)
+    project.config.write_text(
+        "name: small\nsources: {orders: {path: orders}}\n"
+        "snapshots: {first: 2024-01-01, last: 2025-01-01}\n"
+    )
+    done = project.defection("validate")
+    assert done.returncode == 65
+    assert f"orders/may.{form} has the same bytes" not in done.stdout
+    assert (
+        f"error: orders, orders/may.{form}: has the same bytes as orders/may (1).{form}: its rows "
+        "would count twice\n    -> remove one of the two files" in done.stdout
+    )
+    (folder / f"may (1).{form}").unlink()
+    project.done("validate")
+
+
+def test_two_files_without_rows_may_be_alike(tmp_path: Path) -> None:
+    from small_files import good_rows
+
+    folder = tmp_path / "orders"
+    folder.mkdir()
+    pd.DataFrame(good_rows("orders")).to_csv(folder / "full.csv", index=False)
+    for name in ("1.csv", "2.csv"):
+        pd.DataFrame(good_rows("orders")[:0], columns=[*good_rows("orders")[0]]).to_csv(
+            folder / name, index=False
+        )
+    project = Project(tmp_path)
+    project.config.write_text(
+        "name: small\nsources: {orders: {path: orders}}\n"
+        "snapshots: {first: 2024-01-01, last: 2025-01-01}\n"
+    )
+    project.done("validate")
