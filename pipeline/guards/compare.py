@@ -16,6 +16,7 @@ from features.contract import TABLES
 from pipeline.guards.profile import Profile, TableProfile
 
 SPAN_WEEKS = 4
+_DEVIATIONS = 2  # standard deviations of a share that is known from a sample
 OF_GROUP = "accounts of "  # and the column
 UNNAMED = "(a value that is not there any more)"
 
@@ -105,12 +106,12 @@ class _Pair:
         """All figures that both have."""
         sampled = _sampled(self.earlier, self.later, self.then, self.now)
         then, now = self.then, self.now
-        missing = fewer = more = None
+        fewer = more = None
         if sampled is not None:
-            missing, fewer, more = sampled.missing, sampled.fewer, sampled.more
+            fewer, more = sampled.fewer, sampled.more
             accounts = self._accounts(sampled)
             yield accounts
-            yield from self._groups(accounts, missing)
+            yield from self._groups(accounts)
             if then.until is not None:
                 share = sampled.foreign / max(now.accounts or 0, 1)
                 new = round(sampled.foreign)
@@ -137,29 +138,30 @@ class _Pair:
         share = max(sampled.missing / max(then, 1), fewer)
         return self._difference("accounts", then, now, share, share * then, names=sampled.names)
 
-    def _groups(self, table: Difference, missing: float) -> Iterator[Difference]:
+    def _groups(self, table: Difference) -> Iterator[Difference]:
         """The worst value of each group, and the others that lost more than the table did.
 
-        An account that moved to another owner is not missing, so a value has lost at most as many
-        accounts as the table. table: the difference in its accounts.
+        An account that moved to another owner is not missing. Of a value with many accounts some
+        are looked at; what chance adds to their share is taken off. table: the difference in its
+        accounts.
         """
         for group, values in self.then.groups.items():
-            if group not in self.now.groups:
-                continue
             found = []
-            for value, accounts in values.items():
-                left = self.now.groups[group].get(value, 0)
-                lost = max(min(accounts - left, missing), 0)
+            for value, (accounts, members) in values.items():
+                looked_at = len(members)
+                share = sum(each not in self.now.present for each in members) / looked_at
+                spread = share * (1 - share) / looked_at
+                spread *= (accounts - looked_at) / max(accounts - 1, 1)
+                lost = max(share - _DEVIATIONS * spread**0.5, 0) * accounts
                 of = self.later.names.get(value, UNNAMED) if self.earlier.hidden_by else value
+                left = accounts - round(lost)
                 what = f"{OF_GROUP}{group}"
                 found.append(self._difference(what, accounts, left, lost / accounts, lost, of))
             found.sort(key=lambda each: (-each.level, -each.share, -each.units, each.of))
             yield from found[:1]
             for each in found[1:]:
-                beyond = (
-                    each.level > table.level or each.share >= table.share + self.limits.share / 2
-                )
-                if each.level > Level.SAME and beyond:
+                further = each.share >= table.share + self.limits.share / 2
+                if each.level > Level.SAME and (each.level > table.level or further):
                     yield each
 
     def _rows(self, fewer: float | None, more: float | None) -> Difference:
@@ -247,37 +249,32 @@ class _Sampled:
 def _sampled(
     earlier: Profile, later: Profile, then: TableProfile, now: TableProfile
 ) -> _Sampled | None:
-    """Compare the accounts whose hashes are within the reach of both samples.
+    """Look for the accounts of the earlier sample, and for new ones within the reach of both.
 
     None for a table without accounts, or where the hashes are of different keys.
     """
     if then.accounts is None or now.accounts is None or earlier.hidden_by != later.hidden_by:
         return None
-    before = {earlier.hash_of(account): account for account in then.sample}
-    after = {later.hash_of(account): account for account in now.sample}
+    before = {earlier.hash_of(account) for account in then.sample}
+    after = {later.hash_of(account) for account in now.sample}
     reaches = [
         max(hashes)
         for hashes, accounts in ((before, then.accounts), (after, now.accounts))
         if len(hashes) < accounts
     ]
     reach = min(reaches, default="g")  # after every hash
-    before = {each: account for each, account in before.items() if each <= reach}
-    after = {each: account for each, account in after.items() if each <= reach}
-    missing = [account for each, account in sorted(before.items()) if each not in after]
-    fewer = sum(
-        now.sample.get(account, 0) < rows
-        for account, rows in then.sample.items()
-        if earlier.hash_of(account) in before
+    after = {each for each in after if each <= reach}
+    foreign = len(after - before) * now.accounts / max(len(after), 1)
+    scale = then.accounts / max(len(then.sample), 1)
+    missing = [account for account in then.sample if account not in now.present]
+    steps = [now.present.get(account, 0) - rows for account, rows in then.sample.items()]
+    return _Sampled(
+        len(missing) * scale,
+        sum(step < 0 for step in steps) * scale,
+        sum(step > 0 for step in steps) * scale + foreign,
+        foreign,
+        () if earlier.hidden_by else tuple(sorted(missing)[:3]),
     )
-    more = sum(
-        now.sample.get(account, 0) > rows
-        for account, rows in then.sample.items()
-        if earlier.hash_of(account) in before
-    )
-    scale = then.accounts / max(len(before), 1)
-    foreign = sum(each not in before for each in after) * now.accounts / max(len(after), 1)
-    names = () if earlier.hidden_by else tuple(sorted(missing)[:3])
-    return _Sampled(len(missing) * scale, fewer * scale, more * scale + foreign, foreign, names)
 
 
 def _repeats(table: TableProfile) -> float:

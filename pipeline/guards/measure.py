@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 
 from features.contract import TABLES, Table
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine
-from pipeline.guards.profile import SIGNS, Profile, TableProfile
+from pipeline.guards.profile import SIGNS, Group, Profile, TableProfile
 from pipeline.sources.findings import LoadedTable
 
 SAMPLE = 1_000  # accounts, of which the hashes are smallest
 GROUPS = ("owner_id", "region", "segment")
+MEMBERS = 20  # accounts of a value, of which the hashes are smallest
 MOST_VALUES = 1_000  # of a group, those of the most accounts
-
-Cuts = Mapping[str, datetime]
+GROUPED = ("orders", "accounts")  # the tables that are looked at by group
 
 
 def measure(
@@ -24,7 +25,7 @@ def measure(
     tables: Iterable[LoadedTable],
     before: date | None = None,
     *,
-    cuts: Cuts | None = None,
+    like: Profile | None = None,
     key: bytes | None = None,
 ) -> Profile:
     """Measure the loaded tables.
@@ -32,7 +33,8 @@ def measure(
     Parameters
     ----------
     before : leave out what became known on that day or later.
-    cuts : count each table as it was known up to this moment, instead; as in an earlier profile.
+    like : count each table as it was known up to the end of this earlier profile, instead, and the
+        rows of the accounts that it names.
     key : hash account ids and the values of groups with it, so that they can leave the house.
     """
     tables = list(tables)
@@ -42,12 +44,15 @@ def measure(
     names: dict[str, str] = {}
     measured = {}
     for table in tables:
-        until = None
-        if _has_events(TABLES[table.name]):
-            until = _cut(table, before) if cuts is None else cuts.get(table.name)
-            if until is None:  # the earlier extract did not have it
-                continue
-        measured[table.name] = _table(engine, table, until, groups, hidden, names)
+        then = TableProfile(0) if like is None else like.tables.get(table.name)
+        if then is None:  # the earlier extract did not have it
+            continue
+        until = then.until
+        if like is None and _has_events(TABLES[table.name]):
+            until = _cut(table, before)
+        rows = _Rows(engine, table, until, hidden)
+        by = groups if table.name in GROUPED else []
+        measured[table.name] = replace(rows.profile(by, names), present=rows.of(_named(then)))
     return Profile(measured, "" if key is None else mark_of(key), names)
 
 
@@ -67,53 +72,133 @@ def _cut(table: LoadedTable, before: date | None) -> datetime:
     return min(table.complete_until, datetime.combine(before, time()) - timedelta(seconds=1))
 
 
-def _table(
-    engine: DuckDBEngine,
-    table: LoadedTable,
-    until: datetime | None,
-    groups: list[str],
-    hidden: str,
-    names: dict[str, str],
-) -> TableProfile:
-    contract = TABLES[table.name]
-    where = "NOT deleted AND superseded_at IS NULL"
-    if until is not None:
-        moment = f"TIMESTAMP {literal(str(until))}"
-        where = (
-            f"NOT deleted AND known_at <= {moment} "
-            f"AND (superseded_at IS NULL OR superseded_at > {moment})"
+def _named(table: TableProfile) -> list[str]:
+    """The accounts that a profile of a table names."""
+    members = {
+        account
+        for values in table.groups.values()
+        for group in values.values()
+        for account in group.members
+    }
+    return sorted(members.union(table.sample))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a loaded table that count. hidden: the key as text, empty for none."""
+
+    engine: DuckDBEngine
+    table: LoadedTable
+    until: datetime | None
+    hidden: str
+
+    @property
+    def known(self) -> str:
+        """The rows, as a FROM clause with its condition."""
+        where = "NOT deleted AND superseded_at IS NULL"
+        if self.until is not None:
+            moment = f"TIMESTAMP {literal(str(self.until))}"
+            where = (
+                f"NOT deleted AND known_at <= {moment} "
+                f"AND (superseded_at IS NULL OR superseded_at > {moment})"
+            )
+        return f"FROM {quoted(self.table.name)} WHERE {where}"
+
+    @property
+    def hashed(self) -> str:
+        """SQL of the hash of an account id."""
+        salted = f"concat({literal(self.hidden)}, account_id)" if self.hidden else "account_id"
+        return f"left(sha256({salted}), {SIGNS})"
+
+    @property
+    def account(self) -> str:
+        """SQL of an account as the profile names it."""
+        return self.hashed if self.hidden else "account_id"
+
+    def profile(self, groups: list[str], names: dict[str, str]) -> TableProfile:
+        """Measure the table; fills the names of the values of groups."""
+        contract = TABLES[self.table.name]
+        sums = ", ".join(_sums(contract, self.table, self.until))
+        count, accounts, distinct, first, last, *money = self.engine.rows(
+            f"SELECT {sums} {self.known}"
+        )[0]
+        weeks: dict[date, int] = {}
+        if self.until is not None:
+            monday = f"CAST(date_trunc('week', {quoted(str(contract.occurred))}) AS DATE)"
+            weeks = dict(self.engine.rows(f"SELECT {monday}, count(*) {self.known} GROUP BY 1"))
+        sample: dict[str, int] = {}
+        if accounts is not None:
+            sample = dict(
+                self.engine.rows(
+                    f"SELECT {self.account}, count(*) {self.known} GROUP BY account_id "
+                    f"ORDER BY {self.hashed} LIMIT {SAMPLE}"
+                )
+            )
+        return TableProfile(
+            rows=count,
+            until=self.until,
+            accounts=accounts,
+            repeated=count - distinct,
+            first=first,
+            last=last,
+            weeks=weeks,
+            groups=self.groups(groups, names) if groups else {},
+            amount=None if money[0] is None else int(money[0]),
+            margin=None if money[1] is None else int(money[1]),
+            margin_revenue=None if money[2] is None else int(money[2]),
+            sizes=self.sizes(),
+            sample=sample,
         )
-    rows = f"FROM {quoted(table.name)} WHERE {where}"
-    found = engine.rows(f"SELECT {', '.join(_sums(contract, table, until))} {rows}")[0]
-    count, accounts, distinct, first, last, *money = found
-    weeks: dict[date, int] = {}
-    if until is not None:
-        monday = f"CAST(date_trunc('week', {quoted(str(contract.occurred))}) AS DATE)"
-        weeks = dict(engine.rows(f"SELECT {monday}, count(*) {rows} GROUP BY 1"))
-    sample: dict[str, int] = {}
-    if accounts is not None:
-        hashed = _hash("account_id", hidden)
-        sample = dict(
-            engine.rows(
-                f"SELECT {hashed if hidden else 'account_id'}, count(*) {rows} "
-                f"GROUP BY account_id ORDER BY {hashed} LIMIT {SAMPLE}"
+
+    def of(self, accounts: list[str]) -> dict[str, int]:
+        """Rows of some accounts; those without any are left out."""
+        if not accounts or "account_id" not in self.table.mapped:
+            return {}
+        return dict(
+            self.engine.rows(
+                f"SELECT {self.account} AS account, count(*) {self.known} "
+                f"AND {self.account} IN (SELECT unnest(?)) GROUP BY account",
+                [accounts],
             )
         )
-    return TableProfile(
-        rows=count,
-        until=until,
-        accounts=accounts,
-        repeated=count - distinct,
-        first=first,
-        last=last,
-        weeks=weeks,
-        groups=_groups(engine, rows, groups, hidden, names) if accounts is not None else {},
-        amount=None if money[0] is None else int(money[0]),
-        margin=None if money[1] is None else int(money[1]),
-        margin_revenue=None if money[2] is None else int(money[2]),
-        sizes=_sizes(engine, table, rows),
-        sample=sample,
-    )
+
+    def sizes(self) -> dict[str, dict[int, int]]:
+        """Lines by the size of their amount and margin: the sign, and the power of two below."""
+        money = [name for name in ("amount", "margin") if name in self.table.mapped]
+        sizes: dict[str, dict[int, int]] = {name: {} for name in money}
+        if not money:
+            return sizes
+        counted = " UNION ALL ".join(
+            f"SELECT {literal(name)} AS name, CAST(sign({name}_cents) * "
+            f"floor(log2(abs({name}_cents) + 1)) AS INTEGER) AS size, count(*) AS lines "
+            f"{self.known} AND {name}_cents IS NOT NULL GROUP BY size"
+            for name in money
+        )
+        for name, size, lines in self.engine.rows(f"{counted} ORDER BY name, size"):
+            sizes[name][size] = lines
+        return sizes
+
+    def groups(self, groups: list[str], names: dict[str, str]) -> dict[str, dict[str, Group]]:
+        """Accounts with a row by the values that their master data have now; fills `names`."""
+        counted = " UNION ALL ".join(
+            f"(SELECT {literal(group)} AS name, {group} AS value, count(*) AS accounts, "
+            f"list(account ORDER BY hashed)[1:{MEMBERS}] FROM present WHERE {group} IS NOT NULL "
+            f"GROUP BY {group} ORDER BY accounts DESC, value LIMIT {MOST_VALUES})"
+            for group in groups
+        )
+        found: dict[str, dict[str, Group]] = {group: {} for group in groups}
+        for group, value, accounts, members in self.engine.rows(
+            f"WITH present AS (SELECT DISTINCT account_id, {self.account} AS account, "
+            f"{self.hashed} AS hashed, {', '.join(groups)} FROM accounts "
+            "WHERE NOT deleted AND superseded_at IS NULL "
+            f"AND account_id IN (SELECT account_id {self.known})) {counted}"
+        ):
+            name = value
+            if self.hidden:
+                name = sha256((self.hidden + value).encode()).hexdigest()[:SIGNS]
+                names[name] = value
+            found[group][name] = Group(accounts, tuple(members))
+        return found
 
 
 def _sums(contract: Table, table: LoadedTable, until: datetime | None) -> list[str]:
@@ -134,50 +219,3 @@ def _sums(contract: Table, table: LoadedTable, until: datetime | None) -> list[s
         day.format("max"),
         *money,
     ]
-
-
-def _sizes(engine: DuckDBEngine, table: LoadedTable, rows: str) -> dict[str, dict[int, int]]:
-    """Lines by the size of their amount and margin: the sign, and the power of two below it."""
-    money = [name for name in ("amount", "margin") if name in table.mapped]
-    sizes: dict[str, dict[int, int]] = {name: {} for name in money}
-    if not money:
-        return sizes
-    counted = " UNION ALL ".join(
-        f"SELECT {literal(name)} AS name, CAST(sign({name}_cents) * "
-        f"floor(log2(abs({name}_cents) + 1)) AS INTEGER) AS size, count(*) AS lines "
-        f"{rows} AND {name}_cents IS NOT NULL GROUP BY size"
-        for name in money
-    )
-    for name, size, lines in engine.rows(f"{counted} ORDER BY name, size"):
-        sizes[name][size] = lines
-    return sizes
-
-
-def _groups(
-    engine: DuckDBEngine, rows: str, groups: list[str], hidden: str, names: dict[str, str]
-) -> dict[str, dict[str, int]]:
-    """Accounts with a row by the values that their master data have now; fills `names`."""
-    if not groups:
-        return {}
-    counted = " UNION ALL ".join(
-        f"(SELECT {literal(group)} AS name, {group} AS value, count(DISTINCT account_id) AS n "
-        f"FROM master SEMI JOIN present USING (account_id) WHERE {group} IS NOT NULL "
-        f"GROUP BY {group} ORDER BY n DESC, value LIMIT {MOST_VALUES})"
-        for group in groups
-    )
-    found: dict[str, dict[str, int]] = {group: {} for group in groups}
-    for group, value, accounts in engine.rows(
-        f"WITH present AS (SELECT DISTINCT account_id {rows}), "
-        "master AS (FROM accounts WHERE NOT deleted AND superseded_at IS NULL) " + counted
-    ):
-        name = value
-        if hidden:
-            name = sha256((hidden + value).encode()).hexdigest()[:SIGNS]
-            names[name] = value
-        found[group][name] = accounts
-    return found
-
-
-def _hash(column: str, hidden: str) -> str:
-    salted = f"concat({literal(hidden)}, {column})" if hidden else column
-    return f"left(sha256({salted}), {SIGNS})"

@@ -11,11 +11,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FILE = "source_profile.json"
 FORMAT = 1
 SIGNS = 16  # hexadecimal digits of a hash
+
+
+class Group(NamedTuple):
+    """The accounts of one owner, region or segment: how many, and those of the smallest hashes."""
+
+    accounts: int
+    members: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -26,10 +33,11 @@ class TableProfile:
     of which the latest versions are counted. rows: distinct from `repeated`, those that repeat
     another row exactly are among them. accounts: that have a row; None for a table without
     accounts. first, last: days on which its events occurred; weeks: rows by the Monday of their
-    week. groups: accounts by value of owner_id, region and segment. amount, margin, margin_revenue:
+    week. groups: by the values of owner_id, region and segment. amount, margin, margin_revenue:
     in cents, of all lines; of those with a margin, the margin and the amount. sizes: lines by the
     size of their amount and margin, each the power of two below it. sample: rows by account of the
-    accounts whose ids have the smallest hashes, all of them in small data.
+    accounts whose ids have the smallest hashes, all of them in small data. present: the same of the
+    accounts that an earlier profile names; not stored.
     """
 
     rows: int
@@ -39,12 +47,13 @@ class TableProfile:
     first: date | None = None
     last: date | None = None
     weeks: Mapping[date, int] = field(default_factory=dict)
-    groups: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
     amount: int | None = None
     margin: int | None = None
     margin_revenue: int | None = None
     sizes: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     sample: Mapping[str, int] = field(default_factory=dict)
+    present: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,7 @@ def load(folder: Path) -> Profile | None:
 def _plain(table: TableProfile) -> dict[str, Any]:
     """The fields as JSON has them; those of their defaults are left out."""
     values = {name: value for name, value in vars(table).items() if value not in (None, {}, 0)}
+    values.pop("present", None)
     for name in ("until", "first", "last"):
         if name in values:
             values[name] = values[name].isoformat()
@@ -117,10 +127,14 @@ def _table(content: Mapping[str, Any]) -> TableProfile:
     for name in ("first", "last"):
         if name in values:
             values[name] = date.fromisoformat(values[name])
-    weeks, sizes = values.pop("weeks", {}), values.pop("sizes", {})
+    weeks, sizes, groups = (values.pop(name, {}) for name in ("weeks", "sizes", "groups"))
     return TableProfile(
         **values,
         weeks={date.fromisoformat(monday): rows for monday, rows in weeks.items()},
+        groups={
+            group: {value: Group(n, tuple(members)) for value, (n, members) in found.items()}
+            for group, found in groups.items()
+        },
         sizes={
             money: {int(size): lines for size, lines in found.items()}
             for money, found in sizes.items()

@@ -279,12 +279,7 @@ def _compare(
     limits: Limits,
     key: bytes | None = None,
 ) -> Compared:
-    cuts = {
-        name: table.until
-        for name, table in before.profile.tables.items()
-        if table.until is not None
-    }
-    now = measure(engine, tables, cuts=cuts, key=key)
+    now = measure(engine, tables, like=before.profile, key=key)
     differences = tuple(
         _settled(difference, before.accepted, limits)
         for difference in compare(before.profile, now, limits)

@@ -143,8 +143,7 @@ def publish(
     found: list[list[Difference]] = [[], []]
     for place, (then, key) in enumerate(((before.publication, None), (before.training, KEY))):
         if then is not None:
-            cuts = {n: t.until for n, t in then.tables.items() if t.until is not None}
-            found[place] += compare(then, measure(engine, tables, cuts=cuts, key=key), limits)
+            found[place] += compare(then, measure(engine, tables, like=then, key=key), limits)
     state = expected_orders(engine, Silence()).state(night)
     past = days_past(state, night)
     if before.publication is not None:

@@ -43,7 +43,7 @@ def test_train_prints_the_model_beside_its_baselines(world) -> None:
 
 def test_score_publishes_a_ranked_list(trained) -> None:
     folder = trained.scores / "as_of=2026-01-01" / "model_version=1" / "revision=1"
-    names = {"scores.parquet", "features.parquet", "manifest.json"}
+    names = {"scores.parquet", "features.parquet", "source_profile.json", "manifest.json"}
     names |= {"call_list.csv", "call_list.xlsx", "call_list.html"}
     assert {file.name for file in folder.iterdir()} == names
     published = pq.read_table(folder / "scores.parquet").to_pandas()

@@ -81,7 +81,7 @@ def test_fault_22_a_source_that_lost_its_rows_is_refused_and_named(own: Project)
     end = {"complete_until": f"{AS_OF}T00:00:00"}
     sources = {name: {"path": f"{name}.parquet"} for name in load_config(own.config).sources}
     own.change(sources=sources | {"touches": sources["touches"] | end})
-    done = own.defection("score", "--as-of", DAY)
+    done = own.defection("score", "--as-of", DAY, "--accept", "a test of what comes after")
     assert done.returncode == 65, done.stderr
     assert "of the model can hardly be told any more: days_since_last_touch (" in done.stderr
     assert "scoring.least_known" in done.stderr
@@ -89,7 +89,7 @@ def test_fault_22_a_source_that_lost_its_rows_is_refused_and_named(own: Project)
         own.scores / ".lock"
     }
     own.change(scoring={"least_known": 0.0})
-    own.done("score", "--as-of", DAY)
+    own.done("score", "--as-of", DAY, "--accept", "a test of what comes after")
 
 
 def test_fault_25_a_category_that_was_never_seen_is_only_a_name(own: Project) -> None:

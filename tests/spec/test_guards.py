@@ -23,7 +23,7 @@ from pipeline.guards.compare import Level, Limits, compare, gone
 from pipeline.guards.crossings import compare_crossings, expected_crossings
 from pipeline.guards.lines import line, refusal, table
 from pipeline.guards.measure import measure
-from pipeline.guards.profile import Profile, TableProfile, load
+from pipeline.guards.profile import Group, Profile, TableProfile, load
 from pipeline.sources import load_sources
 from pipeline.training.preparation import open_engine
 
@@ -55,9 +55,13 @@ Lines = list[Line]
 LINES: Lines = [Line(account, week) for account in OWNERS for week in range(WEEKS)]
 
 
+def hashed(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
 def told(text: str, key: str) -> str:
     """A text as a profile with a key has it."""
-    return sha256((key + text).encode()).hexdigest()[:16] if key else text
+    return hashed(key + text)[:16] if key else text
 
 
 def held(
@@ -67,7 +71,11 @@ def held(
     cut = datetime.combine(FIRST + timedelta(weeks=until), time())
     lines = [each for each in lines if each.week + each.known <= until]
     rows = Counter(each.account for each in lines)
-    of_owner = Counter(told(owners[account], key) for account in rows if account in owners)
+    members: dict[str, list[str]] = {}
+    for account in sorted(rows, key=lambda each: hashed(key + each)):
+        if account in owners:
+            members.setdefault(told(owners[account], key), []).append(told(account, key))
+    groups = {owner: Group(len(found), tuple(found)) for owner, found in members.items()}
     return Profile(
         {
             "orders": TableProfile(
@@ -78,7 +86,7 @@ def held(
                 first=min(each.on for each in lines),
                 last=max(each.on for each in lines),
                 weeks=Counter(each.on for each in lines),
-                groups={"owner_id": of_owner},
+                groups={"owner_id": groups},
                 amount=sum(each.cents for each in lines),
                 margin=sum(each.margin for each in lines),
                 margin_revenue=sum(each.cents for each in lines),
@@ -87,6 +95,7 @@ def held(
                     "margin": Counter((each.margin + 1).bit_length() - 1 for each in lines),
                 },
                 sample={told(account, key): count for account, count in rows.items()},
+                present={told(account, key): count for account, count in rows.items()},
             )
         },
         key and sha256(bytes.fromhex(key)).hexdigest()[:16],
@@ -202,17 +211,30 @@ def test_samples_of_large_markets_tell_how_many_are_missing() -> None:
     """Of 4,000 accounts 1,000 are looked at; 1,700 are missing."""
 
     def sampled(accounts: Sequence[str]) -> Profile:
-        chosen = sorted(accounts, key=lambda each: sha256(each.encode()).hexdigest())[:1000]
-        sample = dict.fromkeys(chosen, 1)
-        orders = TableProfile(len(accounts), datetime(2025, 1, 1), len(accounts), sample=sample)
+        orders = TableProfile(
+            len(accounts),
+            datetime(2025, 1, 1),
+            len(accounts),
+            groups={
+                "region": {
+                    "north": Group(2000, tuple(every[20:40])),
+                    "south": Group(2000, tuple(every[1700:1720])),
+                    "east": Group(2000, (*every[1688:1700], *every[1720:1728])),
+                }
+            },
+            sample=dict.fromkeys(sorted(accounts, key=hashed)[:1000], 1),
+            present=dict.fromkeys(accounts, 1),
+        )
         return Profile({"orders": orders})
 
     every = [f"A{number:04}" for number in range(4000)]
     now = [f"B{number:04}" for number in range(1700)] + every[1700:]  # as many as before
-    found = {each.what: each for each in compare(sampled(every), sampled(now), Limits())}
+    found = {each.what + each.of: each for each in compare(sampled(every), sampled(now), Limits())}
     assert found["accounts"].share == pytest.approx(0.425, abs=0.04)
     assert found["new account ids"].share == pytest.approx(0.425, abs=0.04)
     assert found["accounts"].level is REFUSED
+    assert found["accounts of regionnorth"].share == 1
+    assert "accounts of regioneast" not in found  # 60 % of 20, 38 % beyond chance: as all others
 
 
 markets = st.lists(
@@ -279,19 +301,22 @@ def test_measured_as_plainly_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with open_engine(config) as engine:
         tables = [*load_sources(config, engine).tables.values()]
         whole = measure(engine, tables)
-        cut = {"orders": datetime.combine(FIRST + timedelta(weeks=24), time())}
-        part = measure(engine, tables, cuts=cut, key=key)
+        earlier = held([*LINES, Line("Z", 3)], until=24, key=key.hex())
+        part = measure(engine, tables, like=earlier, key=key)
         before = measure(engine, tables, FIRST + timedelta(weeks=3))
         monkeypatch.setattr(measuring, "SAMPLE", 7)
         few = measure(engine, tables).tables["orders"].sample
     expected = held(lines, until=29).tables["orders"]
     assert whole.tables["orders"] == expected
-    assert part.tables["orders"] == held(lines, until=24, key=key.hex()).tables["orders"]
+    expected = held(lines, until=24, key=key.hex()).tables["orders"]
+    assert part.tables["orders"] == expected
+    assert part.tables["orders"].present == expected.present
+    assert [*part.tables] == ["orders"]  # the earlier one had no accounts
     assert {*part.names.values()} == {"ann", "ben", "cat"} and part.hidden_by
     assert before.tables["orders"].last == FIRST + timedelta(weeks=2)
-    assert whole.tables["accounts"].groups == {"owner_id": {"ann": 10, "ben": 6, "cat": 4}}
-    hashes = sorted(sha256(account.encode()).hexdigest() for account in OWNERS)[:7]
-    assert sorted(sha256(account.encode()).hexdigest() for account in few) == hashes
+    owners = whole.tables["accounts"].groups["owner_id"]
+    assert {owner: group.accounts for owner, group in owners.items()} == Counter(OWNERS.values())
+    assert sorted(map(hashed, few)) == sorted(map(hashed, OWNERS))[:7]
 
 
 @pytest.mark.parametrize("key", ["", "cd" * 32])
