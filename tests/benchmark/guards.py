@@ -253,13 +253,12 @@ def main() -> None:
                         result["nights"].append(
                             {"world": name, "seed": seed, "stamped": stamped, "every": every, **row}
                         )
+            RESULTS.parent.mkdir(parents=True, exist_ok=True)
+            RESULTS.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
             print("done", flush=True)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    text = page(result)
-    print(text)
+    print(page(result))
     if commit:
-        PAGE.write_text(text, "utf-8")
+        PAGE.write_text(page(result), "utf-8")
 
 
 if __name__ == "__main__":
