@@ -156,8 +156,9 @@ class _Rows:
             return {}
         return dict(
             self.engine.rows(
-                f"SELECT {self.account} AS account, count(*) {self.known} "
-                f"AND {self.account} IN (SELECT unnest(?)) GROUP BY account",
+                f"SELECT {self.account} AS account, n FROM "
+                f"(SELECT account_id, count(*) AS n {self.known} GROUP BY account_id) "
+                f"WHERE {self.account} IN (SELECT unnest(?))",
                 [accounts],
             )
         )

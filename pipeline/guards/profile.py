@@ -77,7 +77,7 @@ class Profile:
     def text(self) -> str:
         """The profile as JSON, a line for each table."""
         tables = ",\n".join(
-            f"{json.dumps(name)}: {json.dumps(_plain(table))}"
+            f"{json.dumps(name)}: {json.dumps(_plain(table), sort_keys=True)}"
             for name, table in sorted(self.tables.items())
         )
         return (
