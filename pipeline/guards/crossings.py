@@ -55,5 +55,5 @@ def compare_crossings(
     beyond = max(crossed - mean - _DEVIATIONS * float(np.sqrt(variance)), 0.0)
     share = min(beyond / accounts, 1.0)
     level = limits.level(share, crossed - mean)
-    what = "accounts that fell silent"
-    return Difference("orders", what, round(mean, 1), crossed, share, crossed - mean, level)
+    what, of = "accounts that fell silent", "(then: expected)"
+    return Difference("orders", what, round(mean, 1), crossed, share, crossed - mean, level, of)

@@ -25,6 +25,7 @@ from pipeline.errors import (
 )
 from pipeline.guards import profile
 from pipeline.guards.compare import Difference, Level, Limits, compare, gone
+from pipeline.guards.crossings import Floats, compare_crossings
 from pipeline.guards.lines import line, refusal, table
 from pipeline.guards.measure import mark_of, measure
 from pipeline.guards.profile import FILE, Profile
@@ -153,11 +154,19 @@ class Guard:
         )
         return f"The data differ much from {before}. This was accepted: {self.reason}"
 
-    def with_crossings(self, difference: Difference | None) -> Guard:
-        """The same with the accounts that fell silent since the publication before."""
-        if difference is None or self.publication is None:
+    def with_crossings(self, days_past_patience: Floats, as_of: date) -> Guard:
+        """The same with the accounts that fell silent since the publication before.
+
+        days_past_patience: (n,), of the accounts scored as of today.
+        """
+        if self.publication is None or self.publication.before.as_of is None:
             return self
-        differences = (*self.publication.differences, difference)
+        before = self.publication.before
+        days = (as_of - self.publication.before.as_of).days
+        found = compare_crossings(before.profile.crossings, days_past_patience, days, self.limits)
+        if found is None:
+            return self
+        differences = (*self.publication.differences, found)
         return replace(self, publication=replace(self.publication, differences=differences))
 
     def to_json(self) -> dict[str, Any]:

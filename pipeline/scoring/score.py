@@ -31,7 +31,7 @@ from pipeline.engines import Engine, quoted
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.errors import ConfigError, DataError
 from pipeline.guards import profile
-from pipeline.guards.crossings import compare_crossings, expected_crossings
+from pipeline.guards.crossings import expected_crossings
 from pipeline.guards.measure import measure
 from pipeline.guards.profile import Profile
 from pipeline.scoring.about_list import SORTED_BY_SIZE, about_list
@@ -438,18 +438,13 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     held = measure(engine, sources.tables.values(), as_of)
     frame, scores = scored(engine, sources, selection, request, steps)
     if guard is not None and DAYS_PAST_PATIENCE in frame:
-        guard = _with_crossings(guard, frame, as_of)
+        past = frame[DAYS_PAST_PATIENCE].to_numpy()
+        guard = guard.with_crossings(past, as_of)
         guard.require_alike()
-        chances = scores.select(["account_id", "slip_chance"]).to_pandas()
-        by_account = frame["account_id"].map(chances.set_index("account_id")["slip_chance"])
-        held = replace(
-            held,
-            crossings=expected_crossings(
-                frame[DAYS_PAST_PATIENCE].to_numpy(),
-                by_account.to_numpy(),
-                config.label.silence.shortest,
-            ),
-        )
+        slips = scores.select(["account_id", "slip_chance"]).to_pandas().set_index("account_id")
+        chances = frame["account_id"].map(slips["slip_chance"]).to_numpy()
+        crossings = expected_crossings(past, chances, config.label.silence.shortest)
+        held = replace(held, crossings=crossings)
     held.save(folder)
     if request.reference is not None and not ready.is_replay:
         require_known(frame, request.reference, config.scoring.least_known)
@@ -532,18 +527,6 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
         "horizons_left_out": request.model.metadata.get("horizons_left_out", {}),
         "code_version": code_version(),
     }
-
-
-def _with_crossings(guard: Guard, frame: pd.DataFrame, as_of: date) -> Guard:
-    """The same with the accounts that fell silent since the publication before."""
-    if guard.publication is None:
-        return guard
-    before = guard.publication.before
-    days = (as_of - before.as_of).days if before.as_of is not None else 0
-    past = frame[DAYS_PAST_PATIENCE].to_numpy()
-    return guard.with_crossings(
-        compare_crossings(before.profile.crossings, past, days, guard.limits)
-    )
 
 
 def _listed_on(listed: pa.Table, name: str) -> int:

@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from small_files import as_csv
 
 from pipeline.config import load_config
+from pipeline.errors import DataError
 from pipeline.guards import measure as measuring
 from pipeline.guards.compare import Level, Limits, compare, gone
 from pipeline.guards.crossings import compare_crossings, expected_crossings
 from pipeline.guards.lines import line, refusal, table
 from pipeline.guards.measure import measure
 from pipeline.guards.profile import Group, Profile, TableProfile, load
+from pipeline.scoring.guard import Before, Compared, Guard
 from pipeline.sources import load_sources
 from pipeline.training.preparation import open_engine
 
@@ -345,6 +347,25 @@ def test_crossings_beyond_what_was_expected_and_chance() -> None:
     )
     assert compare_crossings(expected, past, 61, Limits()) is None
     assert compare_crossings((), past, 1, Limits()) is None
+
+
+def test_many_accounts_that_fell_silent_stop_a_list() -> None:
+    past = -np.repeat(np.arange(1.0, 61.0), 2)
+    published = Profile({}, crossings=expected_crossings(past, np.full(120, 0.2), 60))
+    before = Before("the publication of 2026-01-01", published, date(2026, 1, 1))
+    guard = Guard(Limits(), 1, "defection score", publication=Compared(before, (), ()))
+    tomorrow = guard.with_crossings(past + 1, date(2026, 1, 2))
+    assert [each.now for each in tomorrow.of(SAME)] == [2]
+    tomorrow.require_alike()
+    broken = guard.with_crossings(past + 30, date(2026, 1, 31))
+    assert broken.warnings() == [
+        "The sources differ from the publication of 2026-01-01:",
+        "  orders: accounts that fell silent (then: expected): 12.00 then, 60 now "
+        "(65%, concerns 48 accounts)",
+    ]
+    with pytest.raises(DataError, match=r"fell silent \(then: expected\): 12.00 then, 60 now"):
+        broken.require_alike()
+    replace(broken, reason="true").require_alike()
 
 
 def test_words() -> None:
