@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -57,7 +58,7 @@ def of_another_company(table: pd.DataFrame) -> pd.DataFrame:
 WITH_ACCOUNTS = ("orders", "touches", "complaints", "accounts")
 
 
-LONG = pytest.mark.long  # drawn as well, in tests/spec/test_guards.py
+LONG = partial(pytest.param, marks=pytest.mark.long)  # drawn too, in tests/spec/test_guards.py
 LAST, TRAINING = "the publication of 2025-12-19", "the training of model version 1"
 
 
