@@ -252,9 +252,8 @@ than that of the last promotion to `<output>/trials`.
 | `call_list.csv` | people | the accounts to call, those lost below; UTF-8 with a byte-order mark |
 | `call_list.xlsx` | people | the same with types, filters, and a sheet about the columns |
 | `call_list.html` | people | the same as one page: search, filters, a card for each account |
-| `manifest.json` | machines | written last: inputs, versions, counts, nulls, SHA-256 of all |
 | `source_profile.json` | `score` | what the sources held; see [guards.md](guards.md) |
-| `manifest.json` | machines | written last: inputs, files with SHA-256, versions, counts, nulls |
+| `manifest.json` | machines | written last: inputs, versions, counts, nulls, SHA-256 of all |
 
 Text that a spreadsheet would run as a formula begins with an apostrophe in the CSV, and is marked
 as text in the XLSX. `call_list.html` has everything in it and asks the network for nothing;

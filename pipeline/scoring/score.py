@@ -172,9 +172,9 @@ def score(
 
     model: an alias or a version number; another version than that of the last promotion publishes
     under `trials`. replay: allow an `as_of` that the model's training labels reach beyond. accept:
-    why sources that differ much from before are right. Errors: ConfigError for an unknown model, one
-    trained for another label, or an `as_of` before the end of its labels; DataError for sources that
-    are stale at `as_of`, or too different from before.
+    why sources that differ much from before are right. Errors: ConfigError for an unknown model,
+    one trained for another label, or an `as_of` before the end of its labels; DataError for sources
+    that are stale at `as_of`, or too different from before.
     """
     with open_engine(config) as engine:
         ready = prepared(engine, config, steps, as_of, model, replay=replay, accept=accept)
