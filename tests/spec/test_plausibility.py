@@ -146,8 +146,8 @@ ODD = [
     odd("amounts: a currency of two decimals in its own column", "2 amounts",
         head=HEAD + ",currency", config="{}",
         orders=("K1,R1,2025-01-15,1.250,USD", "K1,R2,2025-02-15,3.000,USD")),
-    odd("amounts: the price of one unit", "'Unit Price' has the name of a price", "2 x 16.0",
-        'TRY_CAST("Unit Price" AS DECIMAL(18, 4)) * TRY_CAST(Qty AS DECIMAL(18, 4)) AS amount',
+    odd("amounts: the price of one unit", "'Unit Price' has the name of a price", "2.0 x 16.0",
+        'TRY_CAST("Unit Price" AS DECIMAL(18, 4)) * TRY_CAST("Qty" AS DECIMAL(18, 4)) AS amount',
         head="account_id,order_id,occurred_at,Unit Price,Qty",
         orders=("K1,R1,2025-01-15,16.00,2", "K1,R2,2025-02-15,20.00,1"),
         options=", columns: {amount: Unit Price, quantity: Qty}"),
@@ -190,7 +190,7 @@ ODD = [
     odd("ids: two with a bar", "a separator inside", orders=ids("K1", "K2", "K3", "K7|K8")),
     # ids: matching
     odd("match: leading zeros", "none of the 2 accounts of complaints is in orders",
-        "without leading zeros", "lpad(", orders=ids("0000010023", "0000010024"),
+        "leaving out leading zeros", "lpad(", orders=ids("0000010023", "0000010024"),
         complaints=complaints("10023", "10024")),
     odd("match: leading zeros, the other way", "1 of 2 accounts of touches is not in orders",
         "leading zeros", orders=ids("23", "124", "999"), touches=touches("00023", "124")),
@@ -233,7 +233,7 @@ ODD = [
     drawn("total: without a key", (("sum of all other rows", "row 5: 192.50"), ("quarantined",)),
           (*PLAIN, ",Total,2025-02-28,192.50"), options=", max_quarantined_share: 0.5"),
     # date orders
-    odd("dates: two orders in one folder", "o/us.csv", "1 date fit both", "row 3: 03/02/2025",
+    odd("dates: two orders in one folder", "o/us.csv", "1 date fits both", "row 3: 03/02/2025",
         "strptime(occurred_at, '%m/%d/%Y')", orders={"uk.csv": UK, "us.csv": US}, path="o",
         options=BOTH),
     odd("dates: nobody can tell", "no date of this file", orders=UK[1:], options=BOTH),

@@ -275,7 +275,8 @@ def test_a_declared_format_is_the_only_one(check):
 def test_ids_hold_no_control_characters(check):
     said = orders(check, HEAD + "A\x07,O,2024-01-05,1\nB\0,O,2024-01-05,1\n" + GOOD)
     assert said[0] == (
-        "error: orders.account_id, o.csv: 2 values: control characters, which an id cannot hold"
+        "error: orders.account_id, o.csv: 2 values: control characters, or others that nobody sees, "
+        "which an id cannot hold"
     )
     assert said[1:3] == ["    row 2: 'A\\x07'", "    row 3: 'B\\x00'"]
 
@@ -319,8 +320,9 @@ def test_several_currencies(check):
     text = head + "A,O1,2024-01-05,1,EUR\nA,O2,2024-01-05,1,USD\nA,O3,2024-01-05,1,\n"
     assert orders(check, text) == [
         "error: orders.currency: several currencies: EUR, USD",
-        "    -> give `currency` and `rates: {path: rates.csv}`, or convert the amounts to one "
-        "currency in a `.sql` mapping",
+        "    -> give at the top level of the config `currency: ...`, the one to count in, and "
+        "`rates: {path: rates.csv}`, a file with the columns day, currency and rate (what one of "
+        "yours costs in it); or convert the amounts in a `.sql` mapping",
     ]
 
 

@@ -29,6 +29,6 @@ def unit_prices(seen: Seen, _: Config) -> Iterator[Finding]:
         f"'{named[0]}' has the name of a price of one unit, and is taken as the amount of the line",
         "amount",
         count,
-        seen.examples(several, "concat(quantity, ' x ', amount_cents / 100.0)"),
+        seen.examples(several, "concat(CAST(quantity AS DOUBLE), ' x ', amount_cents / 100.0)"),
         seen.mapping("if it is one, multiply", {"amount": lines}),
     )
