@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.monitoring.monitor import MONITOR, PAGE, REPORT
-from pipeline.review.pseudonyms import KEY_FILE
+from pipeline.pseudonyms import KEY_FILE
 from pipeline.scoring.publication import LATEST, LOCK, MANIFEST, UNFINISHED
 from pipeline.scoring.score import FILES, REPLAYS, SCORES, TRIALS
 from pipeline.scratch import PREFIX
