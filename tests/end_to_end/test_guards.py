@@ -69,7 +69,7 @@ LAST, TRAINING = "the publication of 2025-12-19", "the training of model version
         pytest.param(
             last_100_days, ("orders",), TRAINING, "orders: first day: 2", id="rolling", marks=LONG
         ),
-        pytest.param(swapped, ("orders",), LAST, "orders: margin over amount: 0", id="swapped"),
+        LONG(swapped, ("orders",), LAST, "orders: margin over amount: 0", id="swapped"),
         pytest.param(
             of_another_company, ("orders",), TRAINING, "orders: new acc", id="foreign", marks=LONG
         ),
@@ -92,7 +92,7 @@ def test_fault_47_49_51_74_a_broken_export_is_refused(
     assert f"\n  {said}" in done.stderr
     assert f'  defection score --config {own.config} --as-of {AS_OF} --accept "R' in done.stderr
     assert {file for file in own.files() - before if file.name != ".lock"} == set()
-    if broken is swapped:
+    if against == LAST:
         assert own.defection("score", "--as-of", AS_OF, "--dry-run").stderr == done.stderr
 
 

@@ -23,6 +23,7 @@ STEPS_OF_SCORE = (
     "Finding the model",
     "Reading the sources",
     "Looking at what is published",
+    "Comparing the sources with those before",
     "Building the features",
     "Scoring the cohort",
     "Explaining the accounts to call",
