@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -58,7 +57,7 @@ def of_another_company(table: pd.DataFrame) -> pd.DataFrame:
 WITH_ACCOUNTS = ("orders", "touches", "complaints", "accounts")
 
 
-LONG = partial(pytest.param, marks=pytest.mark.long)  # drawn too, in tests/spec/test_guards.py
+LONG = pytest.mark.long  # drawn as well, in tests/spec/test_guards.py
 LAST, TRAINING = "the publication of 2025-12-19", "the training of model version 1"
 
 
@@ -69,7 +68,9 @@ LAST, TRAINING = "the publication of 2025-12-19", "the training of model version
         pytest.param(
             last_100_days, ("orders",), TRAINING, "orders: first day: 2", id="rolling", marks=LONG
         ),
-        LONG(swapped, ("orders",), LAST, "orders: margin over amount: 0", id="swapped"),
+        pytest.param(
+            swapped, ("orders",), LAST, "orders: margin over amount: 0", id="swapped", marks=LONG
+        ),
         pytest.param(
             of_another_company, ("orders",), TRAINING, "orders: new acc", id="foreign", marks=LONG
         ),
