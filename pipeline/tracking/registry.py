@@ -244,6 +244,9 @@ class Registry:
             return []
         said = []
         with self._promoting():
+            if (begun := self._unfinished()) is not None:
+                self._finish(begun)
+                said.append(f"The promotion of version {begun.version} is completed.")
             history = self.history()
             last = last_of(history)
             alias = _stands_for(CHAMPION, self._registered().aliases)
@@ -443,11 +446,11 @@ class Registry:
             client = self._store.client()
             client.set_registered_model_alias(self._name, CHAMPION, str(promotion.version))
             write_text(self.history_file, self._exported())
+            self._store.save()  # before it is done: a killed job's copy is made by the next
             tags = {STATE_TAG: APPROVED, APPROVED_BY_TAG: promotion.by}
             self._tag(promotion.version, {**tags, PROMOTED_TAG: str(promotion.number)})
             if _stands_for(CHALLENGER, self._registered().aliases) == promotion.version:
                 client.delete_registered_model_alias(self._name, CHALLENGER)
-        self._store.save()
 
     def _tag(self, version: int, tags: Mapping[str, str]) -> None:
         with self._store.errors():

@@ -141,6 +141,11 @@ class Store:
         of its own folder, and brought to the schema of the MLflow that is installed. TryAgain while
         a job uses the store.
         """
+        if not (copy or self.file.damage() or self.file.exists()):
+            raise ConfigError(
+                f"There is no MLflow store in {self.folder} yet. Train first: "
+                + self.command("train")
+            )
         self._require_no_job()
         said = []
         with exclusive(self.folder / ".initialise.lock", "restoring the MLflow store"):

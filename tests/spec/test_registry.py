@@ -342,6 +342,7 @@ def test_promotions_move_the_champion_and_are_remembered(
     assert registry.resolve(2).aliases == ()  # it was promoted: no challenger any more
     assert registry.history() == [first, second]
     assert json.loads(registry.history_file.read_text())[1]["by"] == "B. Boss"
+    assert len(registry._store.file.copies()) == 3  # of two promotions, before and after each
     assert registry.resolve(1).tags["review_state"] == "approved"
     assert asdict(first)["by"] == "A. Analyst" and asdict(second)["reason"].startswith("2 was")
     age = datetime.now(UTC) - datetime.fromisoformat(first.at)
