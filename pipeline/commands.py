@@ -30,6 +30,7 @@ from pipeline.sources.quarantine import write_quarantine
 from pipeline.sources.validation import report_lines, validate
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.label_definitions import label_of
+from pipeline.tables.shards import split_into_shards
 from pipeline.tables.training_table import selected_features, snapshot_features
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
@@ -118,6 +119,7 @@ def run_features(
         steps.begin("Reading the sources")
         sources = load_sources(config, engine)
         make_derived_tables(engine, sources)
+        split_into_shards(engine, config.engine, steps.begin, console.complain)
         selection = selected_features(config, sources)
         frame = snapshot_features(
             engine,

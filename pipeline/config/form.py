@@ -50,6 +50,7 @@ from pipeline.config.kinds import (
     Part,
     Pattern,
     Place,
+    Shards,
     Share,
     ShareOrNone,
     StorePlace,
@@ -593,6 +594,11 @@ class EngineConfig(Section):
     memory_mib: Count | None = Field(None, description="the same in MiB; goes before the share")
     threads: Threads | None = Field(
         None, description="of queries and of scoring; all cores if absent"
+    )
+    shards: Shards = Field(
+        "auto",
+        description="parts of the accounts that are computed one after another; more of them take "
+        "less memory; auto goes by the number of rows and the memory",
     )
     spill_folder: Place | None = Field(None, description="a private temporary folder if absent")
     mapping_seconds: Count = Field(

@@ -24,6 +24,7 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 AnyDay = TypeVar("AnyDay", bound=date)
 TIME_WORDS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "excel", "excel_1904")
 """Formats of times that are no strptime formats."""
+_MOST_SHARDS = 1_000
 _LAST_HEADER, _MOST_HEADERS = 1_000, 5
 _STRPTIME = re.compile(r"%-?[aAwdbBmyYHIpMSgfnjzZUWVGuxcX%]")
 
@@ -68,6 +69,13 @@ def _zone(name: str) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(unknown(name, zoneinfo.available_timezones(), "time zone")) from None
     return name
+
+
+def _shards(given: Any) -> Any:
+    whole = isinstance(given, int) and not isinstance(given, bool)
+    if given == "auto" or (whole and 1 <= given <= _MOST_SHARDS):
+        return given
+    raise ValueError(f"should be auto or a whole number from 1 to {_MOST_SHARDS}")
 
 
 def _encoding(name: str) -> str:
@@ -196,6 +204,7 @@ Offset = Annotated[
 Whole = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+Shards = Annotated[Literal["auto"] | int, BeforeValidator(_shards)]
 Threads = Annotated[int, Field(strict=True, ge=1, le=512)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 Part = Annotated[float, Field(strict=True, gt=0, lt=1)]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import pandas as pd
@@ -23,6 +23,9 @@ from pipeline.errors import CannotWrite, ConfigError
 from pipeline.memory import at_most, limit_bytes
 from pipeline.scratch import ScratchFolder
 from pipeline.termination import interruption
+
+if TYPE_CHECKING:
+    from pipeline.engines.shards import Shards
 
 QueryError = duckdb.Error
 """What a statement that cannot be understood or carried out raises."""
@@ -45,7 +48,10 @@ class DuckDBEngine:
 
     readable: files and folders that statements may read. memory_bytes: beyond it the engine spills
     to `spill_folder` (a private temporary folder when None); 0.6 of what there is when None.
+    shards: of its tables, where they were split; see `pipeline.tables.shards`.
     """
+
+    shards: Shards | None = None
 
     def __init__(
         self,
@@ -58,7 +64,7 @@ class DuckDBEngine:
         self._spill = ScratchFolder(spill_folder)
         self._connection = duckdb.connect(":memory:")
         limit = memory_bytes or limit_bytes()
-        self._limit_bytes = limit
+        self.limit_bytes = limit
         self._limit = f"{limit / 2**20:,.0f} MiB"
         folders = [str(p.resolve()) + "/" for p in readable if p.is_dir()]
         files = [str(p.resolve()) for p in readable if not p.is_dir()]
@@ -99,6 +105,7 @@ class DuckDBEngine:
         engine's tables as `beyond(name)`, and never by the name alone. One at a time.
         """
         other = copy(self)
+        other.shards = None
         other._connection = self._connection.cursor()
         try:
             other._connection.execute("ATTACH ':memory:' AS beside")
@@ -129,7 +136,7 @@ class DuckDBEngine:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            with at_most(self._limit_bytes + _SLACK_BYTES):
+            with at_most(self.limit_bytes + _SLACK_BYTES):
                 yield
         finally:
             done.set()
@@ -197,11 +204,11 @@ class DuckDBEngine:
             return self._connection.sql(sql, params=values).to_arrow_table()
 
     def has_table(self, name: str) -> bool:
-        """Whether the engine holds a table of that name."""
+        """Whether the engine holds a table or a view of that name."""
         return bool(
             self.rows(
-                "SELECT 1 FROM duckdb_tables() "
-                "WHERE database_name = current_database() AND table_name = ?",
+                "SELECT 1 FROM information_schema.tables "
+                "WHERE table_catalog = current_database() AND table_name = ?",
                 [name],
             )
         )
@@ -212,6 +219,10 @@ class DuckDBEngine:
         self.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {first}")
         for query in others:
             self.execute(f"INSERT INTO {quoted(name)} {query}")
+
+    def make_view(self, name: str, query: str) -> None:
+        """Let `name` stand for the answer of a query, which is asked each time anew."""
+        self.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {query}")
 
     def register(self, name: str, table: pa.Table | pd.DataFrame) -> None:
         """Copy an in-memory table into the engine under `name`, in place of one of that name."""

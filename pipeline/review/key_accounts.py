@@ -74,7 +74,7 @@ def bands(
     with open_engine(challenger) as engine:
         new = requested(challenger, as_of, str(version))
         old = requested(champion, as_of, str(in_use))
-        sources, selection = sources_for(engine, new)
+        sources, selection = sources_for(engine, new, steps)
         now, scores = scored(engine, sources, selection, new, steps)
         learned_from = selected_features(champion, sources)
         refuse_other_definitions(champion, learned_from, old.model, in_use)

@@ -82,7 +82,7 @@ def explain(
     request = replace(request, previous=before)
     with open_engine(config) as engine:
         steps.begin("Reading the sources")
-        sources, selection = sources_for(engine, request)
+        sources, selection = sources_for(engine, request, steps)
         frame, scores = scored(engine, sources, selection, request, steps)
         found = scores.filter(pc.equal(scores["account_id"], account)).to_pylist()
         if not found:

@@ -23,6 +23,7 @@ from models import drift, risk_model, value_at_stake
 from models.drift import Reference
 from models.risk_model import DAYS_PAST_PATIENCE, RiskModel
 from models.value_at_stake import ValueAtStake
+from pipeline import console
 from pipeline.config import Config
 from pipeline.config.form import PostgresqlConfig
 from pipeline.config.playbook import Playbook, load_playbook
@@ -68,6 +69,7 @@ from pipeline.sources.account_choice import chosen_accounts
 from pipeline.sources.quarantine import write_quarantine
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.identity import merged_by
+from pipeline.tables.shards import split_into_shards
 from pipeline.tables.training_table import model_columns, selected_features, snapshot_features
 from pipeline.tracking.registry import CHAMPION, ModelVersion, Registry
 from pipeline.tracking.runs import open_tracking
@@ -226,7 +228,7 @@ def prepared(
     if folder == SCORES:
         require_database(config.scoring.postgresql)
     steps.begin("Reading the sources")
-    sources, selection = sources_for(engine, request)
+    sources, selection = sources_for(engine, request, steps)
     config = request.config
     meaning, cooldown = config.meaning_of_risk(), config.scoring.cooldown_days
     previous = newest_before(lists, as_of, meaning)
@@ -306,7 +308,7 @@ def _loaded(
     return config, loaded, value, reference, training
 
 
-def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Selection]:
+def sources_for(engine: DuckDBEngine, request: Request, steps: Steps) -> tuple[Sources, Selection]:
     """Read the sources into the engine; also the features that they can answer.
 
     DataError where they are too old for the snapshot or have no orders, ConfigError where the model
@@ -317,6 +319,7 @@ def sources_for(engine: DuckDBEngine, request: Request) -> tuple[Sources, Select
     require_orders(config, sources)
     refuse_stale(config, sources, request.as_of)
     make_derived_tables(engine, sources)
+    split_into_shards(engine, config.engine, steps.begin, console.complain)
     selection = selected_features(config, sources)
     refuse_other_definitions(config, selection, request.model, request.version)
     return sources, selection
@@ -380,7 +383,14 @@ def scored(
     last_touch = Last(touches) if "touches" in sources.tables else None
     shown = {**shown_values(last_touch), **last_action(engine, config.scoring.cooldown_days)}
     steps.begin("Building the features")
-    frame = snapshot_features(engine, config, selection, as_of, besides=shown)
+    frame = snapshot_features(
+        engine,
+        config,
+        selection,
+        as_of,
+        besides=shown,
+        progress=steps.detail("Building the features"),
+    )
     require_accounts(config, as_of, len(frame))
     steps.begin("Scoring the cohort")
     if config.ranking != "risk":

@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 import numpy as np
 import pandas as pd
 
+from pipeline import console
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
@@ -21,6 +22,7 @@ from pipeline.tables.cohort import cohort_of
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.label_definitions import label_of
 from pipeline.tables.labels import next_year
+from pipeline.tables.shards import split_into_shards
 from pipeline.tables.snapshots import snapshot_dates, tests_among
 from pipeline.tables.training_table import TrainingTable, learned_labels, training_table
 from pipeline.training.history import (
@@ -80,6 +82,7 @@ def prepare(
     sources = load_sources(config, engine, known_before=until)
     write_quarantine(engine, sources.report, config.output)
     make_derived_tables(engine, sources)
+    split_into_shards(engine, config.engine, steps.begin, console.complain)
     wanted = snapshot_dates(config.snapshots.first, config.snapshots.last, config.snapshots.every)
     require_orders(config, sources)
     complete_until = sources.tables["orders"].complete_until

@@ -121,14 +121,18 @@ def _take(
             check.make(_taken(table), f"SELECT {', '.join(typed)} WHERE FALSE")
             continue
         own = {"account_id", "from_id"} & set(table.names) if accounts is not None else set()
-        # The sampled rows are found by one column; the others are read of these rows alone.
-        of_sample = "".join(
-            f" WHERE rowid IN (SELECT rowid FROM {table.name} "
-            f"WHERE {column} IN (SELECT account_id FROM {SAMPLED}))"
-            for column in own
-        )
+        of_sample = "".join(f" WHERE {_sampled_rows(engine, table, name)}" for name in own)
         check.register(_taken(table), engine.arrow(f"SELECT * FROM {table.name}{of_sample}"))
     engine.drop(SAMPLED)
+
+
+def _sampled_rows(engine: DuckDBEngine, table: Table, column: str) -> str:
+    """SQL: whether a row belongs to a sampled account."""
+    sampled = f"{column} IN (SELECT account_id FROM {SAMPLED})"
+    if engine.shards is not None:  # read from files, whose rows have no numbers
+        return sampled
+    # The sampled rows are found by one column; the others are read of these rows alone.
+    return f"rowid IN (SELECT rowid FROM {table.name} WHERE {sampled})"
 
 
 def _taken(table: Table) -> str:
