@@ -7,6 +7,7 @@ asks and whenever. The rules are in GLOSSARY.md under expected gap, patience and
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -167,18 +168,21 @@ def day_number(on: date) -> int:
 def expected_orders(
     engine: Engine, silence: Silence, median_gaps: pd.Series | None = None
 ) -> ExpectedOrders:
-    """Read the order days and work out what each of them leads to expect.
+    """Read the order days and work out what each of them leads to expect, shard by shard.
 
     median_gaps: the supplier's, where the engine does not hold all accounts.
     """
-    ids, placed = _order_days(engine)
-    merged = _with_merges(engine, placed, ids)
-    months = _months(placed["day"].to_numpy())
+    parts = [_Part.of(part) for part in _each_shard(engine)]
+    months = np.unique(np.concatenate([_months(part.placed["day"].to_numpy()) for part in parts]))
     if median_gaps is None:
-        median_gaps = _median_gaps(merged, np.unique(months))
-    of_month = median_gaps.reindex(months).fillna(USUAL_GAP_DAYS).to_numpy()
-    expected = _expected(placed, of_month, silence)
-    rows = merged.merge(expected, on=["placed_by", "day"], validate="many_to_one")
+        median_gaps = _median_gaps(parts, months)
+    ids = np.unique(np.concatenate([part.ids for part in parts]))
+    found = []
+    while parts:
+        part = parts.pop(0)
+        rows = part.expected(median_gaps, silence)
+        found.append(rows.assign(account=pd.Index(ids).get_indexer(part.ids)[rows["account"]]))
+    rows = pd.concat(found, ignore_index=True)
     rows = rows.sort_values(["account", "day", "patience", "gap"], ignore_index=True)
     return ExpectedOrders(
         silence,
@@ -189,6 +193,39 @@ def expected_orders(
             for name in ("account", "day", "from_s", "to_s", "gap", "patience")
         ),
     )
+
+
+def _each_shard(engine: Engine) -> Iterator[Engine]:
+    """The engines of all shards, one after another; the engine itself where it has none."""
+    if engine.shards is None:
+        yield engine
+        return
+    for number in range(engine.shards.count):
+        with engine.shards.open(number) as part:
+            yield part
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The order days of some accounts. ids: theirs, sorted. placed, merged: see below."""
+
+    ids: npt.NDArray[Any]
+    placed: pd.DataFrame
+    merged: pd.DataFrame
+
+    @classmethod
+    def of(cls, engine: Engine) -> _Part:
+        """Read those of an engine."""
+        ids, placed = _order_days(engine)
+        return cls(ids, placed, _with_merges(engine, placed, ids))
+
+    def expected(self, median_gaps: pd.Series, silence: Silence) -> pd.DataFrame:
+        """account (a number of `ids`), day, from_s, to_s, gap and patience."""
+        months = _months(self.placed["day"].to_numpy())
+        of_month = median_gaps.reindex(months).fillna(USUAL_GAP_DAYS).to_numpy()
+        expected = _expected(self.placed, of_month, silence)
+        rows = self.merged.merge(expected, on=["placed_by", "day"], validate="many_to_one")
+        return rows.drop(columns="placed_by")
 
 
 def _order_days(engine: Engine) -> tuple[npt.NDArray[Any], pd.DataFrame]:
@@ -256,23 +293,54 @@ def _months(days: Ints) -> Ints:
     return days.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(int)
 
 
-def _median_gaps(merged: pd.DataFrame, months: Ints) -> pd.Series:
-    """The supplier's median gap in days, as known at the start of each month."""
+def _median_gaps(parts: Sequence[_Part], months: Ints) -> pd.Series:
+    """The supplier's median gap in days, as known at the start of each month.
+
+    How often each gap occurs is counted in each part and added up.
+    """
+    counts = [_gap_counts(part.merged, months) for part in parts]
+    medians = {}
+    for place, month in enumerate(months):
+        recent, known = (_added([of[place][kind] for of in counts]) for kind in (0, 1))
+        chosen = recent if recent.sum() >= FEWEST_GAPS else known
+        medians[month] = _median(chosen) if chosen.sum() else USUAL_GAP_DAYS
+    return pd.Series(medians, dtype=np.float64)
+
+
+def _gap_counts(merged: pd.DataFrame, months: Ints) -> list[tuple[Ints, Ints]]:
+    """How often gaps of 0, 1, ... days occur, as known at the start of each month.
+
+    Those that ended in the year before it, and all.
+    """
     rows = merged.sort_values(["account", "day"], kind="stable")
     account, days, from_s, to_s = (
         rows[name].to_numpy() for name in ("account", "day", "from_s", "to_s")
     )
-    medians = {}
+    counts = []
     for month in months:
         moment = month * SECONDS_PER_DAY
         seen = (from_s < moment) & (to_s >= moment)
         of, on = account[seen], days[seen]
         gaps, ends = np.diff(on), on[1:]
-        counts = (np.diff(of) == 0) & (gaps > 0)
-        recent = gaps[counts & (ends >= month - DAYS_PER_YEAR)]
-        known = recent if len(recent) >= FEWEST_GAPS else gaps[counts]
-        medians[month] = float(np.median(known)) if len(known) else USUAL_GAP_DAYS
-    return pd.Series(medians, dtype=np.float64)
+        own = (np.diff(of) == 0) & (gaps > 0)
+        recent = own & (ends >= month - DAYS_PER_YEAR)
+        counts.append((np.bincount(gaps[recent]), np.bincount(gaps[own])))
+    return counts
+
+
+def _added(counts: Sequence[Ints]) -> Ints:
+    """The sum of counts of 0, 1, ..., some of which end earlier."""
+    total = np.zeros(max(map(len, counts)), dtype=np.int64)
+    for count in counts:
+        total[: len(count)] += count
+    return total
+
+
+def _median(counts: Ints) -> float:
+    """The median of whole numbers that are given by how often 0, 1, ... occur."""
+    upto, number = np.cumsum(counts), int(counts.sum())
+    middle = np.searchsorted(upto, [(number - 1) // 2, number // 2], side="right")
+    return float(middle.sum()) / 2
 
 
 def _expected(placed: pd.DataFrame, medians: Floats, silence: Silence) -> pd.DataFrame:

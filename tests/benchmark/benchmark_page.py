@@ -36,6 +36,7 @@ def page(result: dict[str, Any]) -> str:
         for name, what in (
             ("floor", "one scan and group-by (floor)"),
             ("ours", "all features, 24 snapshots"),
+            ("in_8_shards", "all features, 24 snapshots, 8 shards"),
             ("one_snapshot", "all features, 1 snapshot"),
             ("ours_on_pandas_features", f"{subset} features, 24 snapshots"),
             ("pandas", f"{subset} features, 24 snapshots, pandas idiom"),

@@ -29,8 +29,10 @@ from pandas_idiom import FEATURES, feature_table, read
 from features.definition import DEFAULT_WINDOWS
 from features.families import FAMILIES
 from features.values import Value
+from pipeline.config.form import EngineConfig
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.tables.cohort import make_active_cohort
+from pipeline.tables.shards import split_into_shards
 from pipeline.tables.values_table import make_values_table
 
 FOLDER = Path("var/bench")
@@ -73,6 +75,9 @@ KINDS = {
     "joined": "answers side by side",
     "joining": "answers side by side",
     "cohort": "cohort",
+    "split": "splitting the events by account",
+    "comparing": "value tiers",
+    "shard": "shards",
 }
 
 
@@ -87,16 +92,23 @@ def values(names: set[str] | None = None) -> dict[str, Value]:
 
 
 def measure_ours(
-    events: Path, as_ofs: list[date], wanted: dict[str, Value], keep: str = ""
+    events: Path, as_ofs: list[date], wanted: dict[str, Value], keep: str = "", shards: int = 1
 ) -> dict[str, Any]:
-    """The table on our engine; the events are in the engine before the clock starts."""
+    """The table on our engine; the events are in the engine before the clock starts.
+
+    shards: the parts; splitting the events is within the time.
+    """
     marks: list[tuple[str, float]] = []
     limit = float(os.environ.get("BENCH_MEMORY_GB", MEMORY_LIMIT_GB))
     with DuckDBEngine([events], threads=2, memory_bytes=int(limit * 1e9)) as engine:
         for table in TABLES:
             engine.make(table, f"SELECT * FROM '{(events / table).resolve()}.parquet'")
         began = time.perf_counter()
-        marks.append(("cohort", began))
+        marks.append(("split", began))
+        if shards > 1:
+            engine.execute("ALTER TABLE orders ADD COLUMN line_id VARCHAR")  # part of their key
+            split_into_shards(engine, EngineConfig(shards=shards, threads=2))
+        marks.append(("cohort", time.perf_counter()))
         make_active_cohort(engine, "cohort", as_ofs, COHORT_DAYS)
         make_values_table(
             engine,
@@ -160,6 +172,7 @@ def measure_pandas(events: Path, ours: str) -> dict[str, Any]:
 MEASUREMENTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "floor": measure_floor,
     "ours": lambda events: measure_ours(events, AS_OFS, values()),
+    "in_8_shards": lambda events: measure_ours(events, AS_OFS, values(), shards=8),
     "one_snapshot": lambda events: measure_ours(events, AS_OFS[-1:], values()),
     "ours_on_pandas_features": lambda events: measure_ours(
         events, AS_OFS, values(set(FEATURES)), str(events / "ours.parquet")

@@ -49,7 +49,7 @@ def test_parts_give_the_same_bytes(most: int, share: float, engine: Engine) -> N
     parts = []
 
     @law(share=share, per_batch=WORLDS)
-    @given(batches(READS, size=WORLDS, most=most))
+    @given(batches(READS, size=WORLDS, most=most, merging=True))
     def holds(batch: Batch) -> None:
         worlds = [apart(world, f"{number}|") for number, world in enumerate(batch.worlds)]
         rows = grid([f"{n}|{a}" for n in range(len(worlds)) for a in ACCOUNTS], batch.as_ofs)

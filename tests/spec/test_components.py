@@ -119,3 +119,25 @@ def test_a_shard_of_its_own_is_said_and_progress_names_each(engine: Engine) -> N
         found = split.rows("SELECT account_id, n FROM n ORDER BY account_id")
         assert found == [("B", 1), ("C", 1), ("D", 1), ("E", 1), ("F", 1), ("G", 8)]
         assert split.rows("SELECT COUNT(*) FROM orders") == [(13,)]
+
+
+def test_a_merge_that_is_undone_counts_while_it_stands() -> None:
+    """A's orders are B's between the second and the third snapshot only."""
+    orders = [order(account, f"{n}") for n, account in enumerate("AAABBC")]
+    merges = [merge("A", "B", LATER), merge("A", "B", datetime(2024, 5, 1), deleted=True)]
+    snapshots = [date(2024, 2, 1), date(2024, 4, 1), date(2024, 6, 1)]
+    with DuckDBEngine(threads=1) as split:
+        load(split, complete({"orders": orders, "account_merges": merges}))
+        split_into_shards(split, EngineConfig(shards=8, threads=1))
+        make_values_table(split, "n", {"n": Count(order_lines)}, snapshots)
+        found = split.rows("SELECT month(as_of), account_id, n FROM n ORDER BY ALL")
+    assert found == [
+        (2, "A", 3),
+        (2, "B", 2),
+        (2, "C", 1),
+        (4, "B", 5),
+        (4, "C", 1),
+        (6, "A", 3),
+        (6, "B", 2),
+        (6, "C", 1),
+    ]

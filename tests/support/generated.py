@@ -409,10 +409,17 @@ def _newest(table: str, rows: list[Row]) -> list[Row]:
 
 @st.composite
 def batches(
-    draw: st.DrawFn, tables: frozenset[str], size: int = WORLDS_PER_BATCH, most: int = 6
+    draw: st.DrawFn,
+    tables: frozenset[str],
+    size: int = WORLDS_PER_BATCH,
+    most: int = 6,
+    merging: bool | None = None,
 ) -> Batch:
-    """About `size` worlds and the snapshots to look at them from, `most` of them."""
+    """About `size` worlds and the snapshots to look at them from, `most` of them.
+
+    merging: whether accounts are merged; drawn where None.
+    """
     as_ofs = draw(snapshots(most))
-    merging = draw(st.booleans())
-    one = worlds(tables, as_ofs, merging=merging)
+    some = draw(st.booleans()) if merging is None else merging
+    one = worlds(tables, as_ofs, merging=some)
     return Batch(as_ofs, draw(st.lists(one, min_size=size - 2, max_size=size + 2)))
