@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import date, datetime
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from feature_tables import load
 from worlds import World, complete
 
+from features.compilation import compile_values
 from features.order_history import order_lines
 from features.values import Count
 from pipeline.config.form import EngineConfig
@@ -16,7 +18,7 @@ from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.tables.components import Component, assign, components
 from pipeline.tables.shards import shard_count, split_into_shards
-from pipeline.tables.values_table import make_values_table
+from pipeline.tables.values_table import AnswerOfShard, make_values_table
 
 DAY, LATER = datetime(2024, 1, 2), datetime(2024, 3, 1)
 
@@ -119,6 +121,20 @@ def test_a_shard_of_its_own_is_said_and_progress_names_each(engine: Engine) -> N
         found = split.rows("SELECT account_id, n FROM n ORDER BY account_id")
         assert found == [("B", 1), ("C", 1), ("D", 1), ("E", 1), ("F", 1), ("G", 8)]
         assert split.rows("SELECT COUNT(*) FROM orders") == [(13,)]
+
+
+def test_a_shard_can_be_computed_elsewhere() -> None:
+    """What is done for a shard is carried as bytes, and knows its folder alone."""
+    with DuckDBEngine(threads=1) as split:
+        load(split, complete({"orders": [order(account, account) for account in "ABCDEF"]}))
+        split_into_shards(split, EngineConfig(shards=2, threads=1))
+        assert split.shards is not None
+        plan = compile_values({"n": Count(order_lines)}, [date(2024, 2, 1)])
+        task = pickle.loads(pickle.dumps(AnswerOfShard(split.shards, plan)))
+        for number in reversed(range(split.shards.count)):
+            task(number)
+        split.shards.collect(split, "n")
+        assert split.rows("SELECT account_id, n FROM n ORDER BY ALL") == [(a, 1) for a in "ABCDEF"]
 
 
 def test_a_merge_that_is_undone_counts_while_it_stands() -> None:

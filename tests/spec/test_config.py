@@ -170,6 +170,10 @@ def test_snapshots_that_cannot_be_meant(tmp_path, changed, said):
         ("engine: {spill_folder: '${NOT_SET_ANYWHERE}/x'}", "variable NOT_SET_ANYWHERE is not set"),
         ("tracking: {experiment: ../../etc}", "should be a short name of letters, digits"),
         (
+            "engine: {shards: some}",
+            "engine.shards (line 6): should be auto or a whole number from 1 to 1000",
+        ),
+        (
             "engine: {threads: 100000}",
             "engine.threads (line 6): should be less than or equal to 512",
         ),
