@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 from models import errors as model_errors
@@ -35,6 +36,7 @@ def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
         try:
             with sigterm_as_exit(), temporary_files():
                 result = act()
+                sys.stdout.flush()  # what cannot be written is an error of the command
         except BaseException as error:
             known = _in_our_words(error)
             text, code = _ending(known)
@@ -52,15 +54,17 @@ def _in_our_words(error: BaseException) -> BaseException:
     """
     if isinstance(error, DefectionError | model_errors.ModelError | KeyboardInterrupt | Terminated):
         return error
-    known: DefectionError | None = blamed(error)
-    if known is None and ran_out(error):
+    known: DefectionError | None
+    if ran_out(error):
         known = ServiceUnavailable(
             f"Out of memory (limit: {named_limit()}). Raise the limit, end other jobs, or use "
             "fewer snapshots or accounts; `engine.memory_mib` bounds the query engine alone."
         )
-    if known is None and isinstance(error, OSError) and (why := why_full(error)):
-        place = error.filename or "the temporary folder, TMPDIR"
+    elif isinstance(error, OSError) and (why := why_full(error)):
+        place = error.filename or "the temporary folder, TMPDIR, or standard output"
         known = CannotWrite(cannot_be_written(place, why))
+    else:
+        known = blamed(error)
     if known is None:
         return error
     known.__cause__ = error

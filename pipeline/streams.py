@@ -43,6 +43,13 @@ class _Outlet:
         except self._lost:
             self._lose()
 
+    def let_go(self) -> None:
+        """Write what is held, or give it up: it must not fail again when the program ends."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._lose()
+
     def _lose(self) -> None:
         nowhere = _nowhere()
         with suppress(OSError, ValueError):  # where it is closed
@@ -68,8 +75,8 @@ def standard_streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
-        error.flush()
-        out.flush()
+        error.let_go()
+        out.let_go()
 
 
 def _open_descriptors() -> None:

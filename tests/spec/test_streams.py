@@ -47,6 +47,20 @@ def test_fault_75_a_command_whose_standard_error_is_closed_does_its_work(
     assert "a warning" not in done.stdout
 
 
+@pytest.mark.starts_process
+def test_fault_37_an_answer_that_cannot_be_written_is_an_error(tmp_path) -> None:
+    script = tmp_path / "child.py"
+    script.write_text(CHILD.format(place=str(tmp_path / "written")))
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} {script} >/dev/full"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 73, done.stderr
+    assert "the disk is full" in done.stderr and "Traceback" not in done.stderr
+
+
 HOSTILE = "\x1b]52;c;cm0=\x07\x9b2J\u202eevil\u2066\u200b\r\x7f\u2028\ud8ff"
 
 
