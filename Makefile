@@ -49,7 +49,7 @@ AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 .PHONY: help setup setup-browser demo retail validate features table train backtest tune \
-	review promote rollback score explain monitor ui test test-all test-further test-shuffled faults audit check crash fuzz bench bench-scoring bench-training bench-memory \
+	review promote rollback score explain monitor status restore ui test test-all test-further test-shuffled faults audit check crash fuzz bench bench-scoring bench-training bench-memory \
 	bench-market bench-lists bench-guards laws docs pictures clean
 
 help: ## this list
