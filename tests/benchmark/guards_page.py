@@ -13,14 +13,15 @@ HEAD = """# Broken exports
 
 Written by `make bench-guards`: the figures of the last run, not promises.
 
-{on}, {seeds} seeds {drawn}. Markets of 300 accounts over 28 months, and one of 30 accounts, with
-the default limits ([guards.md](guards.md)). The training was 150 days before the last night.
+{on}, {seeds} {drawn}. Markets of 300 accounts over 28 months, and one of 30
+accounts, with the default limits ([guards.md](guards.md)). The training was 150 days before the last
+night. Nothing is trained: the slip chances come from the market's own past.
 
 ## Broken
 
-The publication before was 30 days ago. A cell says how many of the {markets} markets (3 worlds,
-each with all seeds) were refused / only warned of / not noticed. "Training alone" is a first night,
-or one after an upgrade.
+The publication before was 30 days ago. A cell says how many of the {markets} markets (standard,
+arrivals and seasonal, each with all seeds) were refused / only warned of / not noticed. "Training
+alone" is a first night, or one after an upgrade.
 """
 NIGHTS = """
 ## Sound
@@ -35,11 +36,12 @@ hold no such times, and their master data are overwritten in place. Each line co
 
 def page(result: dict[str, Any]) -> str:
     """The page; result: as `guards.main` gathers it."""
-    seeds = len(result["seeds"])
     drawn = f"drawn from {result['commit'][:12]}" if result["commit"] else "to develop with"
     broken = pd.DataFrame(result["broken"])
     markets = len(broken[["world", "seed"]].drop_duplicates())
-    text = HEAD.format(on=result["on"], seeds=seeds, drawn=drawn, markets=markets)
+    text = HEAD.format(
+        on=result["on"], seeds=counted(len(result["seeds"]), "seed"), drawn=drawn, markets=markets
+    )
     shares = sorted(broken["share"].unique())
     columns = [(against, share) for against in ("both", "training") for share in shares]
     heads = [
