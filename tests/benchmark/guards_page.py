@@ -14,8 +14,8 @@ HEAD = """# Broken exports
 Written by `make bench-guards`: the figures of the last run, not promises.
 
 {on}, {seeds} {drawn}. Markets of 300 accounts over 28 months, and one of 30
-accounts, with the default limits ([guards.md](guards.md)). The training was 150 days before the last
-night. Nothing is trained: the slip chances come from the market's own past.
+accounts, with the default limits ([guards.md](guards.md)). The training was 150 days before the
+last night. Nothing is trained: the slip chances come from the market's own past.
 
 ## Broken
 
