@@ -35,6 +35,7 @@ OUTPUT = (
     "training_table*.parquet",
     "features_*.parquet",
     "tune/*.jsonl",
+    "tune/*.lock",
     f"not_recorded/{ANYTHING}",
     *_SCRATCH,
 )

@@ -118,6 +118,7 @@ def test_status_knows_every_file_that_is_written(trained) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.trains
 def test_status_knows_every_file_that_any_command_writes(trained) -> None:
     second_version(trained)
     for command in (
