@@ -227,7 +227,7 @@ class Store:
         if self.is_own and self.file.schema() not in ("", installed):
             raise self._other_schema()
         try:
-            with self.errors():
+            with self.errors(), self._own_artifact_root():
                 client = MlflowClient(tracking_uri=self.address, registry_uri=self.address)
                 client.search_registered_models(max_results=1)  # the registry's tables, too
         except (MlflowException, ImportError) as error:
@@ -239,6 +239,27 @@ class Store:
                 "the Python package that the database needs, or unset it to use the local store."
             ) from error
         return client
+
+    @contextmanager
+    def _own_artifact_root(self) -> Iterator[None]:
+        """In the block, a new store of ours has its default experiment beside it.
+
+        Else that would lie in the working directory, whose path MLflow cannot write into its
+        database where it holds both quotes, or a colon.
+        """
+        from mlflow.tracking._tracking_service.utils import _SERVER_ARTIFACT_ROOT_ENV_VAR as name
+
+        if self.artifact_location is None or not self.is_own:
+            yield
+            return
+        before = os.environ.get(name)
+        os.environ[name] = self.artifact_location
+        try:
+            yield
+        finally:
+            del os.environ[name]
+            if before is not None:
+                os.environ[name] = before
 
     @contextmanager
     def errors(self) -> Iterator[None]:

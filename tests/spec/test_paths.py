@@ -63,11 +63,12 @@ def test_fault_84_the_store_may_lie_elsewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_fault_84_other_signs_work(tmp_path: Path) -> None:
-    folder = project(tmp_path, "both ' and \" ;[c]{d}$e* M\u00fcller \\ S\u00f6hne")
+def test_fault_84_other_signs_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project(tmp_path, "both ' and \" a:b ;[c]{d}$e* M\u00fcller \\ S\u00f6hne")
     for command in (("validate",), ("features", *AS_OF)):
         done = run_here([*command, "-c", "config.yaml"], folder)
         assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(folder)
     tracking = Tracking(folder / "mlflow", "small", "small")
     with tracking.run("a run") as run:
         run.json("a.json", {"a": 1})

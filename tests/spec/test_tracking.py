@@ -388,14 +388,6 @@ def test_fault_59_a_store_that_was_moved_is_refused_and_repaired(
     assert there.restore() == []
 
 
-@pytest.mark.parametrize("character", ["%", "?", "#"])
-def test_a_folder_that_mlflow_cannot_address(tmp_path: Path, character: str) -> None:
-    odd = tmp_path / f"a{character}b"
-    with pytest.raises(ConfigError, match=re.escape(f"has {character} in its path")):
-        Tracking(odd, "defection", "defection-risk").connect()
-    assert not odd.exists()
-
-
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotWrite, match="file"):
