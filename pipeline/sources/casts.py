@@ -178,7 +178,7 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
                 Check(
                     column.name,
                     f"regexp_matches({raw}, '{UNSEEN}')",
-                    "control characters, or others that nobody sees, which an id cannot hold",
+                    "control or invisible characters, which an id cannot hold",
                     "export it again, or clean it in a `.sql` mapping",
                     refuses=True,
                 )
@@ -189,7 +189,7 @@ def _text(column: Column, raw: str, sql_type: str) -> Cast:
             Check(
                 column.name,
                 unseen,
-                "control characters, or others that nobody sees: replaced by blanks, or left out",
+                "control or invisible characters, replaced by blanks or removed",
                 "",
                 refuses=False,
                 told=Severity.NOTE,
