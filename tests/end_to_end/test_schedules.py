@@ -16,7 +16,7 @@ import pytest
 import typer.main
 import yaml
 
-from pipeline import cli
+from pipeline import cli, endings
 from pipeline.errors import DefectionError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -76,8 +76,8 @@ def test_the_table_has_the_exit_codes_that_there_are() -> None:
     def classes(of: type[DefectionError]) -> set[type[DefectionError]]:
         return {of}.union(*(classes(kind) for kind in of.__subclasses__()))
 
-    codes = {kind.exit_code for kind in classes(DefectionError)} | {*cli._MODEL_EXITS.values()}
-    assert table().keys() == codes | {0, cli._USAGE, cli._BUG}
+    codes = {kind.exit_code for kind in classes(DefectionError)} | {*endings._MODEL_EXITS.values()}
+    assert table().keys() == codes | {0, endings.USAGE, endings._BUG}
     told = dict(re.findall(r"(\d+) ([a-z ]+)", cli.app.info.epilog))
     assert {str(code) for code in table()} == told.keys()
     for code, (means, *_) in table().items():

@@ -275,8 +275,8 @@ def test_a_declared_format_is_the_only_one(check):
 def test_ids_hold_no_control_characters(check):
     said = orders(check, HEAD + "A\x07,O,2024-01-05,1\nB\0,O,2024-01-05,1\n" + GOOD)
     assert said[0] == (
-        "error: orders.account_id, o.csv: 2 values: control or invisible characters, which an id "
-        "cannot hold"
+        "error: orders.account_id, o.csv: 2 values: control or invisible characters, "
+        "which an id cannot hold"
     )
     assert said[1:3] == ["    row 2: 'A\\x07'", "    row 3: 'B\\x00'"]
 
