@@ -231,6 +231,10 @@ class DuckDBEngine:
         self._connection.unregister("_incoming")
 
     def drop(self, *names: str) -> None:
-        """Remove tables, where they are there."""
+        """Remove tables, where they are there, and answers of shards."""
         for name in names:
-            self._connection.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
+            if self.shards is not None and self.shards.answers(name):
+                self._connection.execute(f"DROP VIEW IF EXISTS {quoted(name)}")
+                self.shards.remove(name)
+            else:
+                self._connection.execute(f"DROP TABLE IF EXISTS {quoted(name)}")

@@ -35,8 +35,8 @@ class Shards:
     """Where the rows of each shard lie, and what its engine may take.
 
     folder: readable and writable; `tables/TABLE/shard=N/*.parquet` has the rows of shard N, from 0
-    on, and `tables/TABLE/*.parquet` what every shard has. threads, memory_bytes, spill_folder: see
-    `DuckDBEngine`.
+    on, `tables/TABLE/*.parquet` what every shard has, `answers/NAME/N.parquet` what shard N
+    answers. threads, memory_bytes, spill_folder: see `DuckDBEngine`.
     """
 
     folder: Path
@@ -89,23 +89,32 @@ class Shards:
         shutil.rmtree(self._tables / table, ignore_errors=True)
 
     def write_answer(self, engine: DuckDBEngine, table: str, number: int) -> None:
-        """Keep a table of a shard's engine as the shard's answer."""
-        self._write(engine, f"SELECT * FROM {quoted(table)}", self._answer(number))
+        """Keep a table of a shard's engine as the shard's part of the answer of that name."""
+        place = self._answers / table
+        place.mkdir(parents=True, exist_ok=True)
+        self._write(engine, f"SELECT * FROM {quoted(table)}", place / f"{number}.parquet")
 
-    def collect(self, engine: DuckDBEngine, into: str) -> None:
-        """Make the table `into` of the answers of all shards, which are gone then."""
-        files = [self._answer(number) for number in range(self.count)]
+    def collect(self, engine: DuckDBEngine, answer: str) -> None:
+        """Make the view of an answer, the parts of all shards; `remove` takes it away."""
+        files = [self._answers / answer / f"{number}.parquet" for number in range(self.count)]
         listed = literal([str(file) for file in files])
-        engine.make(into, f"SELECT * FROM read_parquet({listed})")
-        for file in files:
-            file.unlink()
+        engine.make_view(answer, f"SELECT * FROM read_parquet({listed})")
+
+    def answers(self, name: str) -> bool:
+        """Whether there is an answer of that name."""
+        return (self._answers / name).exists()
+
+    def remove(self, answer: str) -> None:
+        """Remove the files of an answer."""
+        shutil.rmtree(self._answers / answer)
 
     @property
     def _tables(self) -> Path:
         return self.folder / "tables"
 
-    def _answer(self, number: int) -> Path:
-        return self.folder / f"answer_{number}.parquet"
+    @property
+    def _answers(self) -> Path:
+        return self.folder / "answers"
 
     def _emptied(self, table: str) -> Path:
         self.forget(table)

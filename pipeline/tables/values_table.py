@@ -62,22 +62,23 @@ def _answer(
         for table in given:
             split.callback(shards.forget, table)
             shards.split(engine, table)
-        run(AnswerOfShard(shards, plan), shards.count, progress)
+        run(AnswerOfShard(shards, plan, into), shards.count, progress)
         shards.collect(engine, into)
 
 
 @dataclass(frozen=True)
 class AnswerOfShard:
-    """Answers a plan for the accounts of a shard; a task that can be pickled."""
+    """Answers a plan for the accounts of a shard, under a name; a task that can be pickled."""
 
     shards: Shards
     plan: Plan
+    into: str
 
     def __call__(self, number: int) -> None:
         """Write the answer of shard `number`."""
         with self.shards.open(number) as engine:
-            run_plan(engine, "answer", self.plan)
-            self.shards.write_answer(engine, "answer", number)
+            run_plan(engine, self.into, self.plan)
+            self.shards.write_answer(engine, self.into, number)
 
 
 def run_plan(engine: Engine, into: str, plan: Plan, progress: Progress | None = None) -> None:

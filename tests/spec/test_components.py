@@ -130,11 +130,13 @@ def test_a_shard_can_be_computed_elsewhere() -> None:
         split_into_shards(split, EngineConfig(shards=2, threads=1))
         assert split.shards is not None
         plan = compile_values({"n": Count(order_lines)}, [date(2024, 2, 1)])
-        task = pickle.loads(pickle.dumps(AnswerOfShard(split.shards, plan)))
+        task = pickle.loads(pickle.dumps(AnswerOfShard(split.shards, plan, "n")))
         for number in reversed(range(split.shards.count)):
             task(number)
         split.shards.collect(split, "n")
         assert split.rows("SELECT account_id, n FROM n ORDER BY ALL") == [(a, 1) for a in "ABCDEF"]
+        split.drop("n")
+        assert not split.has_table("n")
 
 
 def test_a_merge_that_is_undone_counts_while_it_stands() -> None:
