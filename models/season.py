@@ -108,15 +108,17 @@ def _variance(errors: Sequence[float] | FloatArray, observations: float, prior: 
 def _a_year_before(as_of: date, rates: Mapping[date, float]) -> tuple[float, float]:
     """Return the level of the same day a year before, a logit, and how much it counts, 0-1.
 
-    Between two snapshots the level lies on the line through theirs; after the last one it stays.
-    29 February is one with the 28th. rates: of one snapshot or more.
+    Between two snapshots the level lies on the line through theirs. Before the first and after the
+    last it stays, and counts less with each day. 29 February is one with the 28th. rates: of one
+    snapshot or more.
     """
     leap_day = (as_of.month, as_of.day) == (2, 29)
     wanted = as_of.replace(year=as_of.year - 1, day=28 if leap_day else as_of.day).toordinal()
     days = sorted(rates)
     ordinals = [day.toordinal() for day in days]
     level = float(np.interp(wanted, ordinals, [rate_logit(rates[day]) for day in days]))
-    return level, max(0.0, 1 - max(0, ordinals[0] - wanted) / FADE_DAYS)
+    outside = max(0, ordinals[0] - wanted, wanted - ordinals[-1])
+    return level, max(0.0, 1 - outside / FADE_DAYS)
 
 
 def independent_observations(snapshots: Sequence[date], horizon: float) -> float:

@@ -124,6 +124,12 @@ def _of_feature(feature: Feature, taken: dict[str, str], rows: dict[str, object]
             yield unknown(table, READABLE, "table")
         elif column not in READABLE[table].stored():
             yield unknown(column, READABLE[table].stored(), f"column of {table}")
+    for table in sorted(_facts(feature.value)):
+        if "account_id" in READABLE[table].stored():
+            yield (
+                f"rows are met with facts of {table}, which are of single accounts; an account is "
+                "told by its own rows, and by facts that are of none, such as reps"
+            )
     for name, defined in _derived(feature.value).items():
         if name in _KEPT or not _NAME.fullmatch(name):
             yield f"rows cannot be named {name!r}; small letters, digits and _, and no table's name"
@@ -131,10 +137,17 @@ def _of_feature(feature: Feature, taken: dict[str, str], rows: dict[str, object]
             yield f"other rows are named {name!r} already; give these another name"
 
 
+def _facts(value: Value) -> set[str]:
+    """The tables of facts that rows are met with."""
+    read = (rows for aggregate in value.aggregates() for rows in aggregate.populations())
+    return {rows.facts.table for rows in read if rows.facts and rows.facts.table in READABLE}
+
+
 def _unstable(engine: DuckDBEngine, values: Mapping[str, Value]) -> Iterator[str]:
     """A sentence where the answer of a query would change from run to run."""
     plan = compile_values(values, [_TRIED])
-    queries = (*(step.sql for step in plan.steps), *plan.queries)
+    plans = (plan, *(comparison.totals for comparison in plan.comparisons))
+    queries = [query for each in plans for query in (*(s.sql for s in each.steps), *each.queries)]
     calls = dict.fromkeys(
         call for sql in queries for call in QueryTree(engine, sql).unstable_calls()
     )

@@ -27,12 +27,16 @@ class NextList:
 
 
 def next_list(config: Config, as_of: date) -> NextList:
-    """The list after that of a date, by `scoring.every` and `scoring.grace_days`."""
+    """The list after that of a date, by `scoring.every` and `scoring.grace_days`.
+
+    After that of the last day of a month comes the last day of the next.
+    """
     scoring, zone = config.scoring, ZoneInfo(config.timezone)
     if scoring.every == "month":
         year, month = divmod(as_of.year * 12 + as_of.month, 12)
         last = calendar.monthrange(year, month + 1)[1]
-        day = date(year, month + 1, min(as_of.day, last))
+        is_last = as_of.day == calendar.monthrange(as_of.year, as_of.month)[1]
+        day = date(year, month + 1, last if is_last else min(as_of.day, last))
     else:
         day = as_of + timedelta(days=7 if scoring.every == "week" else 1)
     late = day + timedelta(days=scoring.grace_days)

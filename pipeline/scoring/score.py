@@ -222,6 +222,7 @@ def prepared(
             f"{until}; scoring {as_of} with it would use the future. "
             "Score a later date, or pass --replay to see knowingly what it says of the past."
         )
+    request = replace(request, trial=request.trial and as_of >= until)  # a replay is no trial
     folder = REPLAYS if as_of < until else TRIALS if request.trial else SCORES
     root = config.output / folder
     lists = config.output / (REPLAYS if folder == REPLAYS else SCORES)

@@ -7,6 +7,7 @@ damaged, `restore` repairs the store.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -176,9 +177,12 @@ def _of_strangers(config: Config) -> Iterator[Line]:
 
 
 def _refused(what: str, error: Exception) -> Line:
-    """What an error says: the state up to the first full stop, then what to do."""
-    state, _, do = str(error).partition(". ")
-    return Line(what, state, do, wrong=True)
+    """What an error says: the state up to the end of its first sentence, then what to do.
+
+    "Dr." and the like end none.
+    """
+    state, *do = re.split(r"(?<!\bDr)(?<!\bProf)(?<!\bMr)(?<!\bMrs)\. ", str(error), maxsplit=1)
+    return Line(what, state, " ".join(do), wrong=True)
 
 
 def _quoted(path: Path) -> str:

@@ -85,3 +85,10 @@ def test_fault_73_no_account_moves_more_than_a_point_for_the_calendar_alone(
     assert np.ptp(finite_logit(raw)) > 4
     risks = [calibrator.apply(raw, day) for day in days(date(2022, 1, 1), 366)]
     assert 0 < np.abs(np.diff(risks, axis=0)).max() < 0.01
+
+
+def test_an_old_model_goes_by_its_own_level() -> None:
+    season = Season({"2024-12-01": 0.4}, 0.9)
+    found = [season.level(day, rate_logit(0.1)) for day in days(date(2025, 12, 1), FADE_DAYS + 1)]
+    assert found[0] > found[1] > found[-2] > rate_logit(0.1)
+    assert found[-1] is None

@@ -26,8 +26,8 @@ OWN = "features: {own_families: {mine: families/mine.py}}\n"
 FILE = """
 from features.definition import Definition, Family
 from features.expressions import ratio
-from features.populations import Arrivals, Population, Successions
-from features.values import Count, Distinct, Expression, Median, Total
+from features.populations import Arrivals, Facts, Population, Successions
+from features.values import Count, Distinct, Expression, Median, Standing, Total
 
 visits = Population("visits", "touches", where="channel = 'visit'")
 
@@ -330,8 +330,20 @@ def test_fault_82_code_that_ends_the_program_later_is_named_too(tmp_path, capsys
         ("Distinct(visits, key='uuid()')", "uuid()"),
         ("Total(visits, measure='CAST(epoch(age(occurred_at)) AS BIGINT)')", "age()"),
         ("Median(Successions('gaps', visits, by=\"random()::VARCHAR\"))", "random()"),
+        (
+            "Standing(visits, of=Total(Population('some', 'orders', where='random() < 0.5'), "
+            "measure='amount_cents'), shares=(0.5,))",
+            "random()",
+        ),
     ],
 )
 def test_fault_66_a_value_that_changes_from_run_to_run_is_refused(tmp_path, value, named) -> None:
     said = refused(tmp_path, ending(f"FAMILY = family(one({value}))"))
     assert f"its answer would change from run to run: {named}; use {{as_of}}" in said
+
+
+def test_facts_are_of_no_single_account(tmp_path) -> None:
+    """Each shard has the rows of its own accounts alone."""
+    rows = "Population('bought', 'orders', facts=Facts('complaints', 'product_id'))"
+    said = refused(tmp_path, ending(f"FAMILY = family(one(Count({rows})))"))
+    assert "rows are met with facts of complaints, which are of single accounts" in said

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.config import Config
+from pipeline.engines import literal
 from pipeline.sources.findings import Finding
 from pipeline.sources.plausibility.seen import Seen
 
@@ -23,8 +24,10 @@ def unit_prices(seen: Seen, _: Config) -> Iterator[Finding]:
     count = seen.rows(f"SELECT count(*) FROM orders WHERE {several}")[0][0]
     if not named or not count:
         return
-    number = "TRY_CAST({} AS DECIMAL(18, 4))"
-    lines = f"{number} * {number.format(seen.source_column('quantity'))}"
+    if seen.has("product_id") and _grows_with_quantity(seen):
+        return
+    number = _number(seen)
+    lines = f"{number} * {number.replace('{}', seen.source_column('quantity'))}"
     yield seen.warning(
         f"'{named[0]}' has the name of a price of one unit, and is taken as the amount of the line",
         "amount",
@@ -32,3 +35,24 @@ def unit_prices(seen: Seen, _: Config) -> Iterator[Finding]:
         seen.examples(several, "concat(CAST(quantity AS DOUBLE), ' x ', amount_cents / 100.0)"),
         seen.mapping("if it is one, multiply", {"amount": lines}),
     )
+
+
+def _grows_with_quantity(seen: Seen) -> bool:
+    """Whether most products bought in several quantities have amounts to match."""
+    told, alike = seen.rows(
+        "SELECT count(*), count_if(amounts = 1) FROM ("
+        "SELECT count(DISTINCT amount_cents) AS amounts FROM orders "
+        "WHERE quantity > 0 AND product_id IS NOT NULL "
+        "GROUP BY product_id HAVING count(DISTINCT quantity) > 1)"
+    )[0]
+    return bool(told and alike < told / 2)
+
+
+def _number(seen: Seen) -> str:
+    """SQL: the number that a text of the source stands for, {} being the text."""
+    number, thousands = "{}", seen.source.thousands
+    if thousands:
+        number = f"replace({number}, {literal(thousands)}, '')"
+    if seen.source.decimal == ",":
+        number = f"replace({number}, ',', '.')"
+    return f"TRY_CAST({number} AS DECIMAL(18, 4))"
