@@ -122,7 +122,8 @@ def _of_publications(config: Config, root: str, there: Mapping[Path, str]) -> It
             yield Line(place, f"damaged: {why}", _again(config, root, one), wrong=True)
     if whole and (latest := newest(whole)) is not None:
         said_now = read_pointer(folder / LATEST)
-        if said_now != pointer(latest):
+        named = folder / str(said_now.get("path"))
+        if said_now != pointer(latest) and named not in damaged:  # that line says what to do
             state = "names another list than the newest" if said_now else "cannot be read"
             do = f"rewrite it: {_command(config, root, latest)}"
             yield Line(f"{root}/{LATEST}", state, do, wrong=root == SCORES)
