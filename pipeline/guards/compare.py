@@ -180,10 +180,17 @@ class _Pair:
         return self._difference("rows", then.rows, now.rows, share, units)
 
     def _span(self, fewer: float | None) -> Iterator[Difference]:
-        """The four weeks in a row that miss most."""
+        """The four weeks in a row that miss most, of the whole weeks since today's first day.
+
+        What is missing before that day is a matter of the first day: a source that keeps five
+        years loses its oldest weeks with every list.
+        """
         then, now = self.then.weeks, self.now.weeks
+        begins = self.now.first or date.max
         found: list[Difference] = []
         for monday in then:
+            if monday < begins:
+                continue
             weeks = [monday + timedelta(weeks=step) for step in range(SPAN_WEEKS)]
             rows = sum(then.get(week, 0) for week in weeks)
             lost = sum(max(then.get(week, 0) - now.get(week, 0), 0) for week in weeks)
