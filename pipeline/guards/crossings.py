@@ -13,6 +13,8 @@ from pipeline.guards.compare import Difference, Limits
 
 _DEVIATIONS = 3  # standard deviations that chance alone may add
 
+CROSSINGS = "accounts that fell silent"
+
 Floats = npt.NDArray[np.float64]
 Expected = tuple[tuple[int, float, float], ...]
 """By days from the snapshot, from 1 on: accounts whose patience ends then, how many of them are
@@ -55,5 +57,5 @@ def compare_crossings(
     beyond = max(crossed - mean - _DEVIATIONS * float(np.sqrt(variance)), 0.0)
     share = min(beyond / accounts, 1.0)
     level = limits.level(share, crossed - mean)
-    what, of = "accounts that fell silent", "(then: expected)"
-    return Difference("orders", what, round(mean, 1), crossed, share, crossed - mean, level, of)
+    units, of = crossed - mean, "(then: expected)"
+    return Difference("orders", CROSSINGS, round(mean, 1), crossed, share, units, level, of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from pipeline.guards.compare import Difference, Level, Limits
@@ -51,20 +51,25 @@ def line(difference: Difference) -> str:
     return said + ")"
 
 
-def refusal(says: str, refused: Sequence[Difference], limits: Limits, command: str) -> str:
+def refusal(refused: Mapping[str, Sequence[Difference]], limits: Limits, command: str) -> str:
     """Why nothing is published, and the line to run if the differences are real.
 
-    says: what the sources were compared with.
+    refused: what differs too much, by what the sources were compared with, in words.
     """
-    more = []
-    if len(refused) > _MOST:
-        more = [f"  and {len(refused) - _MOST} more; `defection validate` shows all of them"]
+    said = []
+    for before, differences in refused.items():
+        if len(refused) > 1:
+            said.append(f"From {before}:")
+        said += [f"  {line(difference)}" for difference in differences[:_MOST]]
+        if len(differences) > _MOST:
+            more = len(differences) - _MOST
+            said.append(f"  and {more} more; `defection validate` shows all of them")
     return "\n".join(
         (
-            f"The sources differ too much from {says}: {limits.share:.0%} or more, and at least "
-            f"{counted(limits.accounts, 'account')} (`guards`). Nothing is published.",
-            *(f"  {line(difference)}" for difference in refused[:_MOST]),
-            *more,
+            f"The sources differ too much from {' and from '.join(refused)}: {limits.share:.0%} or "
+            f"more, and at least {counted(limits.accounts, 'account')} (`guards`). Nothing is "
+            "published.",
+            *said,
             "Export the sources again. If the change is real, say why; the reason is recorded:",
             f'  {command} --accept "REASON"',
         )

@@ -25,7 +25,7 @@ from pipeline.errors import (
 )
 from pipeline.guards import profile
 from pipeline.guards.compare import Difference, Level, Limits, compare, gone
-from pipeline.guards.crossings import Floats, compare_crossings
+from pipeline.guards.crossings import CROSSINGS, Floats, compare_crossings
 from pipeline.guards.lines import line, refusal, table
 from pipeline.guards.measure import mark_of, measure
 from pipeline.guards.profile import FILE, Profile
@@ -36,7 +36,7 @@ from pipeline.scratch import ScratchFolder
 from pipeline.sources.findings import LoadedTable
 from pipeline.tracking.registry import CHAMPION
 from pipeline.tracking.runs import open_tracking
-from pipeline.wording import counted
+from pipeline.wording import counted, listed
 
 COMPARED = "sources_compared"  # in the manifest
 _REASON_SIGNS = 500
@@ -112,13 +112,16 @@ class Guard:
         return [line for each in self.compared for line in each.lines()]
 
     def require_alike(self) -> None:
-        """DataError where a source differs too much and nobody said that this is right."""
+        """DataError where a source differs too much and nobody said that this is right.
+
+        It names all that is refused of all comparisons made so far.
+        """
         if self.reason:
             return
-        for each in self.compared:
-            refused = each.of(Level.REFUSED)
-            if refused:
-                raise DataError(refusal(each.before.says, refused, self.limits, self.command))
+        refused = {each.before.says: each.of(Level.REFUSED) for each in self.compared}
+        refused = {says: differences for says, differences in refused.items() if differences}
+        if refused:
+            raise DataError(refusal(refused, self.limits, self.command))
 
     def of(self, level: Level) -> list[Difference]:
         """The differences of a level, or above it, from all that was compared with."""
@@ -141,6 +144,7 @@ class Guard:
             said += self.notes
         if self.accepted:
             said.append(f"Accepted: {self.reason}")
+            said += self._accepted_unseen()
         elif self.reason:
             said.append("Nothing had to be accepted.")
         return said
@@ -152,7 +156,16 @@ class Guard:
         before = " and from ".join(
             each.before.says for each in self.compared if each.of(Level.WARNED) or each.gone
         )
-        return f"The data differ much from {before}. This was accepted: {self.reason}"
+        refused = listed([line(each) for each in self.of(Level.REFUSED)], 3)
+        said = f" ({refused})" if refused else ""
+        return f"The data differ much from {before}{said}. This was accepted: {self.reason}"
+
+    def _accepted_unseen(self) -> Iterator[str]:
+        """What no refusal showed before the reason was given: accounts are scored after it."""
+        unseen = [each for each in self.of(Level.REFUSED) if each.what == CROSSINGS]
+        if unseen and len(self.of(Level.REFUSED)) > len(unseen):
+            yield "Accepted with it, though the refusal could not show it yet:"
+            yield from (f"  {line(each)}" for each in unseen)
 
     def with_crossings(self, days_past_patience: Floats, as_of: date) -> Guard:
         """The same with the accounts that fell silent since the publication before.

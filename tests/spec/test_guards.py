@@ -367,6 +367,38 @@ def test_many_accounts_that_fell_silent_stop_a_list() -> None:
     replace(broken, reason="true").require_alike()
 
 
+def test_a_refusal_shows_what_differs_from_all_that_it_was_compared_with() -> None:
+    found = tuple(compare(held(LINES), held(without(*range(10, 16))(LINES)), Limits()))
+    before = (Before(says, held(LINES)) for says in ("the last list", "the training"))
+    last, training = (Compared(each, found, ()) for each in before)
+    guard = Guard(Limits(), 1, "defection score", publication=last, training=training)
+    with pytest.raises(DataError) as refused:
+        guard.require_alike()
+    said = str(refused.value)
+    assert said.startswith("The sources differ too much from the last list and from the training: ")
+    owner = "  orders: accounts of owner_id ben: 6 then, 0 now (100%, concerns 6 accounts)\n"
+    assert f"From the last list:\n{owner}From the training:\n{owner}Export" in said
+
+
+def test_what_a_reason_accepts_is_said_also_if_no_refusal_could_show_it() -> None:
+    past = -np.repeat(np.arange(1.0, 61.0), 2)
+    published = replace(held(LINES), crossings=expected_crossings(past, np.full(120, 0.1), 60))
+    before = Before("the publication of 2026-01-01", published, date(2026, 1, 1))
+    silent = "  orders: accounts that fell silent (then: expected): 6.00 then, 60 now"
+    unseen = "Accepted with it, though the refusal could not show it yet:"
+    for broken in (True, False):
+        lines = without(*range(10, 16))(LINES) if broken else LINES
+        found = tuple(compare(published, held(lines), Limits()))
+        guard = Guard(Limits(), 1, "score", "sold", publication=Compared(before, found, ()))
+        guard = guard.with_crossings(past + 30, date(2026, 1, 31))
+        guard.require_alike()
+        said = guard.warnings()
+        assert (unseen in said) == broken
+        assert sum(each.startswith(silent) for each in said) == 1 + broken
+        assert silent.strip() in guard.note() and guard.note().endswith("accepted: sold")
+        assert ("owner_id ben: 6 then, 0 now" in guard.note()) == broken
+
+
 def test_words() -> None:
     found = compare(held(LINES), held(without(*range(10, 16))(LINES)), Limits())
     assert [" ".join(row.split()) for row in [*table(found)][:3]] == [
@@ -376,7 +408,8 @@ def test_words() -> None:
     ]
     assert line(found[0]) == "orders: accounts: 20 then, 14 now (30%, such as A10, A11, A12)"
     refused = [each for each in found if each.level is REFUSED]
-    assert refusal("the publication of 2025-07-01", refused, Limits(), "defection score") == (
+    then = "the publication of 2025-07-01"
+    assert refusal({then: refused}, Limits(), "defection score") == (
         "The sources differ too much from the publication of 2025-07-01: 40% or more, and at "
         "least 5 accounts (`guards`). Nothing is published.\n"
         "  orders: accounts of owner_id ben: 6 then, 0 now (100%, concerns 6 accounts)\n"
