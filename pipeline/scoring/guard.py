@@ -31,7 +31,7 @@ from pipeline.guards.measure import mark_of, measure
 from pipeline.guards.profile import FILE, Profile
 from pipeline.output_files import short
 from pipeline.pseudonyms import find_key
-from pipeline.scoring.publication import damage, newest_before, read_manifest
+from pipeline.scoring.publication import MEANING, damage, newest_before, read_manifest
 from pipeline.scratch import ScratchFolder
 from pipeline.sources.findings import LoadedTable
 from pipeline.tracking.registry import CHAMPION
@@ -47,13 +47,15 @@ class Before:
     """What the sources were like before.
 
     says: when, in words. as_of: of the publication, None for a training. accepted: how much each
-    figure differed when it was accepted, by `Difference.key`.
+    figure differed when it was accepted, by `Difference.key`. same_risk: whether the risk was a
+    statement about the same as now; else its expected crossings are not comparable.
     """
 
     says: str
     profile: Profile
     as_of: date | None = None
     accepted: Mapping[str, float] = field(default_factory=dict)
+    same_risk: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,10 @@ class Guard:
         if self.publication is None or self.publication.before.as_of is None:
             return self
         before = self.publication.before
+        if not before.same_risk:
+            note = f"Accounts that fell silent are not compared: the risk of {before.says} "
+            note += "has another meaning."
+            return replace(self, notes=(*self.notes, note))
         days = (as_of - self.publication.before.as_of).days
         found = compare_crossings(before.profile.crossings, days_past_patience, days, self.limits)
         if found is None:
@@ -231,7 +237,9 @@ def guard_sources(
         accepted = manifest[COMPARED]["accepted_of_training"]
         carried = accepted["shares"] if accepted["model_version"] == version else {}
         day = date.fromisoformat(manifest["as_of"])
-        before = Before(f"the publication of {day}", held, day)
+        meaning = config.meaning_of_risk()
+        same_risk = manifest.get(MEANING, meaning) == meaning
+        before = Before(f"the publication of {day}", held, day, same_risk=same_risk)
         publication = _compare(engine, tables, before, limits)
     if training is None:
         notes.append(
