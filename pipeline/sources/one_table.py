@@ -81,6 +81,8 @@ def load_table(
     findings += _too_many_unknown(table, origin, source, staged)
     mapped = staging.mapped
     key = table.key_of(mapped)
+    once = bool(key) or source.dedupe
+    findings += [each.finding(table.name, counts_once=once) for each in origin.twice]
     versions, found = _settle(engine, table, key, source)
     findings += found
     complete_until, found = _completeness(engine, table, mapped, source)

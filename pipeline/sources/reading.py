@@ -72,14 +72,36 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Twice:
+    """A file and one before it with the same bytes, as the config has them."""
+
+    file: str
+    first: str
+
+    def finding(self, table: str, *, counts_once: bool) -> Finding:
+        """An error, or a note where a key or `dedupe` lets the rows count once."""
+        what = f"has the same bytes as {self.first}: its rows "
+        severity, counts = Severity.ERROR, "would count twice"
+        if counts_once:
+            severity, counts = Severity.NOTE, "count once"
+        advice = "" if counts_once else "remove one of the two files"
+        return Finding(severity, what + counts, table, self.file, advice=advice)
+
+
+@dataclass(frozen=True)
 class Origin:
-    """All that a table is read from. name: the file or files, as the config has them."""
+    """All that a table is read from.
+
+    name: the file or files, as the config has them. twice: files of the same bytes as another one;
+    for files that a query reads they are refused before.
+    """
 
     name: str
     parts: tuple[Part, ...]
     files: tuple[SourceFile, ...]
     lineage: tuple[FileLineage, ...]
     is_query: bool = False
+    twice: tuple[Twice, ...] = ()
 
 
 class Reader:
@@ -112,7 +134,9 @@ class Reader:
         except QueryError as error:
             return None, [_unreadable(table, written, error)]
         lineage = tuple(file.lineage for file in files)
-        return Origin(written, parts, files, lineage), list(_left_out(table, written, files))
+        twice = tuple(self._twice(files))
+        origin = Origin(written, parts, files, lineage, twice=twice)
+        return origin, list(_left_out(table, written, files))
 
     def limited(self, table: str) -> AbstractContextManager[None]:
         """Within it the query that maps a table has its time, and no more; others have no limit."""
@@ -169,23 +193,16 @@ class Reader:
                 files.append(self._inspected[key])
             except Unusable as problem:
                 findings.append(problem.finding(table, name))
-        findings += self._same_twice(table, files)
         return tuple(files), findings
 
-    def _same_twice(self, table: str, files: Sequence[SourceFile]) -> Iterator[Finding]:
-        """Files of the same bytes: their rows would count twice."""
+    def _twice(self, files: Sequence[SourceFile]) -> Iterator[Twice]:
+        """Files of the same bytes as one before; empty ones do not matter."""
         first: dict[tuple[object, ...], SourceFile] = {}
         for file in files:
             folders = [part for part in file.path.parts if "=" in part]
             same = first.setdefault((file.lineage.sha256, *folders), file)
             if same is not file and same.path != file.path and self._has_rows(file):
-                yield Finding(
-                    Severity.ERROR,
-                    f"has the same bytes as {same.lineage.path}: its rows would count twice",
-                    table,
-                    file.lineage.path,
-                    advice="remove one of the two files",
-                )
+                yield Twice(file.lineage.path, same.lineage.path)
 
     def _has_rows(self, file: SourceFile) -> bool:
         try:
@@ -301,6 +318,7 @@ class Reader:
             for name, options in self._config.inputs.items():
                 written = self._written["inputs"][name]["path"]
                 files, findings = self._files(name, options.path, written, options)
+                findings += [each.finding(name, counts_once=False) for each in self._twice(files)]
                 self._inputs[name] = files
                 self._input_findings += findings
                 if not findings:

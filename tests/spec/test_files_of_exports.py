@@ -510,6 +510,30 @@ def test_options_that_cannot_be_meant(orders, options, mistake):
         orders(options, {"o.csv": TABLE})
 
 
+LINE_IDS = HEAD.replace("order_id", "order_id,line_id") + re.sub(",R(.),", r",R\1,L\1,", ROWS)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        (TABLE, "", "error: orders, o/b.csv: has the same bytes as o/a.csv: its rows would count"),
+        (TABLE, ", dedupe: true", "note: orders, o/b.csv: has the same bytes as o/a.csv: its rows"),
+        (LINE_IDS, "", "note: orders, o/b.csv: has the same bytes as o/a.csv: its rows count once"),
+    ],
+)
+def test_a_file_twice_is_an_error_where_its_rows_would_count_twice(orders, content, options, said):
+    outcome = orders(f"path: o{options}", {"o/a.csv": content, "o/b.csv": content})
+    assert said in outcome.said
+    assert bool(outcome.errors) == said.startswith("error")
+    assert outcome.errors or outcome.rows == SALES
+
+
+def test_a_raw_input_twice_is_an_error(orders):
+    (folder := {"o/a.csv": TABLE, "o/b.csv": TABLE})["o.sql"] = "SELECT * FROM raw"
+    outcome = orders("sql: o.sql}\ninputs: {raw: {path: o}", folder)
+    assert outcome.errors[0].startswith("error: raw, o/b.csv: has the same bytes as o/a.csv")
+
+
 SHOPIFY = """Name,Email,Created at,Currency,Lineitem quantity,Lineitem price,Lineitem sku,\
 Cancelled at
 #1,a@x.example,2025-01-15 10:14:00 -0500,USD,2,16.00,P1,
