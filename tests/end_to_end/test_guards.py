@@ -152,7 +152,7 @@ def test_without_a_champion_nothing_is_compared(project: Project) -> None:
 def test_the_training_knows_no_account_and_no_owner(world: Project) -> None:
     (profile,) = world.folder.glob(f"mlflow/**/{FILE}")
     text = profile.read_text()
-    assert '"orders": {"rows": ' in text
+    assert '\n"orders": {"accounts": ' in text
     assert not any(each in text for each in ("A000001", "R0001", "south"))
 
 
