@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from pipeline.guards.measure import mark_of, measure
 from pipeline.guards.profile import FILE, Profile
 from pipeline.output_files import short
 from pipeline.pseudonyms import find_key
-from pipeline.scoring.publication import MEANING, damage, newest_before, read_manifest
+from pipeline.scoring.publication import MEANING, damage, date_of, newest_before, read_manifest
 from pipeline.scratch import ScratchFolder
 from pipeline.sources.findings import LoadedTable
 from pipeline.tracking.registry import CHAMPION
@@ -89,8 +89,8 @@ class Compared:
 class Guard:
     """The comparisons of a run, and the reason with which it accepts differences; empty: none.
 
-    notes: what could not be compared, and why. carried: differences from the training that were
-    accepted, by `Difference.key`. version: of the model. command: to run again.
+    notes: what could not be compared, and why. version: of the model. command: to run again.
+    said_before: the reason that accepted differences for an earlier revision of the same date.
     """
 
     limits: Limits
@@ -100,6 +100,7 @@ class Guard:
     publication: Compared | None = None
     training: Compared | None = None
     notes: tuple[str, ...] = ()
+    said_before: str = ""
 
     @property
     def compared(self) -> list[Compared]:
@@ -154,13 +155,23 @@ class Guard:
     def note(self) -> str:
         """What a reader of the list has to know, in a sentence."""
         if not self.accepted:
-            return ""
+            if not self._stands:
+                return ""
+            return f"The data differ much from before. This was accepted: {self.said_before}"
         before = " and from ".join(
             each.before.says for each in self.compared if each.of(Level.WARNED) or each.gone
         )
         refused = listed([line(each) for each in self.of(Level.REFUSED)], 3)
         said = f" ({refused})" if refused else ""
         return f"The data differ much from {before}{said}. This was accepted: {self.reason}"
+
+    @property
+    def _stands(self) -> bool:
+        """Whether something differs that was accepted for an earlier revision."""
+        differences = [each for compared in self.compared for each in compared.differences]
+        return bool(self.said_before) and any(
+            each.level < self.limits.level(each.share, each.units) for each in differences
+        )
 
     def _accepted_unseen(self) -> Iterator[str]:
         """What no refusal showed before the reason was given: accounts are scored after it."""
@@ -185,16 +196,13 @@ class Guard:
         found = compare_crossings(before.profile.crossings, days_past_patience, days, self.limits)
         if found is None:
             return self
+        found = _settled(found, before.accepted, self.limits)
         differences = (*self.publication.differences, found)
         return replace(self, publication=replace(self.publication, differences=differences))
 
     def to_json(self) -> dict[str, Any]:
         """What the manifest records."""
-        carried: dict[str, float] = {}
-        if self.training is not None:
-            carried = dict(self.training.before.accepted)
-            if self.reason:
-                carried |= {each.key: each.share for each in self.training.of(Level.WARNED)}
+        before = None if self.publication is None else self.publication.before.as_of
         return {
             "with": [each.before.says for each in self.compared],
             "not_compared": list(self.notes),
@@ -203,8 +211,23 @@ class Guard:
             "accepted": {"reason": self.reason, "differences": self.accepted}
             if self.accepted
             else None,
-            "accepted_of_training": {"model_version": self.version, "shares": carried},
+            "accepted_for_this_date": self.reason if self.accepted else self.said_before,
+            "accepted_of_training": {
+                "model_version": self.version,
+                "shares": self._shares(self.training),
+            },
+            "accepted_of_publication": {
+                "as_of": None if before is None else str(before),
+                "shares": self._shares(self.publication),
+            },
         }
+
+    def _shares(self, compared: Compared | None) -> dict[str, float]:
+        """How much each figure differed that was accepted, now or before."""
+        if compared is None:
+            return {}
+        now = {each.key: each.share for each in compared.of(Level.WARNED)} if self.reason else {}
+        return {**compared.before.accepted, **now}
 
 
 def guard_sources(
@@ -230,16 +253,21 @@ def guard_sources(
     publication, learned = None, None
     carried: Mapping[str, float] = {}
     newest = _publication_before(root, as_of)
+    revised = _revised(root, as_of)
+    recorded = revised or (newest[0][COMPARED] if newest is not None else {})
+    accepted = recorded.get("accepted_of_training", {})
+    if accepted.get("model_version") == version:
+        carried = accepted["shares"]
     if newest is None:
         notes.append("There is no earlier publication that says what its sources were like.")
     else:
         manifest, held = newest
-        accepted = manifest[COMPARED]["accepted_of_training"]
-        carried = accepted["shares"] if accepted["model_version"] == version else {}
+        settled = revised.get("accepted_of_publication", {})
+        kept = settled["shares"] if settled.get("as_of") == manifest["as_of"] else {}
         day = date.fromisoformat(manifest["as_of"])
         meaning = config.meaning_of_risk()
         same_risk = manifest.get(MEANING, meaning) == meaning
-        before = Before(f"the publication of {day}", held, day, same_risk=same_risk)
+        before = Before(f"the publication of {day}", held, day, kept, same_risk)
         publication = _compare(engine, tables, before, limits)
     if training is None:
         notes.append(
@@ -259,7 +287,8 @@ def guard_sources(
                 f"Account ids are not compared with the training of model version {version}: it "
                 f"hashed them with another key than that under {short(config.output)}."
             )
-    return Guard(limits, version, command, reason, publication, learned, tuple(notes))
+    said_before = revised.get("accepted_for_this_date", "")
+    return Guard(limits, version, command, reason, publication, learned, tuple(notes), said_before)
 
 
 def command_of(config: Config, as_of: date, model: str) -> str:
@@ -342,6 +371,16 @@ def _publication_before(root: Path, as_of: date) -> tuple[Mapping[str, Any], Pro
         console.complain(f"{short(folder)} is not compared with: {why}.")
         folder = newest_before(root, date.fromisoformat(manifest["as_of"]), None)
     return None
+
+
+def _revised(root: Path, as_of: date) -> Mapping[str, Any]:
+    """What the newest revision of the same date recorded of its comparisons; empty for none."""
+    if as_of == date.max:
+        return {}
+    folder = newest_before(root, as_of + timedelta(days=1), None)
+    if folder is None or date_of(folder) != as_of:
+        return {}
+    return read_manifest(folder).get(COMPARED) or {}
 
 
 def _ends_before(tables: Sequence[LoadedTable], training: Profile, as_of: date) -> bool:

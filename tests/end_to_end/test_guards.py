@@ -121,6 +121,14 @@ def test_fault_48_50_52_what_is_accepted_is_recorded_and_not_asked_for_again(own
     assert compared["no_longer_sources"] == ["accounts"]
     assert REASON in (folder / "call_list.html").read_text()
 
+    # A fresher export of the same date: what was accepted in the morning is not asked again.
+    change(own, lambda table: table.iloc[:-1], "complaints")
+    again = own.defection("score", "--as-of", AS_OF)
+    assert again.returncode == 0, again.stderr
+    assert "differ" not in again.stderr
+    (folder,) = own.scores.glob(f"as_of={AS_OF}/*/revision=2")
+    assert REASON in (folder / "call_list.html").read_text()
+
     following = own.done("score", "--as-of", NEXT, "--dry-run")
     assert "differ" not in following and "no source" not in following
 
