@@ -8,9 +8,10 @@ in both. What is left are corrections of the past, which are few, and broken exp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import IntEnum
+from functools import cached_property
 
 from features.contract import TABLES
 from pipeline.guards.profile import Profile, TableProfile
@@ -53,7 +54,8 @@ class Difference:
     """One figure of a table then and now.
 
     what: the figure; of: which of several of its kind. share: 0-1, how much is missing or
-    different. units: accounts that it concerns, or rows. names: some of the missing accounts.
+    different. units: accounts that it concerns, or rows, as `unit` says. names: some of the
+    missing accounts.
     """
 
     table: str
@@ -65,6 +67,7 @@ class Difference:
     level: Level
     of: str = ""
     names: tuple[str, ...] = ()
+    unit: str = "account"
 
     @property
     def key(self) -> str:
@@ -102,10 +105,14 @@ class _Pair:
     now: TableProfile
     limits: Limits
 
+    @cached_property
+    def sampled(self) -> _Sampled | None:
+        """The accounts of both; None where rows are all that can be counted."""
+        return _sampled(self.earlier, self.later, self.then, self.now)
+
     def differences(self) -> Iterator[Difference]:
         """All figures that both have."""
-        sampled = _sampled(self.earlier, self.later, self.then, self.now)
-        then, now = self.then, self.now
+        then, now, sampled = self.then, self.now, self.sampled
         fewer = more = None
         if sampled is not None:
             fewer, more = sampled.fewer, sampled.more
@@ -221,7 +228,8 @@ class _Pair:
             if sum_then is None or sum_now is None or not count_then or not count_now:
                 continue
             before, after = sum_then / count_then / per, sum_now / count_now / per
-            yield self._difference(what, before, after, _apart(before, after), units)
+            found = self._difference(what, before, after, _apart(before, after), units)
+            yield replace(found, unit="account")
 
     def _difference(
         self,
@@ -235,7 +243,8 @@ class _Pair:
     ) -> Difference:
         share = max(share, 0.0)
         level = self.limits.level(share, units)
-        return Difference(self.name, what, then, now, share, units, level, of, names)
+        unit = "row" if self.sampled is None else "account"
+        return Difference(self.name, what, then, now, share, units, level, of, names, unit)
 
 
 @dataclass(frozen=True)

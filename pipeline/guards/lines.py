@@ -10,7 +10,7 @@ from pipeline.wording import counted, listed
 
 _VERDICT = {Level.SAME: "", Level.WARNED: "warning", Level.REFUSED: "refused"}
 _MOST = 12  # differences that a refusal names
-HEADINGS = ("source", "figure", "then", "now", "differs", "accounts", "")
+HEADINGS = ("source", "figure", "then", "now", "differs", "concerns", "")
 
 
 def cells(difference: Difference) -> tuple[str, ...]:
@@ -21,7 +21,7 @@ def cells(difference: Difference) -> tuple[str, ...]:
         figure(difference.then),
         figure(difference.now),
         f"{difference.share:.0%}",
-        f"{difference.units:,.0f}" if difference.share > 0 else "",
+        _concerned(difference) if difference.share > 0 else "",
         _VERDICT[difference.level],
     )
 
@@ -45,7 +45,7 @@ def line(difference: Difference) -> str:
         f"{figure(difference.now)} now ({difference.share:.0%}"
     )
     if difference.what != "accounts":
-        said += f", concerns {counted(round(difference.units), 'account')}"
+        said += f", concerns {_concerned(difference)}"
     if difference.names:
         said += f", such as {listed(difference.names)}"
     return said + ")"
@@ -56,6 +56,9 @@ def refusal(refused: Mapping[str, Sequence[Difference]], limits: Limits, command
 
     refused: what differs too much, by what the sources were compared with, in words.
     """
+    least = counted(limits.accounts, "account")
+    if any(each.unit != "account" for differences in refused.values() for each in differences):
+        least += " (or rows, where accounts are not known)"
     said = []
     for before, differences in refused.items():
         if len(refused) > 1:
@@ -67,8 +70,7 @@ def refusal(refused: Mapping[str, Sequence[Difference]], limits: Limits, command
     return "\n".join(
         (
             f"The sources differ too much from {' and from '.join(refused)}: {limits.share:.0%} or "
-            f"more, and at least {counted(limits.accounts, 'account')} (`guards`). Nothing is "
-            "published.",
+            f"more, and at least {least} (`guards`). Nothing is published.",
             *said,
             "Export the sources again. If the change is real, say why; the reason is recorded:",
             f'  {command} --accept "REASON"',
@@ -81,6 +83,10 @@ def figure(value: float | date) -> str:
     if isinstance(value, date):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _concerned(difference: Difference) -> str:
+    return counted(round(difference.units), difference.unit)
 
 
 def _figure(difference: Difference) -> str:

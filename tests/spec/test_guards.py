@@ -407,12 +407,26 @@ def test_what_a_reason_accepts_is_said_also_if_no_refusal_could_show_it() -> Non
         assert ("owner_id ben: 6 then, 0 now" in guard.note()) == broken
 
 
+def test_rows_are_called_rows_where_accounts_are_not_compared() -> None:
+    half, other_key = LINES[::2], "ef" * 32
+    found = compare(held(LINES, key="cd" * 32), held(half, key=other_key), Limits())
+    (rows,) = (each for each in found if each.what == "rows")
+    assert line(rows) == "orders: rows: 520 then, 260 now (50%, concerns 260 rows)"
+    assert "at least 5 accounts (or rows, where accounts are not known)" in refusal(
+        {"the training": [rows]}, Limits(), "score"
+    )
+    (reps,) = compare(
+        Profile({"reps": TableProfile(40)}), Profile({"reps": TableProfile(10)}), Limits()
+    )
+    assert line(reps) == "reps: rows: 40 then, 10 now (75%, concerns 30 rows)"
+
+
 def test_words() -> None:
     found = compare(held(LINES), held(without(*range(10, 16))(LINES)), Limits())
     assert [" ".join(row.split()) for row in [*table(found)][:3]] == [
-        "source figure then now differs accounts",
-        "orders accounts 20 14 30% 6 warning",
-        "orders accounts of owner_id ben 6 0 100% 6 refused",
+        "source figure then now differs concerns",
+        "orders accounts 20 14 30% 6 accounts warning",
+        "orders accounts of owner_id ben 6 0 100% 6 accounts refused",
     ]
     assert line(found[0]) == "orders: accounts: 20 then, 14 now (30%, such as A10, A11, A12)"
     refused = [each for each in found if each.level is REFUSED]
