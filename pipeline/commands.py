@@ -21,7 +21,7 @@ from pipeline.config.playbook import load_playbook
 from pipeline.errors import CheckFailed, DataError
 from pipeline.guards.compare import Level
 from pipeline.output_files import short, write_parquet, write_text
-from pipeline.scoring.guard import COMPARED, guard_of_champion
+from pipeline.scoring.guard import COMPARED, NOT_NEEDED, guard_of_champion
 from pipeline.sources import load_sources
 from pipeline.sources.figures import figures
 from pipeline.sources.findings import Severity
@@ -339,6 +339,8 @@ def run_score(
         ]
     if not publication.new:
         console.say(f"Already published, from the same inputs: {short(publication.folder)}")
+        if accept is not None:
+            console.complain(NOT_NEEDED)
         _say_trial(publication)
         _say_database(config, publication)
         return publication

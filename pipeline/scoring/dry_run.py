@@ -9,7 +9,7 @@ from datetime import date
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.output_files import short
-from pipeline.scoring.guard import Guard
+from pipeline.scoring.guard import NOT_NEEDED, Guard
 from pipeline.scoring.publication import Planned, planned
 from pipeline.scoring.score import FILES, Prepared, prepared, require_accounts
 from pipeline.tables.cohort import cohort_rule
@@ -84,6 +84,8 @@ def lines(found: DryRun) -> Iterator[str]:
         yield "As a trial: the version is not that of the last promotion"
     if found.plan.published:
         yield f"Would publish nothing: already published, from the same inputs: {_place(found)}"
+        if read.reason:
+            yield NOT_NEEDED
     else:
         yield f"Would write {_place(found)}"
         yield from (f"  {name}" for name in FILES)

@@ -39,6 +39,7 @@ from pipeline.tracking.runs import open_tracking
 from pipeline.wording import counted, listed
 
 COMPARED = "sources_compared"  # in the manifest
+NOT_NEEDED = "The reason given with --accept was not needed and is not recorded."
 _REASON_SIGNS = 500
 
 
@@ -149,7 +150,7 @@ class Guard:
             said.append(f"Accepted: {self.reason}")
             said += self._accepted_unseen()
         elif self.reason:
-            said.append("Nothing had to be accepted.")
+            said.append(NOT_NEEDED)
         return said
 
     def note(self) -> str:

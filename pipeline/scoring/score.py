@@ -30,7 +30,7 @@ from pipeline.config.playbook import Playbook, load_playbook
 from pipeline.console import Steps
 from pipeline.engines import Engine, quoted
 from pipeline.engines.duckdb import DuckDBEngine
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError, DataError, UsageError
 from pipeline.guards import profile
 from pipeline.guards.crossings import expected_crossings
 from pipeline.guards.measure import measure
@@ -176,7 +176,7 @@ def score(
     under `trials`. replay: allow an `as_of` that the model's training labels reach beyond. accept:
     why sources that differ much from before are right. Errors: ConfigError for an unknown model,
     one trained for another label, or an `as_of` before the end of its labels; DataError for sources
-    that are stale at `as_of`, or too different from before.
+    that are stale at `as_of`, or too different from before; UsageError for `accept` with `replay`.
     """
     with open_engine(config) as engine:
         ready = prepared(engine, config, steps, as_of, model, replay=replay, accept=accept)
@@ -211,6 +211,11 @@ def prepared(
     Arguments and errors: as for `score`, but for sources that differ from before.
     """
     reason = checked_reason(accept)
+    if replay and reason:
+        raise UsageError(
+            "--accept goes with a list, and --replay makes none: it is not compared with before. "
+            "Leave one of the two out."
+        )
     steps.know(as_of=as_of)
     steps.begin("Finding the model")
     request = requested(config, as_of, model)

@@ -171,6 +171,19 @@ def test_a_reason_is_a_line_of_text(trained: Project, reason: str) -> None:
     assert "--accept takes a reason: one line of 1 to 500 characters." in done.stderr
 
 
+def test_a_reason_that_is_not_needed_is_not_recorded(trained: Project) -> None:
+    unneeded = "The reason given with --accept was not needed and is not recorded."
+    done = trained.defection("score", "--as-of", AS_OF, "--accept", REASON)
+    assert done.returncode == 0 and "Already published" in done.stdout
+    assert unneeded in done.stderr
+    assert unneeded in trained.done("score", "--as-of", AS_OF, "--accept", REASON, "--dry-run")
+    replay = ("score", "--as-of", "2025-08-01", "--replay", "--accept", REASON)
+    for further in ((), ("--dry-run",)):
+        done = trained.defection(*replay, *further)
+        assert done.returncode == 64
+        assert "--accept goes with a list, and --replay makes none" in done.stderr
+
+
 def test_fault_50_a_file_twice_in_a_folder_is_refused_unless_it_has_no_rows(
     tmp_path: Path,
 ) -> None:
