@@ -309,16 +309,22 @@ def checked_reason(reason: str | None) -> str:
 
 
 def guard_of_champion(engine: DuckDBEngine, tables: Sequence[LoadedTable], config: Config) -> Guard:
-    """Compare the loaded tables with the newest publication and with the champion's training."""
+    """Compare the loaded tables with the newest publication and with the champion's training.
+
+    The champion is the version that `score` would use.
+    """
     version, training, why = 0, None, ""
+    what = "The champion cannot be compared with"
     try:
         registry = open_tracking(config).registry
-        champion = registry.resolve(CHAMPION)
+        if registry.last_promotion() is None:
+            what = "There is no champion to compare with"
+        champion = registry.in_use()
         with ScratchFolder() as folder:
             training = profile.load(registry.download(champion, folder.path))
         version = champion.version
     except (ConfigError, DataError, MissingInput, ServiceUnavailable) as error:
-        why = f"There is no champion to compare with: {str(error).splitlines()[0]}"
+        why = f"{what}: {str(error).splitlines()[0]}"
     return guard_sources(
         engine,
         tables,

@@ -157,6 +157,13 @@ def test_without_a_champion_nothing_is_compared(project: Project) -> None:
     assert "There is no champion to compare with: No model small is registered" in said
 
 
+def test_a_champion_with_a_damaged_file_cannot_be_compared_with(own: Project) -> None:
+    (profile,) = own.folder.glob(f"mlflow/**/{FILE}")
+    profile.write_text("{}")
+    said = own.done("validate")
+    assert "The champion cannot be compared with: The files of version 1 of small are not" in said
+
+
 def test_the_training_knows_no_account_and_no_owner(world: Project) -> None:
     (profile,) = world.folder.glob(f"mlflow/**/{FILE}")
     text = profile.read_text()
