@@ -79,6 +79,7 @@ def lines(found: DryRun) -> Iterator[str]:
     yield f"  {'list before':<14}{before}"
     if found.guard is not None:
         yield from found.guard.warnings()
+        yield from found.guard.still_to_come()
     yield f"Would score {counted(found.accounts, 'account')}"
     if request.trial:
         yield "As a trial: the version is not that of the last promotion"

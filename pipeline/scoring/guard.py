@@ -131,6 +131,11 @@ class Guard:
         """The differences of a level, or above it, from all that was compared with."""
         return [difference for each in self.compared for difference in each.of(level)]
 
+    def still_to_come(self) -> Iterator[str]:
+        """What only `score` compares, as text."""
+        if self.publication is not None and self.publication.before.profile.crossings:
+            yield f"{CROSSINGS.capitalize()} are compared by `score` only, when it scores them."
+
     def tables(self) -> Iterator[str]:
         """All figures then and now, as text."""
         for each in self.compared:
@@ -138,6 +143,7 @@ class Guard:
             yield from (f"  {row}" for row in table(each.differences))
             yield from each.lines_of_gone()
         yield from self.notes
+        yield from self.still_to_come()
         if self.of(Level.REFUSED):
             yield "`score` refuses these sources, unless --accept gives a reason."
 

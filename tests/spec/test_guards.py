@@ -353,6 +353,8 @@ def test_many_accounts_that_fell_silent_stop_a_list() -> None:
     published = Profile({}, crossings=expected_crossings(past, np.full(120, 0.2), 60))
     before = Before("the publication of 2026-01-01", published, date(2026, 1, 1))
     guard = Guard(Limits(), 1, "defection score", publication=Compared(before, (), ()))
+    only = "Accounts that fell silent are compared by `score` only, when it scores them."
+    assert [*guard.still_to_come()] == [only] and only in guard.tables()
     tomorrow = guard.with_crossings(past + 1, date(2026, 1, 2))
     assert [each.now for each in tomorrow.of(SAME)] == [2]
     tomorrow.require_alike()
