@@ -785,6 +785,10 @@ def test_who_stays_a_whole_year(engine: Engine) -> None:
     of_label = departures(engine, expected, rows, [DAY_0], label.maturity)["outcome"].tolist()
     assert of_year == ["neither", "due", "due", "neither", "slip"]
     assert of_label == ["neither", "neither", "neither", "neither", "slip"]
+    # Where no snapshot is mature yet there are no rows, of the same kinds.
+    nothing = departures(engine, expected, rows, [], year, 365)
+    some = departures(engine, expected, rows, [DAY_0], year, 365)
+    assert nothing.empty and nothing.dtypes.to_dict() == some.dtypes.to_dict()
 
 
 def test_lasting_departures(engine: Engine) -> None:

@@ -76,7 +76,10 @@ def departures(
                 ordered_on=_dates(days.day, order),
             )
         )
-    return pd.concat(found).sort_index(ignore_index=True) if found else _NOTHING
+    if not found:
+        nobody = _dates(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+        return rows.iloc[:0].assign(outcome="", departed_on=nobody, ordered_on=nobody)
+    return pd.concat(found).sort_index(ignore_index=True)
 
 
 def silent_after(
@@ -129,11 +132,6 @@ def departure_labels(
         defected=(found["outcome"] == DUE).astype(np.int8),
         treated=treated.astype(np.int8),
     )
-
-
-_NOTHING = pd.DataFrame(
-    {name: [] for name in ("account_id", "as_of", "outcome", "departed_on", "ordered_on")}
-)
 
 
 def _dates(days: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
