@@ -58,6 +58,14 @@ class Before:
     accepted: Mapping[str, float] = field(default_factory=dict)
     same_risk: bool = True
 
+    @property
+    def other_risk(self) -> str:
+        """Why its expected crossings are not comparable."""
+        return (
+            f"{CROSSINGS.capitalize()} are not compared: the risk of {self.says} has another "
+            "meaning."
+        )
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -133,8 +141,13 @@ class Guard:
 
     def still_to_come(self) -> Iterator[str]:
         """What only `score` compares, as text."""
-        if self.publication is not None and self.publication.before.profile.crossings:
+        if self.publication is None or not self.publication.before.profile.crossings:
+            return
+        before = self.publication.before
+        if before.same_risk:
             yield f"{CROSSINGS.capitalize()} are compared by `score` only, when it scores them."
+        else:
+            yield before.other_risk
 
     def tables(self) -> Iterator[str]:
         """All figures then and now, as text."""
@@ -196,9 +209,7 @@ class Guard:
             return self
         before = self.publication.before
         if not before.same_risk:
-            note = f"Accounts that fell silent are not compared: the risk of {before.says} "
-            note += "has another meaning."
-            return replace(self, notes=(*self.notes, note))
+            return replace(self, notes=(*self.notes, before.other_risk))
         days = (as_of - self.publication.before.as_of).days
         found = compare_crossings(before.profile.crossings, days_past_patience, days, self.limits)
         if found is None:

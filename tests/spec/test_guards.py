@@ -371,10 +371,11 @@ def test_many_accounts_that_fell_silent_stop_a_list() -> None:
     other = replace(guard, publication=Compared(before, (), ()))
     other = other.with_crossings(past + 30, date(2026, 1, 31))
     assert other.of(SAME) == []
-    assert other.to_json()["not_compared"] == [
+    note = (
         "Accounts that fell silent are not compared: the risk of the publication of 2026-01-01 "
         "has another meaning."
-    ]
+    )
+    assert other.to_json()["not_compared"] == [*other.still_to_come()] == [note]
 
 
 def test_a_refusal_shows_what_differs_from_all_that_it_was_compared_with() -> None:
