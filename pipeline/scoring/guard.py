@@ -331,12 +331,11 @@ def guard_of_champion(engine: DuckDBEngine, tables: Sequence[LoadedTable], confi
     The champion is the version that `score` would use.
     """
     version, training, why = 0, None, ""
-    what = "The champion cannot be compared with"
+    what = "There is no champion to compare with"
     try:
         registry = open_tracking(config).registry
-        if registry.last_promotion() is None:
-            what = "There is no champion to compare with"
         champion = registry.in_use()
+        what = "The champion cannot be compared with"
         with ScratchFolder() as folder:
             training = profile.load(registry.download(champion, folder.path))
         version = champion.version
