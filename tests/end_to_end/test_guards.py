@@ -196,7 +196,7 @@ def test_fault_50_a_file_twice_in_a_folder_is_refused_unless_it_has_no_rows(
 ) -> None:
     folder = tmp_path / "orders"
     folder.mkdir()
-    rows = good_rows("orders")
+    rows = [{k: value for k, value in row.items() if k != "line_id"} for row in good_rows("orders")]
     for name, part in {"may": rows[:20], "june": rows[20:], "july": [], "august": []}.items():
         pd.DataFrame(part, columns=[*rows[0]]).to_csv(folder / f"{name}.csv", index=False)
     shutil.copy(folder / "may.csv", folder / "may (1).csv")
