@@ -15,7 +15,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from damage import DAMAGE
+from damaged_files import DAMAGE
 from project import AS_OF, FIRST_LIST, Project
 
 from pipeline.config import load_config

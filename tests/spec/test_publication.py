@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from damage import DAMAGE
+from damaged_files import DAMAGE
 
 from models.value_at_stake import ValueAtStake
 from pipeline.config.form import ScoringConfig

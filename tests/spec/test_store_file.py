@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from damage import DAMAGE
+from damaged_files import DAMAGE
 
 from pipeline.errors import ConfigError, TryAgain
 from pipeline.locks import exclusive
