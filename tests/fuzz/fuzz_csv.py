@@ -30,7 +30,7 @@ _OPTIONS: dict[str, tuple[object, ...]] = {
     "skip_rows": (["A"], [","], ["\\"]),
     "footer_rows": (0, 1, 1000),
     "timezone": ("UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Africa/Monrovia"),
-    "complete_until": ("2024-01-05", "0001-01-01", "9999-12-31", "2024-01-05 09:00:00"),
+    "complete_until": ("2024-01-05", "1900-01-01", "2199-12-31", "2024-01-05 09:00:00"),
     "dedupe": (True, False),
     "max_quarantined_share": (0, 1, 0.5),
 }

@@ -186,7 +186,7 @@ def _control_characters(form: Form) -> Iterator[BadInput]:
     """9: NUL and control characters in ids."""
     for sign in ("\0", "\x07", "\n", "\x7f"):
         rows = _one("orders", account_id=f"A{sign}1")
-        said = ("1 value: control characters", "account_id")
+        said = ("1 value: control or invisible characters", "account_id")
         yield _of_rows(f"{sign!r} in an id", form, "orders", rows, *said, code=DATA)
 
 
