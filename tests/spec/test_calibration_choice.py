@@ -53,7 +53,7 @@ def known(levels: list[float], rates: dict[date, float], rows: int = 3000) -> Kn
         (LATEST, date(2021, 9, 1), logit(0.9)),
         (LAST_YEAR, date(2021, 9, 1), logit(0.4)),
         (LAST_YEAR, date(2021, 6, 1), (logit(0.8) + logit(0.4)) / 2),  # amid March and September
-        (LAST_YEAR, date(2022, 9, 1), logit(0.9)),  # nothing newer is known
+        (LAST_YEAR, date(2022, 9, 1), None),  # nothing is known of so late a day
         (LAST_YEAR, date(2021, 2, 16), logit(0.8) / 2),  # half faded
         (LAST_YEAR, date(2021, 2, 1), None),  # nothing is known of so early a day
         # March rose from odds 4 to odds 9, so September is expected to rise as much.
