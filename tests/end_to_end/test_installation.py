@@ -19,6 +19,7 @@ from damaged_files import DAMAGE
 from project import AS_OF, FIRST_LIST, Project
 
 from pipeline.config import load_config
+from pipeline.scoring.lists import LISTS
 from pipeline.scoring.score import FILES
 from pipeline.status.known_files import OUTPUT, TRACKING, strangers, unknown
 
@@ -178,7 +179,7 @@ def test_fault_53_56_status_names_a_damaged_list_and_score_publishes_it_again(
 
 @pytest.mark.long
 @pytest.mark.parametrize("damaged", CUTS)
-@pytest.mark.parametrize("names", [["scores.parquet"], ["manifest.json"], FILES[2:5]], ids=str)
+@pytest.mark.parametrize("names", [["scores.parquet"], ["manifest.json"], [*LISTS]], ids=str)
 def test_fault_54_56_explain_and_monitor_go_on_without_a_damaged_list(
     trained, names: list[str], damaged: str
 ) -> None:

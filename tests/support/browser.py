@@ -37,7 +37,8 @@ class Browser:
         self._driver = driver
 
     def open(self, page: Path, size: tuple[int, int] = DESK, scheme: str = "light") -> Self:
-        """Show a page afresh; scheme: light or dark."""
+        """Show a page afresh; scheme: light or dark. What was said of another page is forgotten."""
+        self.complaints()
         self.media(scheme=scheme)
         self.resize(size)
         self._driver.get(page.as_uri())
