@@ -127,11 +127,14 @@ def _texts(written: Any) -> Any:
 
 
 def _wall_time(written: Any) -> Any:
-    if isinstance(written, datetime):
-        if written.tzinfo is not None:
-            raise ValueError("should be wall time in `timezone`, without an offset")
-        return written
-    return datetime.combine(written, time()) if isinstance(written, date) else written
+    is_day = isinstance(written, date) and not isinstance(written, datetime)
+    return datetime.combine(written, time()) if is_day else written
+
+
+def _without_offset(found: datetime) -> datetime:
+    if found.tzinfo is not None:  # written as a text, too
+        raise ValueError("should be wall time in `timezone`, without an offset")
+    return found
 
 
 def _in_years(day: AnyDay) -> AnyDay:
@@ -192,7 +195,12 @@ StorePlace = Annotated[Place, AfterValidator(_store_place)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Delimiter = Annotated[str, AfterValidator(_matching(r'[^"\r\n]', "one character"))]
-WallTime = Annotated[datetime, BeforeValidator(_wall_time), AfterValidator(_in_years)]
+WallTime = Annotated[
+    datetime,
+    BeforeValidator(_wall_time),
+    AfterValidator(_without_offset),
+    AfterValidator(_in_years),
+]
 TimeFormats = Annotated[
     tuple[str, ...] | dict[str, tuple[str, ...]], BeforeValidator(_time_formats)
 ]

@@ -112,7 +112,7 @@ class LoadedTable:
     @property
     def is_dated(self) -> bool:
         """Whether any of its rows says when it became known."""
-        return self.complete_until.replace(tzinfo=None) > UNDATED
+        return self.complete_until > UNDATED
 
 
 @dataclass(frozen=True)
