@@ -10,7 +10,7 @@ from commands import DATABASE_VARIABLE, Command
 from project import AS_OF
 from small_worlds import TABLE, World
 
-_NAMED_ANEW = ("mlflow/artifacts/", "mlflow/.", "out/tune/", "out/.pseudonym_key")
+_NAMED_ANEW = ("mlflow/artifacts/", "mlflow/copies/", "mlflow/.", "out/tune/", "out/.pseudonym_key")
 """Files that are named or filled anew each time, and locks; what they hold is asked elsewhere."""
 
 
