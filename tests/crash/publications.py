@@ -13,7 +13,7 @@ from pipeline.scoring.score import FILES
 
 REVISIONS = "as_of=*/model_version=*/revision=*"
 LATEST = "latest.json"
-NOT_REPEATED = ("began_at", "published_at", "run_id")
+NOT_REPEATED = ("began_at", "published_at", "run_id", "sha256")
 """What two manifests of the same inputs may differ in."""
 
 
