@@ -37,8 +37,8 @@ from pipeline.monitoring.plays import plays
 from pipeline.monitoring.realised import realised
 from pipeline.monitoring.reference import required
 from pipeline.monitoring.ripeness import ripens
-from pipeline.scoring.publication import Publication, publish
-from pipeline.scoring.score import TRIALS, Prepared, prepared, scored
+from pipeline.scoring.publication import TRIALS, Publication, publish
+from pipeline.scoring.score import Prepared, prepared, scored
 from pipeline.tables.label_definitions import label_of
 from pipeline.tracking.runs import Run, Tracking, open_tracking
 from pipeline.training.inputs import input_tags

@@ -20,7 +20,7 @@ from pipeline.console import Steps
 from pipeline.engines import Engine
 from pipeline.errors import DataError, DefectionError, UsageError
 from pipeline.scoring.main_contacts import main_contact_roles
-from pipeline.scoring.publication import newest_before
+from pipeline.scoring.publication import SCORES, newest_before
 from pipeline.scoring.reasons import Reason, explained
 from pipeline.scoring.score import Request, requested, scored, sources_for
 from pipeline.tables.cohort import cohort_rule
@@ -78,7 +78,7 @@ def explain(
     request = requested(config, as_of, model)
     steps.know(version=request.version)
     config = request.config
-    before = newest_before(config.output / "scores", as_of, config.meaning_of_risk())
+    before = newest_before(config.output / SCORES, as_of, config.meaning_of_risk())
     request = replace(request, previous=before)
     with open_engine(config) as engine:
         steps.begin("Reading the sources")

@@ -31,7 +31,14 @@ from pipeline.guards.measure import mark_of, measure
 from pipeline.guards.profile import FILE, Profile
 from pipeline.output_files import short
 from pipeline.pseudonyms import find_key
-from pipeline.scoring.publication import MEANING, damage, date_of, newest_before, read_manifest
+from pipeline.scoring.publication import (
+    MEANING,
+    SCORES,
+    damage,
+    date_of,
+    newest_before,
+    read_manifest,
+)
 from pipeline.scratch import ScratchFolder
 from pipeline.sources.findings import LoadedTable
 from pipeline.tracking.registry import CHAMPION
@@ -345,7 +352,7 @@ def guard_of_champion(engine: DuckDBEngine, tables: Sequence[LoadedTable], confi
         engine,
         tables,
         config,
-        root=config.output / "scores",
+        root=config.output / SCORES,
         as_of=date.max,
         version=version,
         training=training,

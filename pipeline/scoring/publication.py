@@ -30,6 +30,10 @@ from pipeline.refusals import writing
 
 MANIFEST = "manifest.json"
 MEANING = "meaning_of_risk"  # in the manifest: what the risk is a statement about
+SCORES, REPLAYS, TRIALS = "scores", "replays", "trials"
+"""Folders of publications under `output`: lists; past dates by a model that knows what came after;
+lists by another version than that of the last promotion, which never count as the list before."""
+
 NEXT_LIST = "next_list"  # in the manifest: when the next one is due, for latest.json
 LATEST = "latest.json"
 LOCK = ".lock"

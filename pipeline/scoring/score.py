@@ -53,6 +53,9 @@ from pipeline.scoring.publication import (
     MANIFEST,
     MEANING,
     NEXT_LIST,
+    REPLAYS,
+    SCORES,
+    TRIALS,
     Publication,
     newest_before,
     publish,
@@ -77,10 +80,6 @@ from pipeline.tracking.settled_label import with_label_of
 from pipeline.training.preparation import open_engine, refuse_stale, require_orders
 from pipeline.version import code_version, released_version
 from pipeline.wording import counted, listed
-
-SCORES, REPLAYS, TRIALS = "scores", "replays", "trials"
-"""Folders of publications under `output`: lists; past dates by a model that knows what came after;
-lists by another version than that of the last promotion, which never count as the list before."""
 
 FILES = ("scores.parquet", "features.parquet", profile.FILE, *LISTS, MANIFEST)
 """What a publication holds."""

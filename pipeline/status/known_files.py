@@ -9,12 +9,20 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.monitoring.monitor import MONITOR, PAGE, REPORT
 from pipeline.pseudonyms import KEY_FILE
-from pipeline.scoring.publication import LATEST, LOCK, MANIFEST, UNFINISHED
-from pipeline.scoring.score import FILES, REPLAYS, SCORES, TRIALS
+from pipeline.scoring.publication import (
+    LATEST,
+    LOCK,
+    MANIFEST,
+    REPLAYS,
+    SCORES,
+    TRIALS,
+    UNFINISHED,
+)
+from pipeline.scoring.score import FILES
 from pipeline.scratch import PREFIX
 
 ANYTHING = "**"  # at the end of a pattern: all files below
-LISTS = (SCORES, REPLAYS, TRIALS)
+ROOTS = (SCORES, REPLAYS, TRIALS)
 MONITORS = (MONITOR, f"{TRIALS}/{MONITOR}")
 _PLACE = "as_of=*/model_version=*/revision=*"
 _SCRATCH = (f"*{PREFIX}*/{ANYTHING}", f"*/*{PREFIX}*/{ANYTHING}")  # gone with their process
@@ -26,7 +34,7 @@ def _publications(root: str, files: Sequence[str]) -> Iterator[str]:
 
 
 OUTPUT = (
-    *(pattern for root in LISTS for pattern in _publications(root, FILES)),
+    *(pattern for root in ROOTS for pattern in _publications(root, FILES)),
     *(pattern for root in MONITORS for pattern in _publications(root, (REPORT, PAGE, MANIFEST))),
     KEY_FILE,
     "validation/validation.json",

@@ -22,6 +22,9 @@ from pipeline.output_files import short
 from pipeline.scoring.next_list import next_list
 from pipeline.scoring.publication import (
     LATEST,
+    REPLAYS,
+    SCORES,
+    TRIALS,
     damage,
     date_of,
     newest,
@@ -29,8 +32,8 @@ from pipeline.scoring.publication import (
     publications,
     read_pointer,
 )
-from pipeline.scoring.score import REPLAYS, SCORES, TRIALS, require_scorable
-from pipeline.status.known_files import LISTS, MONITORS, strangers
+from pipeline.scoring.score import require_scorable
+from pipeline.status.known_files import MONITORS, ROOTS, strangers
 from pipeline.tracking.runs import open_tracking
 from pipeline.wording import counted, listed
 
@@ -54,7 +57,7 @@ def status(config: Config, now: datetime) -> list[Line]:
     """
     there = {
         root: {one: damage(one) for one in publications(config.output / root)}
-        for root in (*LISTS, *MONITORS)
+        for root in (*ROOTS, *MONITORS)
     }
     lists = [one for one, why in there[SCORES].items() if not why]
     return [

@@ -13,6 +13,7 @@ from features.contract import ACCOUNT_MERGES, TABLES, Table
 from pipeline.engines import literal
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.sources.versions import cut
+from pipeline.tables.components import components
 from pipeline.tables.identity import make_identity_table
 from pipeline.tables.representatives import make_representatives_table
 from pipeline.tables.values_table import IDENTITY
@@ -49,19 +50,11 @@ def draw_sample(accounts: Iterable[str], most: int, seed: int) -> list[str]:
 
 
 def with_kin(engine: DuckDBEngine, accounts: Iterable[str]) -> list[str]:
-    """The accounts and all that merges ever tie to them, in order."""
-    tied: dict[str, set[str]] = {}
-    if engine.has_table(ACCOUNT_MERGES.name):
-        for one, other in engine.rows("SELECT from_id, into_id FROM account_merges"):
-            tied.setdefault(one, set()).add(other)
-            tied.setdefault(other, set()).add(one)
-    reached = set(accounts)
-    todo = list(reached)
-    while todo:
-        new = tied.get(todo.pop(), set()) - reached
-        reached |= new
-        todo += new
-    return sorted(reached)
+    """The accounts and all that are ever tied to them, in order; see `components`."""
+    found = components(engine).set_index("account_id")["component"]
+    drawn = set(accounts)
+    reached = found.index[found.isin(found.reindex(list(drawn)))]
+    return sorted(drawn.union(reached))
 
 
 def make_copies(
