@@ -27,11 +27,7 @@ DAY = "2025-12-27"
 def own(trained: Project) -> Project:
     """The world's model over a market of its own, to spoil; nothing is published."""
     shutil.rmtree(trained.folder / "out")
-    sources = load_config(trained.config).sources
-    for name, source in sources.items():
-        assert source.path is not None
-        shutil.copy(source.path, trained.folder / f"{name}.parquet")
-    trained.change(sources={name: {"path": f"{name}.parquet"} for name in sources})
+    trained.take_market()
     return trained
 
 

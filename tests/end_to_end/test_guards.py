@@ -12,7 +12,6 @@ import pytest
 from project import AS_OF, FIRST_LIST, Project
 from small_files import good_rows
 
-from pipeline.config import load_config
 from pipeline.guards.profile import FILE
 
 NEXT = "2026-01-02"
@@ -23,11 +22,7 @@ REASON = "the region was sold on 1 December"
 def own(trained: Project) -> Project:
     """The world's model and its first list, over a market of its own, to break."""
     shutil.rmtree(trained.scores / f"as_of={AS_OF}")
-    sources = load_config(trained.config).sources
-    for name, source in sources.items():
-        assert source.path is not None
-        shutil.copy(source.path, trained.folder / f"{name}.parquet")
-    trained.change(sources={name: {"path": f"{name}.parquet"} for name in sources})
+    trained.take_market()
     return trained
 
 

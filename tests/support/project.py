@@ -55,6 +55,13 @@ class Project:
         content = yaml.safe_load(self.config.read_text()) | sections
         self.config.write_text(yaml.safe_dump(content))
 
+    def take_market(self) -> None:
+        """Copy the market into the folder, to change it."""
+        sources = yaml.safe_load(self.config.read_text())["sources"]
+        for name, source in sources.items():
+            shutil.copy(source["path"], self.folder / f"{name}.parquet")
+        self.change(sources={name: {"path": f"{name}.parquet"} for name in sources})
+
     def defection(self, *arguments: object, **variables: str) -> CompletedProcess[str]:
         """Run the command line as a user does; variables: further ones of the environment."""
         return run_here(self.command(*arguments), self.folder, **variables)
