@@ -186,7 +186,9 @@ class DuckDBEngine:
         with self._explained():
             self._connection.execute(sql, values)
 
-    def rows(self, sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: str, values: Sequence[Any] | dict[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         """All rows of a query as tuples; for small answers."""
         with self._explained():
             answer: list[tuple[Any, ...]] = self._connection.execute(sql, values).fetchall()
@@ -207,9 +209,11 @@ class DuckDBEngine:
         """Whether the engine holds a table or a view of that name."""
         return bool(
             self.rows(
-                "SELECT 1 FROM information_schema.tables "
-                "WHERE table_catalog = current_database() AND table_name = ?",
-                [name],
+                "SELECT 1 FROM duckdb_tables() "
+                "WHERE database_name = current_database() AND table_name = $name UNION ALL "
+                "SELECT 1 FROM duckdb_views() "
+                "WHERE database_name = current_database() AND view_name = $name",
+                {"name": name},
             )
         )
 

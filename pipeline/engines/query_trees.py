@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.wording import shortened, unknown
@@ -24,17 +23,24 @@ _CLOCKS = {
 }
 """What the catalogue does not list, or lists as stable though it reads the clock."""
 
-_STABLE_ENOUGH = {"error"}  # gives no value
+_UNSTABLE = """
+SELECT DISTINCT lower(function_name) FROM duckdb_functions()
+WHERE stability <> 'CONSISTENT' AND function_name <> 'error' -- which gives no value
+"""
+
 _SAMPLED = {"reservoir_quantile"}  # draws at random, and the catalogue does not say so
 
 
 class QueryTree:
     """One SELECT, parsed. QueryError where the text is not one."""
 
+    # What the catalogue says of the engine's own functions, which is the same in every engine.
+    _judged: ClassVar[dict[str, bool]] = {}
+    _listed: ClassVar[set[str]] = set()
+
     def __init__(self, engine: DuckDBEngine, query: str) -> None:
         self._engine = engine
         self._tree = _parsed(engine, query)
-        self._judged: dict[str, bool] = {}
 
     def foreign_tables(self, tables: Collection[str]) -> Iterator[str]:
         """A sentence for each table or function in a FROM clause that is none of `tables`.
@@ -71,6 +77,8 @@ class QueryTree:
     def _is_unstable(self, name: str, arguments: int) -> bool:
         if name == "age":  # of one moment: until today
             return arguments == 1
+        if not self._listed:
+            self._listed.update(name for (name,) in self._engine.rows(_UNSTABLE))
         if name not in self._judged:
             self._judged[name] = name in self._listed | _CLOCKS | _SAMPLED  # also for recursion
             self._judged[name] = self._judged[name] or any(map(self._is_reaching, self._of(name)))
@@ -89,14 +97,6 @@ class QueryTree:
     def _is_reaching(self, tree: Any) -> bool:
         """Whether a macro reads what the engine holds, or calls what is unstable."""
         return any(True for _ in (*_foreign(tree, {}, frozenset()), *self._unstable(tree, ())))
-
-    @cached_property
-    def _listed(self) -> frozenset[str]:
-        rows = self._engine.rows(
-            "SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
-            "WHERE stability <> 'CONSISTENT'"
-        )
-        return frozenset(name for (name,) in rows) - _STABLE_ENOUGH
 
 
 def _parsed(engine: DuckDBEngine, query: str) -> Any:

@@ -15,7 +15,7 @@ from project import Project
 
 def test_treated_rows_are_marked_in_the_training_table(project) -> None:
     call_in_september(project)
-    project.change(features={"families": ["order_history"], "windows_days": [90]})
+    project.take_few_features()
     project.done("table", "--out", project.folder / "table.parquet")
     table = pd.read_parquet(project.folder / "table.parquet")
     marked = table[table["treated"] == 1]
@@ -30,7 +30,7 @@ def test_a_back_test_leaves_them_out_of_every_comparison(project, market) -> Non
             "complaints": {"path": str(market / "complaints.parquet")},
             "outcomes": {"path": "outcomes.csv"},
         },
-        features={"windows_days": [90, 365]},
+        features={"windows_days": [90]},
         snapshots={"first": date(2024, 10, 1), "last": date(2026, 1, 1)},
         model={"trees": 10, "threads": 1},
         backtest={"last": 1, "bootstrap_repetitions": 100, "treated": "leave_out_everywhere"},

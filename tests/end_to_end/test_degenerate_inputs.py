@@ -23,6 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_single_snapshot_has_no_earlier_one_to_learn_from(project: Project) -> None:
+    project.take_few_features()
     first, last = date(2025, 5, 1), date(2025, 5, 1)
     project.change(snapshots={"first": first, "last": last, "every": "month"})
     done = project.defection("train")

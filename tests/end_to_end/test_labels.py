@@ -24,6 +24,7 @@ from project import AS_OF
     ],
 )
 def test_a_label_is_trained_and_scored(project, label, horizon, with_risk, says) -> None:
+    project.take_few_features()
     project.change(label=label | {"reporting_lag_days": 14})
     call_in_september(project)
     train = project.defection("train")
@@ -53,6 +54,7 @@ def test_a_label_is_trained_and_scored(project, label, horizon, with_risk, says)
 
 @pytest.mark.trains
 def test_training_until_a_date_with_too_little_history_for_a_horizon(project) -> None:
+    project.take_few_features()
     late = {"first": date(2024, 11, 1), "last": AS_OF, "every": "month"}
     project.change(snapshots=late, backtest={"last": 1, "bootstrap_repetitions": 100})
     said = project.done("train", "--until", "2025-09-10")

@@ -243,6 +243,7 @@ def test_a_doubled_complaint_latency_is_an_alarm_that_names_its_features(tmp_pat
     )
     trained = project.defection("train", "--until", "2025-01-01")
     assert trained.returncode == 0, trained.stderr
+    project.use_first_version()
     undrifted = looked(project)
     assert undrifted.returncode == 0, undrifted.stderr
     changed(project, "complaints", doubled)

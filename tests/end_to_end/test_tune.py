@@ -52,7 +52,8 @@ def interrupted_after(project: Project, trials: int) -> int:
 
 @pytest.mark.starts_process
 def test_an_interrupted_search_goes_on_to_the_same_end(project: Project) -> None:
-    project.change(features={"families": ["order_history"], "windows_days": [90, 365]})
+    project.take_few_features()
+    project.change(model={"trees": 20, "threads": 1})
     assert interrupted_after(project, 1) == 130
     done = len(journal(project))
     assert 1 <= done < TRIALS
@@ -79,6 +80,7 @@ def test_an_interrupted_search_goes_on_to_the_same_end(project: Project) -> None
 
 
 def test_a_budget_of_seconds_still_measures_the_configs_own(project: Project) -> None:
+    project.take_few_features()
     done = project.defection("tune", "--trials", 50, "--seconds", 0)
     assert done.returncode == 0, done.stderr
     assert "1 trials on 3 snapshots" in done.stdout
@@ -86,6 +88,7 @@ def test_a_budget_of_seconds_still_measures_the_configs_own(project: Project) ->
 
 
 def test_too_little_history_is_explained(project: Project) -> None:
+    project.take_few_features()
     project.change(snapshots={"first": date(2025, 3, 1), "last": date(2026, 1, 1)})
     done = project.defection("tune", "--trials", 1)
     assert done.returncode == 65

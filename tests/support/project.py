@@ -55,6 +55,10 @@ class Project:
         content = yaml.safe_load(self.config.read_text()) | sections
         self.config.write_text(yaml.safe_dump(content))
 
+    def take_few_features(self) -> None:
+        """Train on the orders of one window, for tests of something else than the features."""
+        self.change(features={"families": ["order_history"], "windows_days": [90]})
+
     def take_market(self) -> None:
         """Copy the market into the folder, to change it."""
         sources = yaml.safe_load(self.config.read_text())["sources"]
