@@ -28,21 +28,21 @@ from wholeness import faults as project_faults
 
 from pipeline.scoring.score import FILES
 
-pytestmark = [pytest.mark.crash, pytest.mark.starts_process]
+pytestmark = [pytest.mark.crash, pytest.mark.starts_process, pytest.mark.trains]
 needs_namespace = pytest.mark.skipif(not possible(), reason=WHY_NOT)
 
 KILLS = 2
 FIRST = f"as_of={AS_OF}/model_version=1/revision=1"
 BY_TITLE = {command.title: command for command in COMMANDS}
 ON_FILES = [title for title, command in BY_TITLE.items() if not command.to_database]
-TO_MLFLOW = {"train", "backtest", "promote", "rollback"}  # and nowhere else
+TO_MLFLOW = {"train", "backtest", "promote", "rollback", "restore"}  # and nowhere else
 LOGGED = [
     title
     for title, command in BY_TITLE.items()
     if command.world != EMPTY and not command.to_database and title != "score"
 ]
 READ_ONLY = None  # of the bytes that are to spare
-WRITES_LITTLE = {"validate", "tune"}  # less than the pages that are left
+WRITES_LITTLE = {"tune"}  # less than the pages that are left
 LONG = {  # and the steps in which each is ended; the last writes
     "features": ["Reading the sources"],
     "table": ["Reading the sources", "Building features and labels at 13 snapshots"],
