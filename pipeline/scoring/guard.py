@@ -41,7 +41,7 @@ from pipeline.scoring.publication import (
 )
 from pipeline.scratch import ScratchFolder
 from pipeline.sources.findings import LoadedTable
-from pipeline.tracking.registry import CHAMPION
+from pipeline.tracking.registry import CHAMPION, NothingRegistered
 from pipeline.tracking.runs import open_tracking
 from pipeline.wording import counted, listed
 
@@ -346,6 +346,8 @@ def guard_of_champion(engine: DuckDBEngine, tables: Sequence[LoadedTable], confi
         with ScratchFolder() as folder:
             training = profile.load(registry.download(champion, folder.path))
         version = champion.version
+    except NothingRegistered:
+        why = "No model was trained yet that says what its sources were like."
     except (ConfigError, DataError, MissingInput, ServiceUnavailable) as error:
         why = f"{what}: {str(error).splitlines()[0]}"
     return guard_sources(

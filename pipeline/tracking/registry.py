@@ -48,6 +48,10 @@ _LOCK_SECONDS = 30
 _TEXT_LIMIT = 2000  # characters of a promotion's name and reason
 
 
+class NothingRegistered(ConfigError):
+    """No version was ever registered under the name."""
+
+
 @dataclass(frozen=True)
 class ModelVersion:
     """A registered version. sha256: hex digest by name of native file."""
@@ -517,10 +521,10 @@ class Registry:
         )
 
     def _registered(self) -> Any:
-        """The same; ConfigError without one."""
+        """The same; NothingRegistered without one."""
         found = self._find()
         if found is None:
-            raise ConfigError(
+            raise NothingRegistered(
                 f"No model {self._name} is registered in {self._store.shown}. "
                 f"Train one first: {self._store.command('train')}"
             )

@@ -149,7 +149,7 @@ def test_validate_shows_what_score_compares_and_leaves_damaged_profiles_out(own:
 
 def test_without_a_champion_nothing_is_compared(project: Project) -> None:
     said = project.done("validate")
-    assert "There is no champion to compare with: No model small is registered" in said
+    assert "No model was trained yet that says what its sources were like." in said
 
 
 def test_a_champion_with_a_damaged_file_cannot_be_compared_with(own: Project) -> None:
