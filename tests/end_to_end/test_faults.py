@@ -124,14 +124,9 @@ def test_fault_25_an_unknown_severity_is_taken_as_missing_and_too_many_are_refus
 
 
 @pytest.mark.long
-@pytest.mark.trains
-def test_fault_28_the_version_of_the_beginning_is_kept_when_the_alias_moves(
-    project: Project,
-) -> None:
-    project.done("train")
-    project.use_first_version()
-    project.done("train")
-    config = load_config(project.config)
+def test_fault_28_the_version_of_the_beginning_is_kept_when_the_alias_moves(own: Project) -> None:
+    own.register_again()
+    config = load_config(own.config)
     registry = open_tracking(config).registry
 
     class Moving(Steps):
@@ -156,6 +151,7 @@ def test_fault_30_what_was_trained_is_kept_when_mlflow_goes_away(
     from pipeline.training.train import train
 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    project.take_few_features()
     (tmp_path / "server").mkdir()
     with mlflow_server(tmp_path / "server") as server:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)

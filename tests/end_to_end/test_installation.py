@@ -66,21 +66,6 @@ def refused(project: Project, *command: object, code: int = 78) -> str:
     return ended.stderr
 
 
-def client_of(project: Project) -> Any:
-    from mlflow import MlflowClient
-
-    return MlflowClient(f"sqlite:///{project.folder / 'mlflow' / 'mlflow.db'}")
-
-
-def second_version(project: Project) -> Any:
-    """Register version 1 once more, as version 2; returns the client."""
-    client = client_of(project)
-    one = client.get_model_version("small", "1")
-    source = client.get_model_version_download_uri("small", "1")
-    client.create_model_version("small", source, one.run_id, tags=one.tags)
-    return client
-
-
 # --- status -------------------------------------------------------------------------------------
 
 
@@ -121,7 +106,7 @@ def test_status_knows_every_file_that_is_written(trained) -> None:
 @pytest.mark.long
 @pytest.mark.trains
 def test_status_knows_every_file_that_any_command_writes(trained) -> None:
-    second_version(trained)
+    trained.register_again()
     for command in (
         ("validate",),
         ("features", "--as-of", LISTED, "--only", "order_history"),
@@ -323,7 +308,7 @@ def test_fault_59_a_moved_installation_gives_one_answer_until_it_is_adopted(
 
 @pytest.mark.long
 def test_fault_60_another_version_publishes_a_trial(trained) -> None:
-    second_version(trained)
+    trained.register_again()
     before = {file: file.read_bytes() for file in trained.scores.rglob("*") if file.is_file()}
     said = trained.done(*SCORE, "--model", 2)
     assert "This is a trial: version 2 is not that of the last promotion" in said
@@ -339,14 +324,14 @@ def test_fault_60_another_version_publishes_a_trial(trained) -> None:
 
 
 def test_fault_60_a_dry_run_says_that_it_is_a_trial(trained) -> None:
-    second_version(trained)
+    trained.register_again()
     said = trained.done(*SCORE, "--model", "2", "--dry-run")
     assert f"Would write out/trials/as_of={LISTED}/model_version=2/revision=1" in said
     assert "As a trial" in said
 
 
 def test_fault_61_an_alias_moved_by_hand_is_refused_and_put_back(trained) -> None:
-    client = second_version(trained)
+    client = trained.register_again()
     client.set_registered_model_alias("small", "champion", "2")
     messages = {refused(trained, *command) for command in (SCORE, EXPLAIN, MONITOR)}
     (message,) = messages
@@ -358,7 +343,7 @@ def test_fault_61_an_alias_moved_by_hand_is_refused_and_put_back(trained) -> Non
 
 
 def test_fault_62_a_version_deleted_by_hand_is_said_to_be_deleted(trained) -> None:
-    client = second_version(trained)
+    client = trained.register_again()
     trained.done("promote", "--version", 2, *SAID, "--override")
     client.delete_model_version("small", "2")
     history = trained.done("history")
@@ -387,7 +372,7 @@ SHORTER = ({"label": {"definition": "inactivity", "horizon_days": 30}}, "for som
 def test_fault_63_a_version_that_the_config_cannot_score_with_is_not_promoted(
     trained, section: dict[str, Any], says: str
 ) -> None:
-    second_version(trained)
+    trained.register_again()
     trained.change(**section)
     promote = ("promote", "--version", 2, *SAID, "--override")
     assert says in refused(trained, *promote)
@@ -396,7 +381,7 @@ def test_fault_63_a_version_that_the_config_cannot_score_with_is_not_promoted(
 
 def test_fault_61_a_store_older_than_its_record_makes_no_list(trained) -> None:
     """Somebody put back an old mlflow.db; the record of promotions lies beside it."""
-    second_version(trained)
+    trained.register_again()
     old = (trained.folder / "mlflow" / "mlflow.db").read_bytes()
     record = trained.folder / "mlflow" / "promotion_history-small.json"
     (first,) = json.loads(record.read_text())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -16,6 +17,9 @@ from command_line import run_here, run_process
 
 from pipeline.locks import exclusive
 from pipeline.tracking.store_file import StoreFile
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 AS_OF = date(2026, 1, 1)
 FIRST_LIST = "2025-12-19"  # of the shared world, which has a second one as of AS_OF
@@ -83,6 +87,20 @@ class Project:
         ended = self.defection(*arguments, **variables)
         assert ended.returncode == 0, (arguments, ended.stderr)
         return ended.stdout
+
+    def client(self) -> MlflowClient:
+        """A client of the project's store, to change by hand what is in it."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(f"sqlite:///{self.folder / 'mlflow' / 'mlflow.db'}")
+
+    def register_again(self) -> MlflowClient:
+        """Register version 1 once more, as version 2; returns the client."""
+        client = self.client()
+        one = client.get_model_version("small", "1")
+        source = client.get_model_version_download_uri("small", "1")
+        client.create_model_version("small", source, one.run_id, tags=one.tags)
+        return client
 
     def use_first_version(self) -> None:
         """Promote version 1 to score with, whatever the gate says of so small a model."""
