@@ -383,6 +383,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [*(sys.argv[1:] if arguments is None else arguments)]
     options, command = _before_command(arguments)
     as_json = f"--log={LogForm.JSON}" in options
+    console.begin_command()
     with console.json_log(command) if as_json else nullcontext():
         return _run(arguments, debug="--debug" in options)
 

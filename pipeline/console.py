@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _log: StepLog | None = None  # where `--log json` was given
+_complained: set[str] = set()  # by `complain_once`, in this command
 
 
 def say(text: str = "") -> None:
@@ -43,6 +44,18 @@ def complain(text: str) -> None:
         _print_error(text)
     else:
         _log.warn(text)
+
+
+def complain_once(text: str) -> None:
+    """The same where several parts of a command find it: only the first time."""
+    if text not in _complained:
+        _complained.add(text)
+        complain(text)
+
+
+def begin_command() -> None:
+    """Forget what an earlier command of this process complained of."""
+    _complained.clear()
 
 
 def fail(text: str, exit_code: int, cause: BaseException | None = None) -> None:

@@ -9,7 +9,8 @@ from pipeline.guards.compare import Difference, Level, Limits
 from pipeline.wording import counted, listed
 
 _VERDICT = {Level.SAME: "", Level.WARNED: "warning", Level.REFUSED: "refused"}
-_MOST = 12  # differences that a refusal names
+_MOST = 12  # differences that a refusal names, those that say most first
+_FIRST = ("accounts", "rows", "first day", "last day")  # of a whole source
 HEADINGS = ("source", "figure", "then", "now", "differs", "concerns", "")
 
 
@@ -62,17 +63,19 @@ def refusal(refused: Mapping[str, Sequence[Difference]], limits: Limits, command
     said = []
     for before, differences in refused.items():
         if len(refused) > 1:
-            said.append(f"From {before}:")
-        said += [f"  {line(difference)}" for difference in differences[:_MOST]]
+            said.append(f"Compared with {before}:")
+        said += [f"  {line(difference)}" for difference in sorted(differences, key=_place)[:_MOST]]
         if len(differences) > _MOST:
             more = len(differences) - _MOST
             said.append(f"  and {more} more; `defection validate` shows all of them")
+    found = (difference.table for differences in refused.values() for difference in differences)
+    tables = listed(dict.fromkeys(found))
     return "\n".join(
         (
             f"The sources differ too much from {' and from '.join(refused)}: {limits.share:.0%} or "
-            f"more, and at least {least} (`guards`). Nothing is published.",
+            f"more, and at least {least} (`guards` in the config). Nothing is published.",
             *said,
-            "Export the sources again. If the change is real, say why; the reason is recorded:",
+            f"Export {tables} again. If the change is real, say why; the reason is recorded:",
             f'  {command} --accept "REASON"',
         )
     )
@@ -83,6 +86,11 @@ def figure(value: float | date) -> str:
     if isinstance(value, date):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _place(difference: Difference) -> int:
+    whole = difference.what in _FIRST and not difference.of
+    return _FIRST.index(difference.what) if whole else len(_FIRST)
 
 
 def _concerned(difference: Difference) -> str:

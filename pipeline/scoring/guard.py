@@ -96,7 +96,8 @@ class Compared:
         """The tables that are gone, as text."""
         return [
             f"The config has no source {name} any more; {self.before.says} had "
-            f"{counted(self.before.profile.tables[name].rows, 'row')} of it."
+            f"{counted(self.before.profile.tables[name].rows, 'row')} of it. What comes from it is "
+            "empty. Put it back under `sources`, or train without it."
             for name in self.gone
         ]
 
@@ -239,13 +240,18 @@ class Guard:
             "accepted_for_this_date": self.reason if self.accepted else self.said_before,
             "accepted_of_training": {
                 "model_version": self.version,
-                "shares": self._shares(self.training),
+                "shares": self._shares(self.training) | self._without_sources(),
             },
             "accepted_of_publication": {
                 "as_of": None if before is None else str(before),
                 "shares": self._shares(self.publication),
             },
         }
+
+    def _without_sources(self) -> dict[str, float]:
+        """The sources that a reason accepts to be without, in the form of shares."""
+        gone = {_no_source(name) for each in self.compared for name in each.gone}
+        return dict.fromkeys(gone, 1.0) if self.reason else {}
 
     def _shares(self, compared: Compared | None) -> dict[str, float]:
         """How much each figure differed that was accepted, now or before."""
@@ -305,8 +311,9 @@ def guard_sources(
         key = find_key(config.output) or b""
         before = Before(f"the training of model version {version}", training, None, carried)
         learned = _compare(engine, tables, before, limits, key)
-        if publication is not None:  # which said so the first time
-            learned = replace(learned, gone=())
+        said = publication.gone if publication is not None else ()  # it says so the first time
+        left = (name for name in learned.gone if _no_source(name) not in carried)
+        learned = replace(learned, gone=tuple(name for name in left if name not in said))
         if training.hidden_by != mark_of(key):
             notes.append(
                 f"Account ids are not compared with the training of model version {version}: it "
@@ -361,6 +368,10 @@ def guard_of_champion(engine: DuckDBEngine, tables: Sequence[LoadedTable], confi
         command="",
         why_no_training=why,
     )
+
+
+def _no_source(name: str) -> str:
+    return f"no source {name}"
 
 
 def _compare(

@@ -38,6 +38,12 @@ NEXT_LIST = "next_list"  # in the manifest: when the next one is due, for latest
 LATEST = "latest.json"
 LOCK = ".lock"
 UNFINISHED = ".unfinished"
+
+_ANEW = "A new revision stands for it."
+_NOT_COMPARED = (
+    "Nothing is compared with it. `defection status` names the line that publishes it again; then "
+    "publish those that follow it again, too, so that their changes are counted from it."
+)
 _OWN_HASH = "sha256"  # in the manifest: of all its other entries
 
 _FOLLOW_UP_SECONDS = 60  # that a job waits for another one's publishing, its own being done
@@ -236,7 +242,7 @@ def _planned(place: Path, fingerprint: str) -> Planned:
     """The newest revision if it has this fingerprint and is whole, else the next."""
     revisions = _revisions(place)
     newest = revisions[-1] if revisions else None
-    whole = newest is not None and not _set_aside(newest, damage(newest))
+    whole = newest is not None and not _set_aside(newest, damage(newest), _ANEW)
     if newest and whole and read_manifest(newest)["inputs_sha256"] == fingerprint:
         return Planned(newest, published=True)
     number = 1 + (_revision(revisions[-1]) if revisions else 0)
@@ -255,13 +261,14 @@ def _revisions(place: Path) -> list[Path]:
 
 def _whole_revisions(place: Path) -> list[Path]:
     """The same but those whose tables are damaged, which are named."""
-    return [one for one in _revisions(place) if not _set_aside(one, damage(one, ".parquet"))]
+    found = [(one, damage(one, ".parquet")) for one in _revisions(place)]
+    return [one for one, why in found if not _set_aside(one, why, _NOT_COMPARED)]
 
 
-def _set_aside(folder: Path, why: str) -> bool:
-    """Whether a publication is damaged; then it is named, with why."""
+def _set_aside(folder: Path, why: str, so: str) -> bool:
+    """Whether a publication is damaged; then it is named, with why and what follows from it."""
     if why:
-        console.complain(f"{short(folder)} is set aside: {why}.")
+        console.complain_once(f"{short(folder)} is damaged and left as it is: {why}. {so}")
     return bool(why)
 
 

@@ -354,7 +354,7 @@ def _refuse_other_meaning(config: Config, model: RiskModel, version: int) -> Non
     if other:
         raise ConfigError(
             f"Model version {version} was trained for something else: {'; '.join(other)}. "
-            f"Score with the config it was trained with, or train with {config.path}."
+            f"Use the config it was trained with, or train with {config.path}."
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.output_files import short
 from pipeline.scoring.next_list import next_list
 from pipeline.scoring.publication import (
     LATEST,
+    MEANING,
     REPLAYS,
     SCORES,
     TRIALS,
@@ -30,6 +31,7 @@ from pipeline.scoring.publication import (
     newest,
     pointer,
     publications,
+    read_manifest,
     read_pointer,
 )
 from pipeline.scoring.score import require_scorable
@@ -38,6 +40,7 @@ from pipeline.tracking.runs import open_tracking
 from pipeline.wording import counted, listed
 
 _NAMED = 5  # files that are not ours
+_END = re.compile(r"(?<!\b[A-Z])(?<!\bDr)(?<!\bProf)(?<!\bMr)(?<!\bMrs)\. ")  # of a sentence
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,11 @@ def status(config: Config, now: datetime) -> list[Line]:
         for root in (*ROOTS, *MONITORS)
     }
     lists = [one for one, why in there[SCORES].items() if not why]
+    store = [*_of_store(config)]
+    said = {line.state for line in store}
     return [
-        *_of_store(config),
-        *_of_champion(config),
+        *store,
+        *(line for line in _of_champion(config) if line.state not in said),
         *(line for root, found in there.items() for line in _of_publications(config, root, found)),
         *_of_next_list(config, newest(lists), now),
         *_of_strangers(config),
@@ -130,6 +135,20 @@ def _of_publications(config: Config, root: str, there: Mapping[Path, str]) -> It
             state = "names another list than the newest" if said_now else "cannot be read"
             do = f"rewrite it: {_command(config, root, latest)}"
             yield Line(f"{root}/{LATEST}", state, do, wrong=root == SCORES)
+        if root == SCORES:
+            yield from _of_changes(config, whole, latest)
+
+
+def _of_changes(config: Config, whole: Sequence[Path], latest: Path) -> Iterator[Line]:
+    """Whether the newest list counts its changes from an older one than that before it."""
+    manifest = read_manifest(latest)
+    meaning = manifest.get(MEANING)
+    earlier = (one for one in whole if date_of(one) < date_of(latest))
+    before = newest(one for one in earlier if read_manifest(one).get(MEANING, meaning) == meaning)
+    if before is not None and manifest["previous_as_of"] != before.parents[1].name:
+        said = f"its changes are not counted from {before.parents[1].name}, which is there now"
+        do = f"publish it again: {_command(config, SCORES, latest)}"
+        yield Line(f"{SCORES}/{latest.parents[1].name}", said, do)
 
 
 def _replaces(other: Path, one: Path) -> bool:
@@ -183,9 +202,9 @@ def _of_strangers(config: Config) -> Iterator[Line]:
 def _refused(what: str, error: Exception) -> Line:
     """What an error says: the state up to the end of its first sentence, then what to do.
 
-    "Dr." and the like end none.
+    "Dr.", an initial and the like end none.
     """
-    state, *do = re.split(r"(?<!\bDr)(?<!\bProf)(?<!\bMr)(?<!\bMrs)\. ", str(error), maxsplit=1)
+    state, *do = _END.split(str(error), maxsplit=1)
     return Line(what, state, " ".join(do), wrong=True)
 
 

@@ -178,8 +178,9 @@ class Registry:
             newest = unknown[-1]
             raise ConfigError(
                 f"{self._store.shown} is older than {self.history_file}, which records promotion "
-                f"{newest.number}, of version {newest.version} by {newest.by} on {newest.at}. Put "
-                "the newer file back, or promote a version again: " + self._promote(newest.version)
+                f"{newest.number}, of version {newest.version} by {newest.by} on {newest.at}. Go "
+                f"back to its newest copy: {self._store.command(f'restore --copy {NEWEST}')}"
+                f"\nOr promote a version again: {self._promote(newest.version)}"
             )
         return last_of(history)
 
@@ -206,8 +207,8 @@ class Registry:
                 + self._store.command("rollback --by NAME --reason TEXT")
                 + "\nOr promote another version: "
                 + self._promote("N")
-                + "\nOr go back to a copy of the store that still has it, if there is one: "
-                + self._store.command("restore --copy NAME")
+                + "\nOr go back to the copy of the store from before it was deleted: "
+                + self._store.command(f"restore --copy {NEWEST}")
             )
         if alias != last.version:
             now = f"stands for version {alias}" if alias else "is gone"
@@ -365,13 +366,16 @@ class Registry:
                     + (put_back if by_hand else self._shown_aliases(aliases))
                 )
             require(chosen)
-            objections = [] if rollback else self._objections(chosen, previous)
+            champion = previous if last and not last.deleted else None
+            objections = [] if rollback else self._objections(chosen, champion)
             if objections and not override:
+                blocked = chosen.tags.get(BLOCKED_TAG)
+                mend = "Mend it and train again" if blocked else "Review it and promote again"
                 raise CheckFailed(
                     f"Version {chosen.version} of {self._name} is not promoted:"
                     + "".join(f"\n  - {objection}" for objection in objections)
-                    + "\nMend it and train again, or set this aside with --override and a --reason "
-                    "that says why; it stays in the history."
+                    + f"\n{mend}, or set this aside with --override and a --reason that says why; "
+                    "it stays in the history."
                 )
             promotion = Promotion(
                 number=max((past.number for past in self.history()), default=0) + 1,
@@ -406,7 +410,7 @@ class Registry:
         return None if done and CHALLENGER not in champion.aliases else last
 
     def _objections(self, chosen: ModelVersion, champion: int | None) -> list[str]:
-        """What stands against using a version in place of the champion."""
+        """What stands against using a version in place of the champion; None: there is none."""
         tags = chosen.tags
         review = self._store.command(f"review --version {chosen.version}")
         if STATE_TAG not in tags:

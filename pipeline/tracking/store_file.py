@@ -120,10 +120,11 @@ class StoreFile:
             if name in (NEWEST, copy.name) and not _damage_of(copy)
         ]
         if not chosen:
-            there = ", ".join(copy.name for copy in copies) or "none"
+            sound = ", ".join(copy.name for copy in copies if not _damage_of(copy))
             raise ConfigError(
                 f"No sound copy {'' if name == NEWEST else name + ' '}of {self.path} is in "
-                f"{self.copies_folder} (there: {there}). {self._anew()}"
+                f"{self.copies_folder}. "
+                + (f"Choose one that is: {sound}." if sound else self._anew())
             )
         with writing(self._folder):
             aside = self._set_aside()
@@ -206,8 +207,9 @@ class StoreFile:
 
     def _anew(self) -> str:
         return (
-            f"Bring {self.path.name} back from a backup of your own, or begin anew: move "
-            f"{self._folder} away, train and promote."
+            f"Bring {self.path.name} back from a backup of your own. Or begin anew, with versions "
+            f"counted from 1 and without the history: move {self._folder} away, then `defection "
+            "train` and `defection promote`."
         )
 
 

@@ -147,6 +147,15 @@ def test_validate_shows_what_score_compares_and_leaves_damaged_profiles_out(own:
     assert report["sources_compared"]["differences"]
 
 
+def test_fault_52_a_source_taken_out_is_said_every_night(own: Project) -> None:
+    sources = {name: {"path": f"{name}.parquet"} for name in (*WITH_ACCOUNTS[:3], "reps")}
+    own.change(sources=sources)
+    for as_of, before in ((AS_OF, LAST), (NEXT, TRAINING)):
+        said = own.defection("score", "--as-of", as_of)
+        assert said.returncode == 0, said.stderr
+        assert f"has no source accounts any more; {before} had 400 rows of it." in said.stderr
+
+
 def test_without_a_champion_nothing_is_compared(project: Project) -> None:
     said = project.done("validate")
     assert "No model was trained yet that says what its sources were like." in said

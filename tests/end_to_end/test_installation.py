@@ -188,6 +188,15 @@ def test_fault_53_what_is_published_again_is_sound(trained, as_of: str, name: st
     sound(trained)
 
 
+@pytest.mark.long
+def test_a_list_published_between_two_others_is_said_to_come_before_the_later_one(trained) -> None:
+    trained.done("score", "--as-of", "2025-12-26")
+    said = trained.done(*ON)
+    assert "its changes are not counted from as_of=2025-12-26, which is there now" in said
+    assert "revision=2" in follow(trained, said).stdout
+    assert "not counted" not in trained.done(*ON)
+
+
 def test_fault_55_without_the_newest_list_the_pointer_is_behind(trained) -> None:
     shutil.rmtree(folder_of(trained, LISTED))
     said = trained.defection(*ON)
@@ -231,7 +240,8 @@ def test_fault_58_without_a_copy_the_message_says_what_is_left(trained) -> None:
     shutil.rmtree(trained.folder / "mlflow" / "copies")
     (trained.folder / "mlflow" / "mlflow.db").unlink()
     message = refused(trained, *SCORE)
-    assert "No copy of it is in" in message and "begin anew: move" in message
+    assert "No copy of it is in" in message
+    assert "begin anew, with versions counted from 1" in message
     assert "No sound copy of" in refused(trained, "restore")
     shutil.move(trained.folder / "mlflow", trained.folder / "before")
     assert "Train one first" in refused(trained, *SCORE)
@@ -390,5 +400,7 @@ def test_fault_61_a_store_older_than_its_record_makes_no_list(trained) -> None:
     message = refused(trained, *SCORE)
     assert "records promotion 2, of version 2 by B. Boss" in message
     assert (trained.folder / "mlflow" / "mlflow.db").read_bytes() == old
-    assert advised(message)[0][:3] == ["promote", "--version", "2"]
+    restore, promote = advised(message)
+    assert restore[:3] == ["restore", "--copy", "newest"]
+    assert promote[:3] == ["promote", "--version", "2"]
     assert trained.defection(*ON).returncode == 1

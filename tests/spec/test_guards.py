@@ -388,7 +388,8 @@ def test_a_refusal_shows_what_differs_from_all_that_it_was_compared_with() -> No
     said = str(refused.value)
     assert said.startswith("The sources differ too much from the last list and from the training: ")
     owner = "  orders: accounts of owner_id ben: 6 then, 0 now (100%, concerns 6 accounts)\n"
-    assert f"From the last list:\n{owner}From the training:\n{owner}Export" in said
+    head = "Compared with the "
+    assert f"{head}last list:\n{owner}{head}training:\n{owner}Export orders again" in said
 
 
 def test_what_a_reason_accepts_is_said_also_if_no_refusal_could_show_it() -> None:
@@ -436,8 +437,8 @@ def test_words() -> None:
     then = "the publication of 2025-07-01"
     assert refusal({then: refused}, Limits(), "defection score") == (
         "The sources differ too much from the publication of 2025-07-01: 40% or more, and at "
-        "least 5 accounts (`guards`). Nothing is published.\n"
+        "least 5 accounts (`guards` in the config). Nothing is published.\n"
         "  orders: accounts of owner_id ben: 6 then, 0 now (100%, concerns 6 accounts)\n"
-        "Export the sources again. If the change is real, say why; the reason is recorded:\n"
+        "Export orders again. If the change is real, say why; the reason is recorded:\n"
         '  defection score --accept "REASON"'
     )

@@ -316,7 +316,7 @@ def test_fault_53_a_damaged_publication_is_never_taken_for_published(
     again = publish(tmp_path, D, 1, {"a": 1}, two_files)
     assert again.new and damage(again.folder) == ""
     said = capsys.readouterr().err
-    assert "revision=1 is set aside" in said and name in said
+    assert "revision=1 is damaged" in said and "A new revision stands" in said and name in said
     assert again.folder.name == "revision=2" and first.folder.exists()
     assert not publish(tmp_path, D, 1, {"a": 1}, two_files).new
     latest = json.loads((tmp_path / "latest.json").read_text())
@@ -365,7 +365,7 @@ def test_fault_56_any_edit_of_a_manifest_is_seen(tmp_path, capsys) -> None:
     assert damage(made.folder) == "manifest.json is not what was published"
     again = publish(tmp_path, D, 1, {"a": 1}, two_files)
     assert again.folder.name == "revision=2" and made.folder.exists()
-    assert "revision=1 is set aside: manifest.json" in capsys.readouterr().err
+    assert "revision=1 is damaged and left as it is: manifest.json" in capsys.readouterr().err
 
 
 def test_fault_57_a_copy_under_another_date_is_not_compared_with(tmp_path, capsys) -> None:

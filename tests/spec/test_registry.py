@@ -432,6 +432,19 @@ def test_a_promotion_that_died_half_way_is_finished_by_the_same_command(
         registry.rollback("A. Analyst", "further")
 
 
+def test_where_the_champion_was_deleted_another_version_needs_no_comparison_with_it(
+    tracking: Tracking, model_folder: Path
+) -> None:
+    registry = model_of(tracking, "gone", model_folder, versions=2)
+    for version in (1, 2):
+        use(registry, version, "A. Analyst", f"{version} is better")
+    registry.judge(1, [], compared_with=None)
+    with pytest.raises(CheckFailed, match=r"with the champion, version 2.*\nReview it and promote"):
+        registry.promote(1, "B. Boss", "not better")
+    tracking._store.client().delete_model_version("gone", "2")
+    assert registry.promote(1, "B. Boss", "2 is gone").previous == 2
+
+
 def test_a_rollback_needs_a_champion_a_name_and_a_reason(
     tracking: Tracking, model_folder: Path
 ) -> None:

@@ -60,7 +60,7 @@ def test_the_last_copies_are_kept_and_the_newest_sound_one_comes_back(tmp_path) 
     ]
     file.put_back(file.copies()[0].name)
     assert note(file) == "note 2"
-    with pytest.raises(ConfigError, match=r"No sound copy mlflow-1\.db .*there: mlflow-2"):
+    with pytest.raises(ConfigError, match=r"No sound copy mlflow-1\.db .*that is: mlflow-2"):
         file.put_back("mlflow-1.db")
 
 
