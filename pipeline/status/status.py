@@ -81,7 +81,7 @@ def lines(found: list[Line]) -> Iterator[str]:
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
     for mark, what, state, do in rows:
         head = f"{mark:<1} {what:<{widths[1]}}  {state}"
-        if "\n" in do or len(state) + len(do) > 100:  # too long for one line
+        if "\n" in do or (do and len(state) + len(do) > 100):  # too long for one line
             yield head
             yield from (f"  {'':<{widths[1]}}    {part}" for part in do.split("\n"))
         else:
