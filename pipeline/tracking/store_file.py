@@ -6,6 +6,8 @@ backup. A file that a copy has replaced lies beside them, in `damaged-<UTC time>
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -98,8 +100,7 @@ class StoreFile:
             with ScratchFolder(self.copies_folder) as scratch:
                 copy = scratch.path / f"mlflow-{_now()}.db"
                 try:
-                    with closing(sqlite3.connect(copy)) as target:
-                        source.backup(target)
+                    _copy(source, copy)
                 except sqlite3.DatabaseError as error:
                     raise self.broken(str(error)) from error
                 if why := _damage_of(copy, filled=False):
@@ -130,8 +131,7 @@ class StoreFile:
             aside = self._set_aside()
             with ScratchFolder(self._folder) as scratch, _opened(chosen[0]) as source:
                 new = scratch.path / self.path.name
-                with closing(sqlite3.connect(new)) as target:
-                    source.backup(target)
+                _copy(source, new)
                 new.rename(self.path)
         return f"{self.path} was restored from {chosen[0].name}" + (
             f"; the file that was there is in {aside}." if aside else "."
@@ -211,6 +211,17 @@ class StoreFile:
             f"counted from 1 and without the history: move {self._folder} away, then `defection "
             "train` and `defection promote`."
         )
+
+
+def _copy(source: sqlite3.Connection, into: Path) -> None:
+    """Write all that a file holds into a new one; OSError where there is no room for it."""
+    try:
+        with closing(sqlite3.connect(into)) as target:
+            source.backup(target)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(into)) from error
 
 
 def _damage_of(path: Path, *, filled: bool = True) -> str:

@@ -39,7 +39,6 @@ def story(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
     """
     project = make_project(tmp_path_factory.mktemp("story"), market)
     _with_canaries(project, market)
-    project.change(features={"windows_days": [90, 365]})
     steps: list[tuple[str, ...]] = [
         ("train",),
         ("promote", "--version", "1", *BY, "the first"),
