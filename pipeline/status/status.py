@@ -145,7 +145,7 @@ def _of_changes(config: Config, whole: Sequence[Path], latest: Path) -> Iterator
     meaning = manifest.get(MEANING)
     earlier = (one for one in whole if date_of(one) < date_of(latest))
     before = newest(one for one in earlier if read_manifest(one).get(MEANING, meaning) == meaning)
-    if before is not None and manifest["previous_as_of"] != before.parents[1].name:
+    if before is not None and (manifest["previous_as_of"] or "") < before.parents[1].name:
         said = f"its changes are not counted from {before.parents[1].name}, which is there now"
         do = f"publish it again: {_command(config, SCORES, latest)}"
         yield Line(f"{SCORES}/{latest.parents[1].name}", said, do)

@@ -114,26 +114,22 @@ class StoreFile:
 
         name: of the copy; by default the newest sound one. ConfigError where there is none.
         """
-        copies = self.copies()
-        chosen = [
-            copy
-            for copy in reversed(copies)
-            if name in (NEWEST, copy.name) and not _damage_of(copy)
-        ]
+        sound = [copy for copy in self.copies() if not _damage_of(copy)]
+        chosen = [copy for copy in sound if name in (NEWEST, copy.name)]
         if not chosen:
-            sound = ", ".join(copy.name for copy in copies if not _damage_of(copy))
+            there = ", ".join(copy.name for copy in sound)
             raise ConfigError(
                 f"No sound copy {'' if name == NEWEST else name + ' '}of {self.path} is in "
                 f"{self.copies_folder}. "
-                + (f"Choose one that is: {sound}." if sound else self._anew())
+                + (f"Choose one that is: {there}." if there else self._anew())
             )
         with writing(self._folder):
             aside = self._set_aside()
-            with ScratchFolder(self._folder) as scratch, _opened(chosen[0]) as source:
+            with ScratchFolder(self._folder) as scratch, _opened(chosen[-1]) as source:
                 new = scratch.path / self.path.name
                 _copy(source, new)
                 new.rename(self.path)
-        return f"{self.path} was restored from {chosen[0].name}" + (
+        return f"{self.path} was restored from {chosen[-1].name}" + (
             f"; the file that was there is in {aside}." if aside else "."
         )
 

@@ -124,8 +124,10 @@ def test_fault_48_50_52_what_is_accepted_is_recorded_and_not_asked_for_again(own
     (folder,) = own.scores.glob(f"as_of={AS_OF}/*/revision=2")
     assert REASON in (folder / "call_list.html").read_text()
 
-    following = own.done("score", "--as-of", NEXT, "--dry-run")
-    assert "differ" not in following and "no source" not in following
+    following = own.defection("score", "--as-of", NEXT, "--dry-run")
+    assert following.returncode == 0
+    said = following.stdout + following.stderr
+    assert "differ" not in said and "no source" not in said
 
 
 def test_validate_shows_what_score_compares_and_leaves_damaged_profiles_out(own: Project) -> None:

@@ -195,6 +195,8 @@ def test_a_list_published_between_two_others_is_said_to_come_before_the_later_on
     assert "its changes are not counted from as_of=2025-12-26, which is there now" in said
     assert "revision=2" in follow(trained, said).stdout
     assert "not counted" not in trained.done(*ON)
+    DAMAGE["edited"](folder_of(trained, "2025-12-26") / "call_list.csv")  # which no list reads
+    assert "not counted" not in trained.defection(*ON).stdout
 
 
 def test_fault_55_without_the_newest_list_the_pointer_is_behind(trained) -> None:

@@ -42,9 +42,7 @@ def looked(project: Project) -> subprocess.CompletedProcess[str]:
 
 
 def runs(project: Project) -> list[Any]:
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow' / 'mlflow.db'}")
+    client = project.client()
     (experiment,) = client.search_experiments(filter_string="name = 'small'")
     return list(client.search_runs([experiment.experiment_id], "tags.kind = 'monitor'"))
 
@@ -287,9 +285,7 @@ def test_what_it_cannot_look_at_is_said(watched, arguments, code, said) -> None:
 
 def test_a_version_without_a_reference_asks_for_a_training(watched) -> None:
     """As if it had been registered before there were references: neither file nor hash."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{watched.folder / 'mlflow' / 'mlflow.db'}")
+    client = watched.client()
     (file,) = watched.folder.glob("mlflow/**/drift_reference.json")
     file.unlink()
     client.delete_model_version_tag("small", "1", "sha256.drift_reference.json")
