@@ -41,14 +41,15 @@ BIN := .venv/bin
 DEFECTION := $(BIN)/defection
 READY := .venv/.ready
 PYTEST := $(BIN)/pytest -q -n 2 --dist loadfile
-FURTHER := browser or long or postgresql or real_data
+FURTHER := browser or long or postgresql or real_data or spark
 BEFORE_A_COMMIT := not (crash or $(FURTHER))
+SPARK := .venv/.spark
 AXE := var/axe-core/axe.min.js
 # MPL-2.0, used by the tests only, and no part of this repository.
 AXE_CORE_VERSION := 4.14.1
 AXE_CORE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
-.PHONY: help setup setup-browser demo retail validate features table train backtest tune \
+.PHONY: help setup setup-spark setup-browser demo retail validate features table train backtest tune \
 	review promote rollback score explain monitor status restore ui test test-all test-further test-shuffled faults audit check crash fuzz bench bench-scoring bench-training bench-memory \
 	bench-market bench-lists bench-guards laws docs pictures clean
 
@@ -82,6 +83,15 @@ $(READY): requirements-setup.lock requirements-dev.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
 		--offline -e .
 	@touch $(READY)
+
+setup-spark: $(SPARK) ## add Spark to .venv (450 MB; it runs on Java 17 or newer)
+	@command -v java >/dev/null || echo "Spark needs Java 17 or newer on the PATH" >&2
+
+$(SPARK): $(READY) requirements-spark.lock
+	@echo "Installing Spark into .venv"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+		-r requirements-spark.lock
+	@touch $(SPARK)
 
 setup-browser: $(AXE) ## fetch axe-core, which looks for barriers on the page (needs npm)
 	@command -v chromedriver >/dev/null || \
@@ -156,7 +166,7 @@ ui: $(READY) ## open the MLflow UI on this machine
 test: $(READY) ## everything to run before a commit: specs, laws, parity, every command
 	@$(PYTEST) --budget -m "$(BEFORE_A_COMMIT)"
 
-test-all: test test-further ## add browsers, PostgreSQL, real data (DEFECTION_DATA), long back-tests
+test-all: test test-further ## add browsers, PostgreSQL, Spark, real data (DEFECTION_DATA), long back-tests
 
 test-further: $(READY) # what `test-all` adds
 	@$(PYTEST) -m "not crash and ($(FURTHER))"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DefectionError
-from pipeline.sources.servers import SCHEME
+from pipeline.sources.servers import SCHEME, SPARK
 from pipeline.version import released_version
 
 FILE_VARIABLE, URL_VARIABLE = "OPENLINEAGE_FILE", "OPENLINEAGE_URL"
@@ -82,6 +82,14 @@ def sources_read(config: Path, sources: Mapping[str, Sequence[Mapping[str, Any]]
         written = source["path"]
         if written.startswith(SCHEME):
             found.append(DataSet("postgresql", written.removeprefix(SCHEME), source["sha256"]))
+            continue
+        if written.startswith(SPARK):
+            found.append(DataSet("spark", written.removeprefix(SPARK), source["sha256"]))
+            continue
+        if "://" in written:
+            scheme, _, rest = written.partition("://")
+            host, _, path = rest.partition("/")
+            found.append(DataSet(f"{scheme}://{host}", f"/{path}", source["sha256"]))
             continue
         place = Path() if written.startswith("${") else config.parent
         found.append(file(place / os.path.expandvars(written), source["sha256"]))

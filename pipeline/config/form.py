@@ -31,6 +31,8 @@ from features.expressions import DAYS_PER_YEAR
 from features.families import FAMILIES, families
 from pipeline.config.form_file import Mistake, read_file, told
 from pipeline.config.kinds import (
+    Address,
+    CatalogTable,
     Count,
     Currency,
     DatabaseTable,
@@ -50,9 +52,11 @@ from pipeline.config.kinds import (
     Part,
     Pattern,
     Place,
+    PlaceOrAddress,
     Shards,
     Share,
     ShareOrNone,
+    SparkSettings,
     StorePlace,
     TableName,
     Texts,
@@ -69,7 +73,7 @@ from pipeline.config.own_families import load_family
 from pipeline.config.strict_yaml import Form
 from pipeline.errors import ConfigError, MissingInput, UsageError
 from pipeline.special_files import is_utf8
-from pipeline.wording import listed, unknown
+from pipeline.wording import listed, shortened, unknown
 
 OWN_CADENCE_DAYS = 180  # the longest that an account is watched by the label own_cadence
 DEPARTURE_DAYS = 90  # from the snapshot, in which a departure falls due
@@ -114,7 +118,7 @@ class InputConfig(FileOptions):
 
 
 class SourceConfig(FileOptions):
-    """One canonical table: files, a query over the inputs, or what a PostgreSQL server has."""
+    """One canonical table: files, a query over the inputs, or what PostgreSQL or Spark has."""
 
     sql: Place | None = Field(
         None, description="a file with one SELECT, over the inputs or of the server"
@@ -125,6 +129,12 @@ class SourceConfig(FileOptions):
         "read from",
     )
     table: DatabaseTable | None = Field(None, description="of the server: a name, or schema.table")
+    catalog_table: CatalogTable | None = Field(
+        None, description="of Spark's catalog, with `engine.kind: spark`"
+    )
+    address: Address | None = Field(
+        None, description="of Parquet or CSV files that Spark reads, such as s3a://bucket/orders"
+    )
     columns: dict[str, str | None] = Field(
         {}, description="canonical name: name in the source, or null to leave the column out"
     )
@@ -157,15 +167,26 @@ class SourceConfig(FileOptions):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if sum(origin is not None for origin in (self.path, self.sql, self.table)) != 1:
-            raise ValueError("give one of `path`, `sql` and `table`")
+        origins = (self.path, self.sql, self.table, self.catalog_table, self.address)
+        if sum(origin is not None for origin in origins) != 1:
+            raise ValueError(
+                "give one of `path`, `sql` and `table`; with Spark also `catalog_table` or "
+                "`address`"
+            )
+        if self.from_spark and self.url_variable is not None:
+            raise ValueError(
+                "`url_variable` names a PostgreSQL server; give `table` or `sql` to it"
+            )
+        if self.address is not None and self.address_format is None:
+            raise ValueError("`address` should end in .parquet or .csv, or have `format` beside it")
         if self.table is not None and self.url_variable is None:
             raise ValueError("`table` needs `url_variable`, which names the server")
         if self.path is not None and self.url_variable is not None:
             raise ValueError("`path` is a file's; with `url_variable` give `table` or `sql`")
         if self.path is None:
             for key in FileOptions.model_fields:
-                if getattr(self, key) != FileOptions.model_fields[key].default:
+                given = getattr(self, key) != FileOptions.model_fields[key].default
+                if given and not (key == "format" and self.address is not None):
                     raise ValueError(f"`{key}` belongs to a file; give it with `path`")
         if self.sql is not None and self.columns:
             raise ValueError("`columns` is for files and tables; with `sql` the query decides")
@@ -173,6 +194,18 @@ class SourceConfig(FileOptions):
             other = "," if self.decimal == "." else "."
             raise ValueError(f'`thousands` and `decimal` are the same; is it `decimal: "{other}"`?')
         return self
+
+    @property
+    def from_spark(self) -> bool:
+        """Whether Spark reads it."""
+        return self.catalog_table is not None or self.address is not None
+
+    @property
+    def address_format(self) -> Literal["parquet", "csv"] | None:
+        """The format of the files at `address`; None where nothing says."""
+        written = self.format or str(self.address).rstrip("/").rpartition(".")[2]
+        known: tuple[Literal["parquet"], Literal["csv"]] = ("parquet", "csv")
+        return next((each for each in known if each == written), None)
 
 
 class OrderConfig(Section):
@@ -588,8 +621,25 @@ class GuardConfig(Section):
 
 
 class EngineConfig(Section):
-    """The query engine's share of the machine."""
+    """The query engine's share of the machine, and the cluster that works on its shards."""
 
+    kind: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="duckdb: this machine; spark: a cluster (docs/spark.md)"
+    )
+    master: str | None = Field(
+        None, description="of Spark: local[*], spark://host:7077, yarn, k8s://..."
+    )
+    work_folder: PlaceOrAddress | None = Field(
+        None,
+        description="a path, or an address such as s3://bucket/folder or hdfs://..., that this "
+        "machine and all executors of Spark reach; not needed for local[*]",
+    )
+    task_memory_mib: Count = Field(
+        2048, description="that a task of Spark may take for its shard, beside its executor's"
+    )
+    settings: SparkSettings = Field(
+        {}, description="of Spark, such as spark.executor.instances: 4; no secrets"
+    )
     memory_share: Share = Field(0.6, description="of the memory; beyond it the engine spills")
     memory_mib: Count | None = Field(None, description="the same in MiB; goes before the share")
     threads: Threads | None = Field(
@@ -604,6 +654,23 @@ class EngineConfig(Section):
     mapping_seconds: Count = Field(
         600, description="a `.sql` mapping that takes longer is ended and refused"
     )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.kind == "duckdb":
+            for key in ("master", "work_folder", "task_memory_mib", "settings"):
+                if getattr(self, key) != EngineConfig.model_fields[key].default:
+                    raise ValueError(f"`{key}` belongs to Spark; give it with `kind: spark`")
+        elif self.master is None:
+            raise ValueError(
+                "`kind: spark` needs `master`, such as local[*], spark://host:7077 or yarn"
+            )
+        elif self.work_folder is None and not self.master.startswith("local"):
+            raise ValueError(
+                f"`master: {shortened(self.master)}` needs `work_folder`, a path or an address "
+                "that this machine and all executors reach"
+            )
+        return self
 
     @property
     def all_threads(self) -> int:
@@ -684,6 +751,14 @@ class Config(Section):
             raise ValueError("sources: is empty; name at least where the orders are")
         if self.rates is not None and self.currency is None:
             raise ValueError("rates: needs `currency`, which they turn amounts into")
+        if self.engine.kind != "spark":
+            for name, source in self.sources.items():
+                if source.from_spark:
+                    key = "address" if source.catalog_table is None else "catalog_table"
+                    raise ValueError(
+                        f"sources.{name}: `{key}` is read by Spark; add `engine: {{kind: spark, "
+                        "master: ...}`"
+                    )
         outside = [
             str(day)
             for day in self.backtest.test_snapshots or ()

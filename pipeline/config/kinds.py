@@ -20,6 +20,7 @@ from pipeline.wording import shortened, unknown
 from pipeline.years import YEARS
 
 _NO_ADDRESS = "%?#"
+_HOLDS_SECRET = re.compile(r"(?i)(password|secret|token|credential|access\.?key)")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 AnyDay = TypeVar("AnyDay", bound=date)
 TIME_WORDS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "excel", "excel_1904")
@@ -49,6 +50,37 @@ def _place(written: Any, info: ValidationInfo) -> Path:
     if not is_utf8(place):
         raise ValueError(f"{shortened(str(place), 200)} is no UTF-8; rename the folder")
     return place
+
+
+def _place_or_address(written: Any, info: ValidationInfo) -> Path | str:
+    if isinstance(written, str) and "://" in written:
+        return _address(written)
+    return _place(written, info)
+
+
+def _address(written: Any) -> str:
+    """An address of files; it is never repeated, as it may hold a password."""
+    if not isinstance(written, str) or not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", written):
+        raise ValueError("should be an address, such as s3a://bucket/folder")
+    if "@" in written.partition("://")[2].partition("/")[0]:
+        raise ValueError("has a user or password in it; let Spark's own configuration hold these")
+    return written
+
+
+def _spark_settings(written: Any) -> Any:
+    for name, value in written.items() if isinstance(written, dict) else ():
+        if not str(name).startswith("spark."):
+            raise ValueError(f"'{shortened(str(name))}' is no setting of Spark: it begins spark.")
+        if _HOLDS_SECRET.search(str(name)):
+            raise ValueError(
+                f"{shortened(str(name))} holds a secret: write it to conf/spark-defaults.conf of "
+                "Spark, which this config need not know"
+            )
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(f"{shortened(str(name))} should be a text or a number")
+    if isinstance(written, dict):
+        return {str(name): str(value) for name, value in written.items()}
+    return written
 
 
 def _store_place(place: Path, info: ValidationInfo) -> Path:
@@ -237,6 +269,18 @@ DatabaseTable = Annotated[
         )
     ),
 ]
+CatalogTable = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"([A-Za-z_]\w{0,127}\.){0,2}[A-Za-z_]\w{0,127}",
+            "a table, schema.table or catalog.schema.table of letters, digits and _",
+        )
+    ),
+]
+Address = Annotated[str, BeforeValidator(_address)]
+PlaceOrAddress = Annotated[Path | str, BeforeValidator(_place_or_address)]
+SparkSettings = Annotated[dict[str, str], BeforeValidator(_spark_settings)]
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 OrderKind = Annotated[str, AfterValidator(_one_of(ORDER_KINDS, "order kind"))]
 TableName = Annotated[str, AfterValidator(_one_of(TABLES, "table"))]

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from pipeline.engines.sql_text import literal, quoted
@@ -24,8 +23,11 @@ from pipeline.memory import at_most, limit_bytes
 from pipeline.scratch import ScratchFolder
 from pipeline.termination import interruption
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas is not wanted where only shards are worked on
+    import pandas as pd
+
     from pipeline.engines.shards import Shards
+    from pipeline.engines.spark import SparkCluster
 
 QueryError = duckdb.Error
 """What a statement that cannot be understood or carried out raises."""
@@ -48,10 +50,12 @@ class DuckDBEngine:
 
     readable: files and folders that statements may read. memory_bytes: beyond it the engine spills
     to `spill_folder` (a private temporary folder when None); 0.6 of what there is when None.
-    shards: of its tables, where they were split; see `pipeline.tables.shards`.
+    shards: of its tables, where they were split; see `pipeline.tables.shards`. cluster: that works
+    on shards; None where this machine does.
     """
 
     shards: Shards | None = None
+    cluster: SparkCluster | None = None
 
     def __init__(
         self,

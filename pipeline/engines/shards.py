@@ -1,7 +1,8 @@
 """Rows split by account into shards, so that a shard bounds the memory and not all rows.
 
 A shard is a number. A split table is a folder of Parquet files per shard; whoever works on a shard
-opens an engine of its own, which sees the rows of that shard alone.
+opens an engine of its own, which sees the rows of that shard alone. A runner decides where that is:
+one after another here, or side by side on a cluster (`pipeline.engines.spark`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
 
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.engines.mirror import Mirror
 from pipeline.engines.sql_text import literal, quoted
+from pipeline.scratch import ScratchFolder
 
 SHARD_OF = "shard_of"
 """The table (account_id, shard) of the engine that is split."""
@@ -21,9 +26,21 @@ SHARD_OF = "shard_of"
 Task = Callable[[int], None]
 """What is done for a shard, by its number; it can be pickled."""
 
+Progress = Callable[[str], None]
 
-def run(task: Task, count: int, progress: Callable[[str], None] | None = None) -> None:
-    """Do a task for each shard, one after another; progress is told which one begins."""
+_TABLES, _ANSWERS = "tables", "answers"
+_SHARD = "shard="
+
+
+class Runner(Protocol):
+    """Does a task for each shard, by numbers from 0 on; progress is told how far it is."""
+
+    def __call__(self, task: Task, count: int, progress: Progress | None = None) -> None:
+        """All of them, or the error of the first that failed."""
+
+
+def one_after_another(task: Task, count: int, progress: Progress | None = None) -> None:
+    """The runner of one machine, whose memory one shard may take."""
     for number in range(count):
         if progress:
             progress(f"shard {number + 1} of {count}")
@@ -36,7 +53,8 @@ class Shards:
 
     folder: readable and writable; `tables/TABLE/shard=N/*.parquet` has the rows of shard N, from 0
     on, `tables/TABLE/*.parquet` what every shard has, `answers/NAME/N.parquet` what shard N
-    answers. threads, memory_bytes, spill_folder: see `DuckDBEngine`.
+    answers. threads, memory_bytes, spill_folder: see `DuckDBEngine`. mirror: has the same for those
+    who do not see the folder.
     """
 
     folder: Path
@@ -44,6 +62,21 @@ class Shards:
     threads: int
     memory_bytes: int
     spill_folder: Path | None
+    mirror: Mirror | None = None
+
+    @contextmanager
+    def work_on(self, number: int) -> Iterator[DuckDBEngine]:
+        """For a task, wherever it runs: an engine with the tables of a shard, in a private folder
+        of its own where there is a mirror. Use as a context manager."""
+        if self.mirror is None:
+            with self.open(number) as engine:
+                yield engine
+            return
+        with ScratchFolder() as scratch:
+            self.mirror.fetch(_TABLES, scratch.path, lambda path: _is_of(path, number))
+            here = replace(self, folder=scratch.path, mirror=None)
+            with here.open(number) as engine:
+                yield engine
 
     @contextmanager
     def open(self, number: int) -> Iterator[DuckDBEngine]:
@@ -77,25 +110,41 @@ class Shards:
         )
         place.mkdir(exist_ok=True)
         self._write(engine, f"SELECT * FROM {quoted(table)} LIMIT 0", place / "none.parquet")
+        self._put(place)
 
     def share(self, engine: DuckDBEngine, table: str) -> None:
         """Give every shard all rows of a table."""
         place = self._emptied(table)
         place.mkdir()
         self._write(engine, f"SELECT * FROM {quoted(table)}", place / "all.parquet")
+        self._put(place)
 
     def forget(self, table: str) -> None:
         """Take a table from all shards."""
         shutil.rmtree(self._tables / table, ignore_errors=True)
+        if self.mirror is not None:
+            self.mirror.remove(f"{_TABLES}/{table}")
 
     def write_answer(self, engine: DuckDBEngine, table: str, number: int) -> None:
-        """Keep a table of a shard's engine as the shard's part of the answer of that name."""
+        """Keep a table of a shard's engine as the shard's part of the answer of that name.
+
+        It is there whole or not at all, so that a task may be done again, also by two at once.
+        """
+        query, name = f"SELECT * FROM {quoted(table)}", f"{number}.parquet"
+        if self.mirror is not None:
+            self._write(engine, query, engine.folder / name)
+            self.mirror.put(engine.folder / name, f"{_ANSWERS}/{table}/{name}")
+            return
         place = self._answers / table
         place.mkdir(parents=True, exist_ok=True)
-        self._write(engine, f"SELECT * FROM {quoted(table)}", place / f"{number}.parquet")
+        begun = place / f"{name}.{uuid4().hex}"
+        self._write(engine, query, begun)
+        begun.replace(place / name)
 
     def collect(self, engine: DuckDBEngine, answer: str) -> None:
         """Make the view of an answer, the parts of all shards; `remove` takes it away."""
+        if self.mirror is not None:
+            self.mirror.fetch(f"{_ANSWERS}/{answer}", self.folder)
         files = [self._answers / answer / f"{number}.parquet" for number in range(self.count)]
         listed = literal([str(file) for file in files])
         engine.make_view(answer, f"SELECT * FROM read_parquet({listed})")
@@ -107,14 +156,20 @@ class Shards:
     def remove(self, answer: str) -> None:
         """Remove the files of an answer."""
         shutil.rmtree(self._answers / answer)
+        if self.mirror is not None:
+            self.mirror.remove(f"{_ANSWERS}/{answer}")
 
     @property
     def _tables(self) -> Path:
-        return self.folder / "tables"
+        return self.folder / _TABLES
 
     @property
     def _answers(self) -> Path:
-        return self.folder / "answers"
+        return self.folder / _ANSWERS
+
+    def _put(self, place: Path) -> None:
+        if self.mirror is not None:
+            self.mirror.put(place, place.relative_to(self.folder).as_posix())
 
     def _emptied(self, table: str) -> Path:
         self.forget(table)
@@ -123,3 +178,9 @@ class Shards:
 
     def _write(self, engine: DuckDBEngine, query: str, place: Path) -> None:
         engine.execute(f"COPY ({query}) TO {literal(str(place))} (FORMAT parquet)")
+
+
+def _is_of(path: str, number: int) -> bool:
+    """Whether a file below the tables is one that a shard reads: its own, or every shard's."""
+    folder = path.rpartition("/")[0].rpartition("/")[2]
+    return not folder.startswith(_SHARD) or folder == f"{_SHARD}{number}"

@@ -24,7 +24,14 @@ from pipeline.sources.files import SourceFile, find, inspect, matches
 from pipeline.sources.findings import MOST_EXAMPLES, Example, FileLineage, Finding, Severity
 from pipeline.sources.headers import refuse_many
 from pipeline.sources.rewriting import RAGGED, ROW, ragged_advice
-from pipeline.sources.servers import SCHEME, Copy, copied, whole_table
+from pipeline.sources.servers import (
+    SCHEME,
+    SPARK,
+    Copy,
+    copied,
+    copied_by_spark,
+    whole_table,
+)
 from pipeline.sources.unusable import Unusable
 from pipeline.special_files import is_utf8, special_kind
 from pipeline.wording import counted, listed, shortened
@@ -122,6 +129,10 @@ class Reader:
         source = self._config.sources[table]
         if source.url_variable is not None:
             return self._open_server(table, source.url_variable, source)
+        if source.from_spark:
+            written = source.address or f"{SPARK}{source.catalog_table}"
+            copy = copied_by_spark(self._engine, source, written)
+            return Origin(written, (self._unlocated(copy.scan),), (), (copy.lineage,)), []
         if source.sql is not None:
             return self._open_query(table, source.sql)
         assert source.path is not None

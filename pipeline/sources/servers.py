@@ -1,4 +1,4 @@
-"""Rows of a PostgreSQL server, copied once to where the engine reads them as often as it likes.
+"""Rows of a PostgreSQL server or of Spark, copied once to where the engine reads them at will.
 
 All that is read from one server is of one moment. A copy is sorted: the server gives rows in any
 order, and the same rows have the same SHA-256.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config import SourceConfig
 from pipeline.engines import literal, quoted
 from pipeline.engines.duckdb import DuckDBEngine, QueryError
 from pipeline.errors import ServiceUnavailable
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 SCHEME = "postgresql:"
 """Before what is called by the variable of its server, where others are files."""
 
+SPARK = "spark:"
+"""Before a table of Spark's catalog."""
 
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 
@@ -83,8 +88,7 @@ def _copied(
             + "})"
         )
         values = ", ".join(f"{_value(c, kind)} AS {quoted(c)}" for c, kind in columns.items())
-        rows = f"SELECT {values} FROM {scan} ORDER BY ALL"
-        engine.execute(f"COPY ({rows}) TO {literal(str(place))} (FORMAT parquet)")
+        return _sorted(engine, f"SELECT {values} FROM {scan}", place, written)
     except RefusedQuery as error:
         advice = f"correct it, or what the user of {variable} may read"
         what = f"the server refuses it: {shortened(str(error), 300)}"
@@ -94,6 +98,30 @@ def _copied(
         raise Unusable(what, "cast the column to text in a query, with `sql`") from None
     finally:
         text.unlink(missing_ok=True)
+
+
+def copied_by_spark(engine: DuckDBEngine, source: SourceConfig, written: str) -> Copy:
+    """What Spark reads for a source; written: how messages call it.
+
+    MissingInput where Spark does not find it, ServiceUnavailable where it cannot read it.
+    """
+    assert engine.cluster is not None
+    name = hashlib.sha256(written.encode()).hexdigest()
+    folder, place = engine.folder / f"{name}.spark", engine.folder / f"{name}.parquet"
+    if source.catalog_table is not None:
+        engine.cluster.write_table(source.catalog_table, folder)
+    else:
+        assert source.address is not None and source.address_format is not None
+        engine.cluster.write_files(source.address, source.address_format, folder)
+    files = literal([str(file) for file in sorted(folder.glob("*.parquet"))])
+    try:
+        return _sorted(engine, f"SELECT * FROM read_parquet({files})", place, written)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _sorted(engine: DuckDBEngine, rows: str, place: Path, written: str) -> Copy:
+    engine.execute(f"COPY ({rows} ORDER BY ALL) TO {literal(str(place))} (FORMAT parquet)")
     with place.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     lineage = FileLineage(written, place.stat().st_size, digest)

@@ -29,11 +29,14 @@ def split_into_shards(
     """Split the canonical tables by account, where the config or their size asks for it.
 
     To be called once versions, merges and inferred departures are settled. The tables are then read
-    from disk, and values are computed shard by shard (see `pipeline.tables.values_table`); they are
-    the same for any number of shards. say: is told which accounts fill a shard of their own.
+    from disk, and values are computed shard by shard (see `pipeline.tables.values_table`), by the
+    engine's cluster if it has one; they are the same for any number of shards. say: is told which
+    accounts fill a shard of their own.
     """
-    count = shard_count(config, events(engine), engine.limit_bytes)
-    if count == 1:
+    cluster = engine.cluster
+    limit = engine.limit_bytes if cluster is None else config.task_memory_mib << 20
+    count = shard_count(config, events(engine), limit, 1 if cluster is None else cluster.slots)
+    if count == 1 and cluster is None:
         return
     if progress:
         progress(f"Splitting the tables into {count} shards")
@@ -48,11 +51,12 @@ def split_into_shards(
         SHARD_OF, pa.table({"account_id": pa.array(found["account_id"]), "shard": numbers})
     )
     shards = Shards(
-        folder=engine.folder / "shards",
+        folder=((None if cluster is None else cluster.folder) or engine.folder) / "shards",
         count=int(numbers.max()) + 1,
-        threads=config.all_threads,
-        memory_bytes=engine.limit_bytes,
-        spill_folder=config.spill_folder,
+        threads=config.all_threads if cluster is None else 1,
+        memory_bytes=limit,
+        spill_folder=config.spill_folder if cluster is None else None,
+        mirror=None if cluster is None else cluster.mirror,
     )
     for table in by_account(engine):
         shards.split(engine, table)
@@ -65,11 +69,15 @@ def split_into_shards(
     engine.shards = shards
 
 
-def shard_count(config: EngineConfig, rows: int, limit_bytes: int) -> int:
-    """The number of shards that a config asks for; `auto` goes by the events and the memory."""
+def shard_count(config: EngineConfig, rows: int, limit_bytes: int, at_once: int = 1) -> int:
+    """The number of shards that a config asks for.
+
+    `auto` goes by the events and the memory for one shard, and has one at least for each that is
+    worked on at once.
+    """
     if config.shards != "auto":
         return config.shards
-    return max(1, ceil(rows * BYTES_PER_EVENT / limit_bytes))
+    return max(at_once, ceil(rows * BYTES_PER_EVENT / limit_bytes))
 
 
 def events(engine: Engine) -> int:

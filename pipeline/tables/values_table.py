@@ -16,7 +16,7 @@ import pyarrow as pa
 from features.compilation import Plan, compile_values
 from features.values import Value
 from pipeline.engines import Engine
-from pipeline.engines.shards import Shards, run
+from pipeline.engines.shards import Runner, Shards, one_after_another
 
 IDENTITY = "account_identity"
 
@@ -62,7 +62,8 @@ def _answer(
         for table in given:
             split.callback(shards.forget, table)
             shards.split(engine, table)
-        run(AnswerOfShard(shards, plan, into), shards.count, progress)
+        runner: Runner = engine.cluster or one_after_another
+        runner(AnswerOfShard(shards, plan, into), shards.count, progress)
         shards.collect(engine, into)
 
 
@@ -76,7 +77,7 @@ class AnswerOfShard:
 
     def __call__(self, number: int) -> None:
         """Write the answer of shard `number`."""
-        with self.shards.open(number) as engine:
+        with self.shards.work_on(number) as engine:
             run_plan(engine, self.into, self.plan)
             self.shards.write_answer(engine, self.into, number)
 

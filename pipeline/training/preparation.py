@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
@@ -13,6 +14,7 @@ from pipeline import console
 from pipeline.config import Config
 from pipeline.console import Steps
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.engines.spark import SparkCluster
 from pipeline.errors import DataError
 from pipeline.memory import limit_bytes
 from pipeline.sources import Sources, load_sources, readable_paths
@@ -54,14 +56,30 @@ class Prepared:
     by_size: str = ""
 
 
-def open_engine(config: Config) -> DuckDBEngine:
-    """The engine with the config's limits, able to read the config's inputs."""
-    return DuckDBEngine(
-        readable_paths(config),
-        threads=config.engine.all_threads,
-        memory_bytes=limit_bytes(config.engine.memory_share, config.engine.memory_mib),
-        spill_folder=config.engine.spill_folder,
-    )
+@contextmanager
+def open_engine(config: Config) -> Iterator[DuckDBEngine]:
+    """The engine with the config's limits, able to read the config's inputs.
+
+    With Spark it has a cluster, which works on the shards and reads what only Spark can.
+    """
+    chosen = config.engine
+    with ExitStack() as opened:
+        cluster = None
+        if chosen.master is not None:
+            cluster = opened.enter_context(
+                SparkCluster(chosen.master, chosen.settings, chosen.work_folder)
+            )
+        shared = [cluster.folder] if cluster and cluster.folder else []
+        engine = DuckDBEngine(
+            [*readable_paths(config), *shared],
+            threads=chosen.all_threads,
+            memory_bytes=limit_bytes(chosen.memory_share, chosen.memory_mib),
+            spill_folder=chosen.spill_folder,
+        )
+        engine.cluster = cluster
+        yield opened.enter_context(engine)
+        if cluster is not None and (times := cluster.times()):
+            console.say(times)
 
 
 def prepare(
