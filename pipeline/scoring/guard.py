@@ -6,6 +6,7 @@ recorded what the sources were like. Who knows that a change is real accepts it,
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,7 @@ from pipeline.wording import counted, listed
 COMPARED = "sources_compared"  # in the manifest
 NOT_NEEDED = "The reason given with --accept was not needed and is not recorded."
 _REASON_SIGNS = 500
+_PLACEHOLDERS = ("reason", "why", "why sources that differ are right")  # of messages and of `make`
 
 
 @dataclass(frozen=True)
@@ -330,12 +332,18 @@ def command_of(config: Config, as_of: date, model: str) -> str:
 
 
 def checked_reason(reason: str | None) -> str:
-    """The reason as it is recorded; UsageError where it is no line of text."""
+    """The reason as it is recorded; UsageError where it is no line of text, or no reason."""
     if reason is None:
         return ""
     said = reason.strip()
     if not 0 < len(said) <= _REASON_SIGNS or not said.isprintable():
         raise UsageError(f"--accept takes a reason: one line of 1 to {_REASON_SIGNS} characters.")
+    words = " ".join(re.findall(r"\w+", said)).lower()
+    if not words or words in _PLACEHOLDERS:
+        raise UsageError(
+            f"--accept has no reason yet: {said!r} stands for one. Say in your own words why the "
+            "change is real; it is recorded, and shown to whoever reads the list."
+        )
     return said
 
 

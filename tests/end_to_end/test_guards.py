@@ -184,6 +184,16 @@ def test_a_reason_is_a_line_of_text(trained: Project, reason: str) -> None:
     assert "--accept takes a reason: one line of 1 to 500 characters." in done.stderr
 
 
+@pytest.mark.parametrize(
+    "copied",
+    ["REASON", "reason", "<reason>", "...", "why ...", "why sources that differ are right"],
+)
+def test_the_placeholder_is_no_reason(trained: Project, copied: str) -> None:
+    done = trained.defection("score", "--as-of", NEXT, "--accept", copied)
+    assert done.returncode == 64
+    assert "--accept has no reason yet" in done.stderr and "in your own words" in done.stderr
+
+
 def test_a_reason_that_is_not_needed_is_not_recorded(trained: Project) -> None:
     unneeded = "The reason given with --accept was not needed and is not recorded."
     done = trained.defection("score", "--as-of", AS_OF, "--accept", REASON)
