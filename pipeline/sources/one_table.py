@@ -159,6 +159,15 @@ def _too_many_unknown(table: Table, origin: Origin, source: SourceConfig, staged
     ]
 
 
+def _of_repeats(table: str) -> str:
+    """What repeated rows mean, and what to do where they are one delivery of data twice."""
+    return (
+        "equal rows may be right, such as two of the same kind on one day; figures change\n"
+        f"only if the same delivery of data was read twice. Then export {table} again without\n"
+        f"the repeat, or set `sources.{table}.dedupe: true`, by which equal rows count once"
+    )
+
+
 def _settle(
     engine: DuckDBEngine, table: Table, key: tuple[str, ...], source: SourceConfig
 ) -> tuple[Versions, Found]:
@@ -171,7 +180,7 @@ def _settle(
             drop_repeats(engine, table.name)
         what = f"{counted(repeated, 'row')} exactly like another in every mapped column: "
         what += "dropped (`dedupe: true`)" if source.dedupe else "kept"
-        advice = "" if source.dedupe else "set `dedupe: true` if they are the same line twice"
+        advice = "" if source.dedupe else _of_repeats(table.name)
         return Versions(repeated), [
             Finding(
                 Severity.NOTE,

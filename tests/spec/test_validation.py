@@ -612,7 +612,9 @@ def test_what_is_taken_for_granted_is_noted(check):
     report = check("orders: {path: o.csv}", {"o.csv": HEAD + GOOD * 3})
     assert finding_lines(report.of(Severity.NOTE)) == [
         "note: orders: 2 rows exactly like another in every mapped column: kept",
-        "    -> set `dedupe: true` if they are the same line twice",
+        "    -> equal rows may be right, such as two of the same kind on one day; figures change",
+        "       only if the same delivery of data was read twice. Then export orders again without",
+        "       the repeat, or set `sources.orders.dedupe: true`, by which equal rows count once",
         "note: orders.known_at: not in the source: taken as occurred_at",
         "note: orders.line_id: not in the source: lines cannot have versions, "
         "and a corrected line counts twice",
