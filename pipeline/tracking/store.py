@@ -81,7 +81,7 @@ class Store:
         self._debug = debug
         self._client: Any = None
         self._sound = False  # once it was looked at
-        self.file = StoreFile(self.folder, self.command("restore"))
+        self.file = StoreFile(self.folder, self.command)
 
     def command(self, words: str) -> str:
         """A command with the config, as a person types it."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,12 +29,12 @@ _JOURNALS = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file; of 
 class StoreFile:
     """`mlflow.db` in the tracking folder, which may not be there yet.
 
-    restore: the command that repairs it, for messages.
+    command: makes a command of its words, for messages.
     """
 
-    def __init__(self, folder: Path, restore: str) -> None:
+    def __init__(self, folder: Path, command: Callable[[str], str]) -> None:
         self._folder = folder
-        self._restore = restore
+        self._command = command
         self.path = folder / "mlflow.db"
         self.copies_folder = folder / "copies"
 
@@ -64,7 +65,7 @@ class StoreFile:
             raise ConfigError(
                 f"The MLflow store was moved or copied: {self.path} names files in "
                 f"{elsewhere[0]}, not in {self.artifacts}. Nothing is read from there. Let the "
-                f"store use its own folder: {self._restore}"
+                f"store use its own folder: {self._command('restore')}"
             )
 
     def schema(self) -> str:
@@ -198,14 +199,20 @@ class StoreFile:
         if not self.copies():
             return ConfigError(f"{said} No copy of it is in {self.copies_folder}. {self._anew()}")
         return ConfigError(
-            f"{said} Restore it from its newest copy, {self.copies()[-1].name}: {self._restore}"
+            f"{said} Restore it from its newest copy, {self.copies()[-1].name}: "
+            + self._command("restore")
         )
 
     def _anew(self) -> str:
+        away = self._folder.with_name(f"{self._folder.name}-before")
+        while away.exists():
+            away = away.with_name(f"{away.name}-before")
         return (
-            f"Bring {self.path.name} back from a backup of your own. Or begin anew, with versions "
-            f"counted from 1 and without the history: move {self._folder} away, then `defection "
-            "train` and `defection promote`."
+            f"Bring {self.path.name} back from a backup of your own. Or start again with an empty "
+            "store: versions count from 1, and the history of promotions stays in the folder that "
+            f"is moved away:\n  mv {shlex.quote(str(self._folder))} {shlex.quote(str(away))}"
+            f"\n  {self._command('train')}"
+            f"\n  {self._command('promote --version 1 --by NAME --reason TEXT')}"
         )
 
 

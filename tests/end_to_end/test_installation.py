@@ -243,9 +243,12 @@ def test_fault_58_without_a_copy_the_message_says_what_is_left(trained) -> None:
     (trained.folder / "mlflow" / "mlflow.db").unlink()
     message = refused(trained, *SCORE)
     assert "No copy of it is in" in message
-    assert "begin anew, with versions counted from 1" in message
+    assert "start again with an empty store: versions count from 1" in message
+    assert [words[0] for words in advised(message)] == ["train", "promote"]
     assert "No sound copy of" in refused(trained, "restore")
-    shutil.move(trained.folder / "mlflow", trained.folder / "before")
+    (move,) = (shlex.split(line) for line in message.splitlines() if line.startswith("  mv "))
+    assert move[1:] == [str(trained.folder / name) for name in ("mlflow", "mlflow-before")]
+    shutil.move(*move[1:])
     assert "Train one first" in refused(trained, *SCORE)
 
 

@@ -19,7 +19,7 @@ from pipeline.tracking.store_file import KEPT, StoreFile
 def drawn(folder: Path, note: str = "first") -> StoreFile:
     """A file with the tables that matter, and a note by which it is recognised."""
     folder.mkdir(exist_ok=True)
-    file = StoreFile(folder, "defection restore --config mine.yaml")
+    file = StoreFile(folder, "defection {} --config mine.yaml".format)
     with closing(sqlite3.connect(file.path)) as store, store:
         store.execute("CREATE TABLE registered_models (name VARCHAR(256))")
         store.execute("CREATE TABLE experiments (name VARCHAR(9), artifact_location VARCHAR(256))")
@@ -82,7 +82,7 @@ def test_fault_58_a_few_bytes_that_are_missing_are_seen(tmp_path) -> None:
 
 
 def test_a_first_use_that_was_killed_is_no_damage(tmp_path) -> None:
-    file = StoreFile(tmp_path, "")
+    file = StoreFile(tmp_path, str)
     assert not file.exists() and file.damage() == ""
     file.path.touch()
     assert not file.exists() and file.damage() == ""
@@ -94,7 +94,7 @@ def test_a_first_use_that_was_killed_is_no_damage(tmp_path) -> None:
 def test_fault_59_a_copied_file_names_files_of_its_own_folder_once_it_is_adopted(tmp_path) -> None:
     first = drawn(tmp_path / "first")
     first.require_sound()
-    second = StoreFile(tmp_path / "second", "defection restore --config mine.yaml")
+    second = StoreFile(tmp_path / "second", "defection {} --config mine.yaml".format)
     (tmp_path / "second").mkdir()
     second.path.write_bytes(first.path.read_bytes())
     with pytest.raises(ConfigError, match=r"was moved or copied.*restore --config mine"):

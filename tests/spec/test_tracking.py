@@ -488,7 +488,7 @@ def test_fault_58_a_store_of_an_older_mlflow_is_copied_and_brought_up_to_date(
     settings = database._get_alembic_config(f"sqlite:///{older / 'mlflow.db'}")
     head = ScriptDirectory.from_config(settings).get_current_head()
     command.downgrade(settings, "-1")
-    StoreFile(older, "").take_over()
+    StoreFile(older, str).take_over()
     (older / "artifacts" / "of a run").mkdir(parents=True)
     there = Tracking(older, "defection", "defection-risk")
     with pytest.raises(ConfigError, match=r"made by another version of MLflow.*restore"):

@@ -110,7 +110,7 @@ class Project:
 def copy_project(original: Project, folder: Path) -> Project:
     """Copy a project into an existing folder; its MLflow store names the new place."""
     shutil.copytree(original.folder, folder, dirs_exist_ok=True)
-    file = StoreFile((folder / "mlflow").resolve(), "")
+    file = StoreFile((folder / "mlflow").resolve(), str)
     if file.exists():
         file.take_over()
     return Project(folder)
