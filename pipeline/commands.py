@@ -290,7 +290,7 @@ def run_history(config: Config) -> None:
             f"{', deleted since' if entry.deleted else ''}"
             f"  {entry.by}: {entry.reason}"
         )
-        for objection in entry.overridden:
+        for objection in entry.set_aside():
             console.say(f"     set aside: {objection}")
 
 

@@ -30,6 +30,12 @@ class Promotion:
     took_effect: bool = True
     deleted: bool = False
 
+    def set_aside(self) -> list[str]:
+        """What was set aside, as text; of a deleted version without the command to review it."""
+        if not self.deleted:
+            return list(self.overridden)
+        return [said.partition(": defection ")[0] for said in self.overridden]
+
     @classmethod
     def of(cls, record: str) -> Self:
         """Read it from JSON; ValueError, KeyError or TypeError where it is none."""

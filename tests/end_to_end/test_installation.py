@@ -360,9 +360,11 @@ def test_fault_61_an_alias_moved_by_hand_is_refused_and_put_back(trained) -> Non
 def test_fault_62_a_version_deleted_by_hand_is_said_to_be_deleted(trained) -> None:
     client = trained.register_again()
     trained.done("promote", "--version", 2, *SAID, "--override")
+    assert "the champion, version 1: defection review --version 2" in trained.done("history")
     client.delete_model_version("small", "2")
     history = trained.done("history")
     assert "version 2 after 1, over objections, deleted since" in history
+    assert "set aside: it was not compared with the champion, version 1\n" in history
     assert "did not take effect" not in history
     message = refused(trained, *SCORE)
     assert "version 2" in message and "was deleted" in message
