@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
-from pipeline.guards.compare import Difference, Level, Limits
+from pipeline.guards.compare import OF_GROUP, UNNAMED, Difference, Level, Limits
 from pipeline.wording import counted, listed
 
 _VERDICT = {Level.SAME: "", Level.WARNED: "warning", Level.REFUSED: "refused"}
 _MOST = 12  # differences that a refusal names, those that say most first
+_NAMES = 3  # of values that are gone
 _FIRST = ("accounts", "rows", "first day", "last day")  # of a whole source
 HEADINGS = ("source", "figure", "then", "now", "differs", "concerns", "")
 
@@ -52,6 +54,11 @@ def line(difference: Difference) -> str:
     return said + ")"
 
 
+def lines(differences: Iterable[Difference]) -> list[str]:
+    """The differences, a line each; values of a column that lost all accounts share one."""
+    return [line(each) for each in _merged(differences)]
+
+
 def refusal(refused: Mapping[str, Sequence[Difference]], limits: Limits, command: str) -> str:
     """Why nothing is published, and the line to run if the differences are real.
 
@@ -64,9 +71,10 @@ def refusal(refused: Mapping[str, Sequence[Difference]], limits: Limits, command
     for before, differences in refused.items():
         if len(refused) > 1:
             said.append(f"Compared with {before}:")
-        said += [f"  {line(difference)}" for difference in sorted(differences, key=_place)[:_MOST]]
-        if len(differences) > _MOST:
-            more = len(differences) - _MOST
+        named = lines(sorted(differences, key=_place))
+        said += [f"  {each}" for each in named[:_MOST]]
+        if len(named) > _MOST:
+            more = len(named) - _MOST
             said.append(f"  and {more} more; `defection validate` shows all of them")
     found = (difference.table for differences in refused.values() for difference in differences)
     tables = listed(dict.fromkeys(found))
@@ -86,6 +94,41 @@ def figure(value: float | date) -> str:
     if isinstance(value, date):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _merged(differences: Iterable[Difference]) -> list[Difference]:
+    """The same, with one difference for all values of a column that are gone.
+
+    A value is gone where none of its accounts is left, or where nothing names it any more.
+    """
+    kinds: dict[tuple[object, ...], list[Difference]] = {}
+    for number, each in enumerate(differences):
+        unnamed = each.of == UNNAMED
+        is_gone = each.what.startswith(OF_GROUP) and (unnamed or each.now == 0)
+        kind = (each.table, each.what, unnamed) if is_gone else (number,)
+        kinds.setdefault(kind, []).append(each)
+    return [_of_all(alike) if len(alike) > 1 else alike[0] for alike in kinds.values()]
+
+
+def _of_all(values: Sequence[Difference]) -> Difference:
+    """One difference for several values of a column, each of accounts that no other has."""
+    names = [each.of for each in values if each.of != UNNAMED]
+    column = values[0].what.removeprefix(OF_GROUP)
+    then, now = (
+        sum(figure for figure in figures if not isinstance(figure, date))
+        for figures in ([each.then for each in values], [each.now for each in values])
+    )
+    units = sum(each.units for each in values)
+    return replace(
+        values[0],
+        what=f"{OF_GROUP}{counted(len(values), 'value')} of {column}",
+        of=f"({listed(names, _NAMES)})" if names else "that are not there any more",
+        then=then,
+        now=now,
+        share=units / max(then, 1),
+        units=units,
+        level=max(each.level for each in values),
+    )
 
 
 def _place(difference: Difference) -> int:

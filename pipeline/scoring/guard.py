@@ -27,7 +27,7 @@ from pipeline.errors import (
 from pipeline.guards import profile
 from pipeline.guards.compare import Difference, Level, Limits, compare, gone
 from pipeline.guards.crossings import CROSSINGS, Floats, compare_crossings
-from pipeline.guards.lines import line, refusal, table
+from pipeline.guards.lines import line, lines, refusal, table
 from pipeline.guards.measure import mark_of, measure
 from pipeline.guards.profile import FILE, Profile
 from pipeline.output_files import short
@@ -90,7 +90,7 @@ class Compared:
 
     def lines(self) -> list[str]:
         """What to warn of, and the tables that are gone, as text."""
-        said = [f"  {line(each)}" for each in self.of(Level.WARNED)]
+        said = [f"  {each}" for each in lines(self.of(Level.WARNED))]
         head = [f"The sources differ from {self.before.says}:"] if said else []
         return [*head, *said, *self.lines_of_gone()]
 
@@ -191,7 +191,7 @@ class Guard:
         before = " and from ".join(
             each.before.says for each in self.compared if each.of(Level.WARNED) or each.gone
         )
-        refused = listed([line(each) for each in self.of(Level.REFUSED)], 3)
+        refused = listed(lines(self.of(Level.REFUSED)), 3)
         said = f" ({refused})" if refused else ""
         return f"The data differ much from {before}{said}. This was accepted: {self.reason}"
 
@@ -259,7 +259,9 @@ class Guard:
         """How much each figure differed that was accepted, now or before."""
         if compared is None:
             return {}
-        now = {each.key: each.share for each in compared.of(Level.WARNED)} if self.reason else {}
+        now: dict[str, float] = {}
+        for each in compared.of(Level.WARNED) if self.reason else ():
+            now[each.key] = max(each.share, now.get(each.key, 0))  # values without a name share one
         return {**compared.before.accepted, **now}
 
 

@@ -392,6 +392,30 @@ def test_a_refusal_shows_what_differs_from_all_that_it_was_compared_with() -> No
     assert f"{head}last list:\n{owner}{head}training:\n{owner}Export orders again" in said
 
 
+def test_values_of_a_column_that_are_gone_share_a_line() -> None:
+    """Of seven owners with six accounts each, five are gone, and one lost three accounts."""
+    owners = {f"C{number:02}": f"r{number // 6}" for number in range(42)}
+    every = [Line(account, week) for account in owners for week in range(WEEKS)]
+    left = [each for each in every if each.account >= "C33"]
+    limits = Limits(accounts=2)
+
+    def said(key: str) -> str:
+        now = replace(held(left, owners, key=key), names={told("r5", key): "r5"})
+        found = tuple(compare(held(every, owners, key=key), now, limits))
+        before = Compared(Before("the training", held(every)), found, ())
+        guard = Guard(limits, 1, "defection score", training=before)
+        with pytest.raises(DataError) as refused:
+            guard.require_alike()
+        assert len([row for row in guard.tables() if "accounts of owner_id" in row]) >= 5
+        shares = replace(guard, reason="true").to_json()["accepted_of_training"]["shares"]
+        assert max(shares.values()) == 1
+        return str(refused.value)
+
+    gone = "accounts of 5 values of owner_id"
+    assert f"orders: {gone} (r0, r1, r2 and 2 more): 30 then, 0 now (100%, concerns 30" in said("")
+    assert f"{gone} that are not there any more: 30 then, 0 now (100%" in said("ab" * 32)
+
+
 def test_what_a_reason_accepts_is_said_also_if_no_refusal_could_show_it() -> None:
     past = -np.repeat(np.arange(1.0, 61.0), 2)
     published = replace(held(LINES), crossings=expected_crossings(past, np.full(120, 0.1), 60))
