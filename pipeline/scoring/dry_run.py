@@ -11,8 +11,7 @@ from pipeline.console import Steps
 from pipeline.output_files import short
 from pipeline.scoring.guard import NOT_NEEDED, Guard
 from pipeline.scoring.publication import Planned, planned
-from pipeline.scoring.score import FILES, Prepared, prepared, require_accounts
-from pipeline.tables.cohort import cohort_rule
+from pipeline.scoring.score import FILES, Prepared, prepared
 from pipeline.training.preparation import open_engine
 from pipeline.wording import counted
 
@@ -46,20 +45,16 @@ def dry_run(
     """
     with open_engine(config) as engine:
         read = prepared(engine, config, steps, as_of, model, replay=replay, accept=accept)
-        config = read.request.config
         plan = planned(read.root, as_of, read.request.version, read.inputs)
         guard = None
         if not plan.published:
             steps.begin("Comparing the sources with those before")
             guard = read.guard(engine)
             if guard is not None:
-                guard.require_alike()
+                read.require_alike(guard, engine)
         steps.begin("Counting the cohort")
-        cohort_rule(engine, config).make(engine, "cohort", [as_of])
-        ((accounts,),) = engine.rows("SELECT COUNT(*) FROM cohort")
+        accounts = read.require_cohort(engine)
         steps.know(rows=accounts)
-    require_accounts(config, as_of, accounts)
-    read.request.model.require([f.name for f in read.selection.features], accounts)
     return DryRun(read, plan, accounts, guard)
 
 

@@ -21,6 +21,7 @@ from features.definition import Selection, select
 from features.values import Last
 from models import drift, risk_model, value_at_stake
 from models.drift import Reference
+from models.errors import FeatureMismatch
 from models.risk_model import DAYS_PAST_PATIENCE, RiskModel
 from models.value_at_stake import ValueAtStake
 from pipeline import console
@@ -70,6 +71,7 @@ from pipeline.scratch import ScratchFolder
 from pipeline.sources import Sources, load_sources
 from pipeline.sources.account_choice import chosen_accounts
 from pipeline.sources.quarantine import write_quarantine
+from pipeline.tables.cohort import cohort_rule
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.identity import merged_by
 from pipeline.tables.shards import split_into_shards
@@ -158,6 +160,32 @@ class Prepared:
             command=self.command,
             reason=self.reason,
         )
+
+    def require_alike(self, guard: Guard, engine: DuckDBEngine) -> None:
+        """What `Guard.require_alike` raises, and with it what no reason given can accept."""
+        try:
+            guard.require_alike()
+        except DataError as error:
+            if why := self._cannot_score(engine):
+                raise DataError(f"{error}\nA reason is not enough. {why}") from None
+            raise
+
+    def _cannot_score(self, engine: DuckDBEngine) -> str:
+        """Why the cohort cannot be scored, in words; empty where it can."""
+        try:
+            self.require_cohort(engine)
+        except (DataError, FeatureMismatch) as error:
+            return str(error)
+        return ""
+
+    def require_cohort(self, engine: DuckDBEngine) -> int:
+        """Count the cohort. DataError or FeatureMismatch where it cannot be scored."""
+        request = self.request
+        cohort_rule(engine, request.config).make(engine, "cohort", [request.as_of])
+        ((accounts,),) = engine.rows("SELECT COUNT(*) FROM cohort")
+        require_accounts(request.config, request.as_of, accounts)
+        request.model.require([each.name for each in self.selection.features], accounts)
+        return int(accounts)
 
 
 def score(
@@ -449,7 +477,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     steps.begin("Comparing the sources with those before")
     guard = ready.guard(engine)
     if guard is not None:
-        guard.require_alike()
+        ready.require_alike(guard, engine)
     held = measure(engine, sources.tables.values(), as_of)
     frame, scores = scored(engine, sources, selection, request, steps)
     if guard is not None and DAYS_PAST_PATIENCE in frame:

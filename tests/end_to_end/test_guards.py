@@ -92,6 +92,20 @@ def test_fault_47_49_51_74_a_broken_export_is_refused(
         assert own.defection("score", "--as-of", AS_OF, "--dry-run").stderr == done.stderr
 
 
+def test_a_refusal_says_what_no_reason_accepts(own: Project) -> None:
+    """Less than half of the accounts is left, fewer than the model can compare with each other."""
+    change(own, lambda table: table[table["account_id"] <= "A000180"], *WITH_ACCOUNTS)
+    done = own.defection("score", "--as-of", AS_OF)
+    assert done.returncode == 65
+    *_, command, last = done.stderr.splitlines()
+    assert command.endswith('--accept "REASON"')
+    assert last.startswith("A reason is not enough. ") and "accounts are too few" in last
+    assert own.defection("score", "--as-of", AS_OF, "--dry-run").stderr == done.stderr
+    accepted = own.defection("score", "--as-of", AS_OF, "--accept", REASON)
+    assert accepted.returncode == 78
+    assert accepted.stderr.endswith(last.removeprefix("A reason is not enough. ") + "\n")
+
+
 def test_fault_48_50_52_what_is_accepted_is_recorded_and_not_asked_for_again(own: Project) -> None:
     """A region is gone, touches are there twice, and the config has no accounts any more."""
     accounts = pd.read_parquet(own.folder / "accounts.parquet")
