@@ -95,7 +95,10 @@ def _config(path: Path, *, with_label: bool = True) -> Config:
 @app.command(epilog="Example: `defection validate --config configs/demo.yaml`")
 def validate(
     config: ConfigPath = DEFAULT_CONFIG,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit with 1 on warnings, and where `score` would refuse."),
+    ] = False,
 ) -> None:
     """Check the sources against the contract and for what is odd; report everything at once."""
     from pipeline.commands import run_validate

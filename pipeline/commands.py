@@ -51,7 +51,7 @@ def run_validate(config: Config, *, strict: bool = False) -> None:
     The sources are compared with those of the newest publication and of the champion's training.
 
     Raises what the report says where the contract is broken, and what is wrong with the playbook;
-    strict: CheckFailed where there are warnings.
+    strict: CheckFailed where there are warnings, or differences that `score` would refuse.
     """
     load_playbook(config.scoring.playbook, config.features.own_families)
     with open_engine(config) as engine, console.steps() as steps:
@@ -65,19 +65,22 @@ def run_validate(config: Config, *, strict: bool = False) -> None:
     compared = {} if guard is None else {COMPARED: guard.to_json()}
     write_text(path, json.dumps(report.to_json() | compared, indent=2, default=str) + "\n")
     write_page(path.with_suffix(".html"), config.name, report, counts, guard)
-    for line in report_lines(report):
+    for line in report_lines(report, "" if guard is None else guard.total()):
         console.say(line)
     for line in guard.tables() if guard is not None else ():
         console.say(line)
     console.say(f"Written to {short(path)}, and as a page to {short(path.with_suffix('.html'))}")
     if report.errors:
         raise DataError("the sources break the contract; see above")
-    warnings = len(report.of(Severity.WARNING))
+    refused = 0 if guard is None else len(guard.of(Level.REFUSED))
+    warnings = len(report.of(Severity.WARNING)) - refused
     warnings += 0 if guard is None else len(guard.of(Level.WARNED))
-    if strict and warnings:
+    if strict and (warnings or refused):
+        said = [f"{counted(warnings, 'warning')} about the sources"] if warnings else []
+        if refused:
+            said.append(f"{counted(refused, 'difference')} that `score` would refuse")
         raise CheckFailed(
-            f"{counted(warnings, 'warning')} about the sources; see above. Correct them, or "
-            "validate without --strict."
+            f"{' and '.join(said)}; see above. Correct them, or validate without --strict."
         )
 
 

@@ -149,6 +149,14 @@ class Guard:
         """The differences of a level, or above it, from all that was compared with."""
         return [difference for each in self.compared for difference in each.of(level)]
 
+    def total(self) -> str:
+        """How many differences `score` would refuse, and warn of, as text; empty for none."""
+        refused = len(self.of(Level.REFUSED))
+        warned = len(self.of(Level.WARNED)) - refused
+        said = [f"score would refuse: {counted(refused, 'difference')}"] if refused else []
+        said += [f"score would warn of: {counted(warned, 'difference')}"] if warned else []
+        return "; ".join(said)
+
     def still_to_come(self) -> Iterator[str]:
         """What only `score` compares, as text."""
         if self.publication is None or not self.publication.before.profile.crossings:

@@ -192,8 +192,11 @@ def at_most(findings: Iterable[Finding]) -> Iterator[Finding]:
             yield replace(alike[-1], what=what, file="", examples=(), count=rest)
 
 
-def report_lines(report: Report) -> list[str]:
-    """The whole report as plain text lines: tables, findings by severity, and a total."""
+def report_lines(report: Report, compared: str = "") -> list[str]:
+    """The whole report as plain text lines: tables, findings by severity, and a total.
+
+    compared: what the total says of the sources beside those before.
+    """
     said = [
         f"{table.name}: {counted(table.rows, 'row')}"
         + (f", complete until {table.complete_until:%Y-%m-%d %H:%M:%S}" if table.is_dated else "")
@@ -202,9 +205,8 @@ def report_lines(report: Report) -> list[str]:
     ]
     for severity in Severity:
         said += finding_lines(report.of(severity))
-    said.append(
-        ", ".join(counted(len(report.of(severity)), severity.value) for severity in Severity)
-    )
+    total = ", ".join(counted(len(report.of(severity)), severity.value) for severity in Severity)
+    said.append(f"{total}; {compared}" if compared else total)
     return said
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.guards.compare import Level
 from pipeline.guards.lines import HEADINGS, cells
 from pipeline.output_files import write_text
 from pipeline.pages.page import filled
@@ -40,6 +41,8 @@ def write_page(
         ],
         amounts=figures.amounts,
         guard=guard,
+        total="" if guard is None else guard.total(),
+        refused=guard is not None and bool(guard.of(Level.REFUSED)),
         headings=HEADINGS,
     )
     write_text(path, text)

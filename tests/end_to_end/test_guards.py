@@ -157,7 +157,12 @@ def test_validate_shows_what_score_compares_and_leaves_damaged_profiles_out(own:
     assert "is not compared with: source_profile.json is not what was published" in done.stderr
     assert "There is no earlier publication that says what its sources were like." in done.stdout
     assert "`score` refuses these sources, unless --accept gives a reason." in done.stdout
+    refused = sum(line.endswith("  refused") for line in done.stdout.splitlines())
+    would = f"score would refuse: {refused} differences"
+    assert refused > 1 and f" notes; {would}" in done.stdout
+    assert f"{refused} differences that `score` would refuse; see above" in done.stderr
     page = (own.folder / "out/validation/validation.html").read_text()
+    assert would in page and "Readable, but score would refuse these sources" in page
     assert "Compared with before" in page and "refused" in page
     report = json.loads((own.folder / "out/validation/validation.json").read_text())
     assert report["sources_compared"]["differences"]

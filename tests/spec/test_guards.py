@@ -385,6 +385,9 @@ def test_a_refusal_shows_what_differs_from_all_that_it_was_compared_with() -> No
     guard = Guard(Limits(), 1, "defection score", publication=last, training=training)
     with pytest.raises(DataError) as refused:
         guard.require_alike()
+    assert guard.total() == (
+        "score would refuse: 2 differences; score would warn of: 6 differences"
+    )
     said = str(refused.value)
     assert said.startswith("The sources differ too much from the last list and from the training: ")
     owner = "  orders: accounts of owner_id ben: 6 then, 0 now (100%, concerns 6 accounts)\n"
