@@ -242,7 +242,9 @@ Generated from the code by `make docs`.
 `defection score` publishes a folder, `<output>/scores/as_of=D/model_version=N/revision=R/`, which
 appears whole or not at all; `<output>/scores/latest.json` names the newest (`path`), and says when
 the next one is due and when it is late (`next_due`, `next_late`). The same inputs are published
-once, changed ones as a further revision. Replays go to `<output>/replays`, lists by another version
+once, changed ones as a further revision. `<output>/scores/refused.json` has the date, the time and
+the first line of the last attempt that failed, until a list of that date or a later one is
+published. Replays go to `<output>/replays`, lists by another version
 than that of the last promotion to `<output>/trials`.
 
 | file | for | what |

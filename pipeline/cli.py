@@ -251,7 +251,8 @@ def status(
 ) -> None:
     """Show the state of store, champion and lists, and when the next list is due.
 
-    Exits with 1 when the next list is late or anything is damaged. Writes nothing.
+    An attempt that was refused after the last list is shown with its reason. Exits with 1 when the
+    next list is late or anything is damaged. Writes nothing.
     """
     from pipeline.commands import run_status
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.label_definitions import label_of
 from pipeline.tables.shards import split_into_shards
 from pipeline.tables.training_table import selected_features, snapshot_features
+from pipeline.tracking.registry import CHAMPION
 from pipeline.tracking.runs import open_tracking
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.wording import counted, listed
@@ -326,11 +328,18 @@ def run_restore(config: Config, copy: str) -> None:
 def run_score(
     config: Config, as_of: date, model: str, *, replay: bool, accept: str | None = None
 ) -> Publication:
-    """Score a snapshot, publish, and print the top of the list; arguments as for `score`."""
+    """Score a snapshot, publish, and print the top of the list; arguments as for `score`.
+
+    An error is kept for `status` where the list of the champion was asked for.
+    """
+    from pipeline.scoring.last_attempt import kept
+    from pipeline.scoring.publication import SCORES
     from pipeline.scoring.score import score
 
+    is_list = model == CHAMPION and not replay
+    attempt = kept(config.output / SCORES, as_of) if is_list else nullcontext()
     with openlineage.told(f"{config.name}.score", console.complain) as data:
-        with console.steps() as steps:
+        with attempt, console.steps() as steps:
             publication = score(config, steps, as_of, model, replay=replay, accept=accept)
         manifest = publication.manifest
         used = openlineage.model(manifest["model"]["name"], manifest["model"]["version"])

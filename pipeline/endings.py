@@ -38,8 +38,8 @@ def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
                 result = act()
                 sys.stdout.flush()  # what cannot be written is an error of the command
         except BaseException as error:
-            known = _in_our_words(error)
-            text, code = _ending(known)
+            known = in_our_words(error)
+            text, code = ending(known)
             text = " ".join([text, *_notes(error)])
             asked = isinstance(known, KeyboardInterrupt | Terminated) or code == USAGE
             console.fail(text, code, cause=known if debug and not asked else None)
@@ -47,7 +47,7 @@ def guarded(act: Callable[[], object], *, debug: bool = False) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _in_our_words(error: BaseException) -> BaseException:
+def in_our_words(error: BaseException) -> BaseException:
     """The error that a user can mend, where an error is one, with what it came from as its cause.
 
     Whatever a library raises, and wherever.
@@ -71,7 +71,7 @@ def _in_our_words(error: BaseException) -> BaseException:
     return known
 
 
-def _ending(error: BaseException) -> tuple[str, int]:
+def ending(error: BaseException) -> tuple[str, int]:
     """The message and the exit code."""
     if isinstance(error, DefectionError):
         return str(error), error.exit_code

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.monitoring.monitor import MONITOR, PAGE, REPORT
 from pipeline.pseudonyms import KEY_FILE
+from pipeline.scoring.last_attempt import REFUSED
 from pipeline.scoring.publication import (
     LATEST,
     LOCK,
@@ -35,6 +36,7 @@ def _publications(root: str, files: Sequence[str]) -> Iterator[str]:
 
 OUTPUT = (
     *(pattern for root in ROOTS for pattern in _publications(root, FILES)),
+    f"{SCORES}/{REFUSED}",
     *(pattern for root in MONITORS for pattern in _publications(root, (REPORT, PAGE, MANIFEST))),
     KEY_FILE,
     "validation/validation.json",

@@ -17,8 +17,10 @@ from zoneinfo import ZoneInfo
 
 from models.errors import ModelError
 from pipeline.config import Config
-from pipeline.errors import DefectionError
+from pipeline.errors import ConfigError, DataError, DefectionError, MissingInput
 from pipeline.output_files import short
+from pipeline.scoring import last_attempt
+from pipeline.scoring.last_attempt import REFUSED
 from pipeline.scoring.next_list import next_list
 from pipeline.scoring.publication import (
     LATEST,
@@ -39,6 +41,7 @@ from pipeline.status.known_files import MONITORS, ROOTS, strangers
 from pipeline.tracking.runs import open_tracking
 from pipeline.wording import counted, listed
 
+_REFUSALS = (DataError.exit_code, MissingInput.exit_code, ConfigError.exit_code)
 _NAMED = 5  # files that are not ours
 _END = re.compile(r"(?<!\b[A-Z])(?<!\bDr)(?<!\bProf)(?<!\bMr)(?<!\bMrs)\. ")  # of a sentence
 
@@ -54,7 +57,7 @@ class Line:
 
 
 def status(config: Config, now: datetime) -> list[Line]:
-    """Look at the store, the champion, all publications and the files beside them.
+    """Look at the store, the champion, all publications, the last attempt and the files beside.
 
     now: with a time zone; what late is measured against.
     """
@@ -70,6 +73,7 @@ def status(config: Config, now: datetime) -> list[Line]:
         *(line for line in _of_champion(config) if line.state not in said),
         *(line for root, found in there.items() for line in _of_publications(config, root, found)),
         *_of_next_list(config, newest(lists), now),
+        *_of_last_attempt(config, newest(lists)),
         *_of_strangers(config),
     ]
 
@@ -191,6 +195,34 @@ def _of_next_list(config: Config, last: Path | None, now: datetime) -> Iterator[
         yield Line("next list", f"due since {after.as_of}, {every}", do)
     else:
         yield Line("next list", f"due on {after.as_of}, {every}")
+
+
+def _of_last_attempt(config: Config, last: Path | None) -> Iterator[Line]:
+    """The attempt at a list that failed after the last one was published.
+
+    It says why a list is late, and is not wrong by itself.
+    """
+    file = config.output / SCORES / REFUSED
+    attempt = last_attempt.read(file.parent)
+    if attempt is None:
+        if file.exists():
+            what = f"{SCORES}/{REFUSED}"
+            yield Line(what, "cannot be read, and is ignored", f"delete it: rm -r {_quoted(file)}")
+        return
+    if last is not None and date_of(last) >= attempt.as_of:
+        published = datetime.fromisoformat(read_manifest(last)["published_at"])
+        if published > attempt.at:
+            return
+    at = attempt.at.astimezone(ZoneInfo(config.timezone))
+    more = f" (and {counted(attempt.further, 'further line')})" if attempt.further else ""
+    how = "refused" if attempt.exit_code in _REFUSALS else "failed"
+    yield Line(
+        "last attempt",
+        f"{how} on {at:%Y-%m-%d at %H:%M}, as of {attempt.as_of}, with exit code "
+        f"{attempt.exit_code}: {attempt.why}{more}",
+        "see all of it, without writing anything: defection score --as-of "
+        f"{attempt.as_of} --dry-run --config {_quoted(config.path)}",
+    )
 
 
 def _of_strangers(config: Config) -> Iterator[Line]:

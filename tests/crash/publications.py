@@ -45,7 +45,7 @@ def faults(root: Path, before: Mapping[str, str], files: Sequence[str] = FILES) 
             yield f"{LATEST} points to {target}, which is no publication"
     elif before:
         yield f"{LATEST} is gone"
-    known = {LATEST, ".lock", UNFINISHED}
+    known = {LATEST, "refused.json", ".lock", UNFINISHED}
     for path in root.iterdir():
         if path.name not in known and not path.name.startswith("as_of="):
             yield f"{path.name} is no part of what is published"

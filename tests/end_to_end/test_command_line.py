@@ -203,7 +203,7 @@ def test_scoring_a_date_that_the_labels_reach_beyond_is_refused(trained) -> None
     done = trained.defection("score", "--as-of", "2025-06-01")
     assert done.returncode == 78
     assert "would use the future" in done.stderr and "--replay" in done.stderr
-    assert trained.files() == before
+    assert trained.files() - {trained.refused} == before
 
 
 def test_fault_17_a_stale_extract_is_refused(trained) -> None:
@@ -212,7 +212,7 @@ def test_fault_17_a_stale_extract_is_refused(trained) -> None:
     assert done.returncode == 65
     assert "orders is complete until 2025-12-3" in done.stderr
     assert "max_staleness_days" in done.stderr
-    assert trained.files() == before
+    assert trained.files() - {trained.refused} == before
 
 
 def test_an_unknown_alias_names_those_there_are(trained) -> None:
@@ -406,7 +406,7 @@ def test_a_risk_is_not_passed_off_as_one_of_another_horizon(trained) -> None:
     done = trained.defection("score", "--as-of", "2026-01-01")
     assert done.returncode == 78
     assert "label.horizon_days was 90, the config says 30" in done.stderr
-    assert trained.files() == before
+    assert trained.files() - {trained.refused} == before
 
 
 def test_fault_29_a_model_is_not_given_features_of_another_definition(trained) -> None:
@@ -415,7 +415,7 @@ def test_fault_29_a_model_is_not_given_features_of_another_definition(trained) -
     done = trained.defection("score", "--as-of", "2026-01-01")
     assert done.returncode == 78
     assert "learned from other definitions of 4 features: resolved_slowly_share_30d" in done.stderr
-    assert trained.files() == before
+    assert trained.files() - {trained.refused} == before
 
 
 def test_a_replay_is_no_publication(trained) -> None:

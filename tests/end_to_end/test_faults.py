@@ -82,7 +82,8 @@ def test_fault_22_a_source_that_lost_its_rows_is_refused_and_named(own: Project)
     assert "of the model can hardly be told any more: days_since_last_touch (" in done.stderr
     assert "scoring.least_known" in done.stderr
     assert {file for file in own.files() - files if "scores" in file.parts} == {
-        own.scores / ".lock"
+        own.scores / ".lock",
+        own.refused,
     }
     own.change(scoring={"least_known": 0.0})
     own.done("score", "--as-of", DAY, "--accept", "a test of what comes after")

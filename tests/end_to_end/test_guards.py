@@ -87,7 +87,7 @@ def test_fault_47_49_51_74_a_broken_export_is_refused(
     assert f"The sources differ too much from {against}" in done.stderr
     assert f"\n  {said}" in done.stderr
     assert f'  defection score --config {own.config} --as-of {AS_OF} --accept "R' in done.stderr
-    assert {file for file in own.files() - before if file.name != ".lock"} == set()
+    assert {file for file in own.files() - before if file.name != ".lock"} == {own.refused}
     if against == LAST:
         assert own.defection("score", "--as-of", AS_OF, "--dry-run").stderr == done.stderr
 

@@ -32,6 +32,7 @@ def long_but(quick: Container[Any], cases: Iterable[Any]) -> list[Any]:
 LISTED = str(AS_OF)
 ON = ("status", "--on", LISTED)
 SCORE = ("score", "--as-of", LISTED)
+STALE = ("score", "--as-of", "2026-03-01")  # the extract is too old for it
 EXPLAIN = ("explain", "--account", "A000001", "--as-of", LISTED)
 MONITOR = ("monitor", "--as-of", LISTED)
 SAID = ("--by", "a test", "--reason", "to see")
@@ -92,6 +93,44 @@ def test_status_writes_nothing(trained) -> None:
     assert {file: file.read_bytes() for file in trained.files()} == before
 
 
+def test_status_says_what_was_refused_last(trained) -> None:
+    said = refused(trained, *STALE, code=65)
+    content = json.loads(trained.refused.read_text())
+    assert said.startswith(f"defection: {content['why'][:99]}") and content["exit_code"] == 65
+    ended = trained.defection(*ON)
+    assert ended.returncode == 0, ended.stderr
+    assert f"as of 2026-03-01, with exit code 65: {content['why']}\n" in ended.stdout
+    assert advised(ended.stdout)[0][:4] == [*STALE, "--dry-run"]
+    assert strangers(load_config(trained.config)) == []
+    assert trained.defection("status", "--on", "2026-03-01").returncode == 1  # it is late
+
+    refused(trained, *STALE, "--model", 1, code=65)  # what may be a trial or a replay is no list
+    refused(trained, *STALE, "--replay", code=65)
+    refused(trained, "score", "--as-of", "2026-02-30", code=64)
+    assert json.loads(trained.refused.read_text()) == content
+    trained.done(*SCORE)  # an earlier list does not settle it
+    assert trained.refused.exists()
+    trained.refused.write_text(json.dumps(content | {"as_of": LISTED}))
+    trained.done(*SCORE)
+    assert not trained.refused.exists()
+    assert "last attempt" not in trained.done(*ON)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"as_of": "2026-01-02"}', "[" * 100_000, '{"as_of": 1, "at": null}'],
+    ids=range(6),
+)
+def test_a_record_of_a_refusal_that_cannot_be_read_is_ignored_with_a_line(
+    trained, content: str
+) -> None:
+    trained.refused.write_text(content)
+    said = trained.done(*ON)
+    assert "scores/refused.json" in said and "cannot be read, and is ignored" in said
+    assert "Already published" in trained.done(*SCORE)
+    assert not trained.refused.exists()
+
+
 def test_status_knows_every_file_that_is_written(trained) -> None:
     assert strangers(load_config(trained.config)) == []
     for folder, patterns in (
@@ -117,14 +156,16 @@ def test_status_knows_every_file_that_any_command_writes(trained) -> None:
         MONITOR,
         (*MONITOR, "--model", 2),
         (*SCORE, "--model", 2),
+        STALE,
         ("score", "--as-of", "2025-06-01", "--replay"),
         ("promote", "--version", 3, *SAID, "--override"),
         ("rollback", *SAID),
         ("restore", "--copy", "newest"),
     ):
         ended = trained.defection(*command)
-        assert ended.returncode in (0, 1), (command, ended.stderr)
+        assert ended.returncode in (65,) if command == STALE else (0, 1), (command, ended.stderr)
     assert strangers(load_config(trained.config)) == []
+    assert trained.refused.exists()
     written = {file.relative_to(trained.folder) for file in trained.files()}
     for root in ("out/trials", "out/trials/monitor", "out/replays", "mlflow/copies"):
         assert any(Path(root) in file.parents for file in written), root

@@ -50,6 +50,11 @@ class Project:
     def scores(self) -> Path:
         return self.folder / "out" / "scores"
 
+    @property
+    def refused(self) -> Path:
+        """What `status` is told of an attempt at a list that failed."""
+        return self.scores / "refused.json"
+
     def files(self) -> set[Path]:
         """Everything written so far."""
         return {path for path in self.folder.rglob("*") if path.is_file()}
