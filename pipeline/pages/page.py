@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -25,18 +26,24 @@ def filled(
     style = template.with_suffix(".css").read_text(encoding="utf-8")
     acts = template.with_suffix(".js")
     script = acts.read_text(encoding="utf-8") if acts.exists() else None
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
+    environment = _environment(template.parent)
+    environment.filters |= filters or {}
+    page = environment.get_template(template.name)
+    policy = _policy(style, script)
+    return page.render(title=title, policy=policy, style=style, script=script, **data)
+
+
+@cache
+def _environment(folder: Path) -> jinja2.Environment:
+    """What fills the templates of a folder; it keeps each one compiled."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= filters or {}
-    page = environment.get_template(template.name)
-    policy = _policy(style, script)
-    return page.render(title=title, policy=policy, style=style, script=script, **data)
 
 
 def _policy(style: str, script: str | None) -> str:
