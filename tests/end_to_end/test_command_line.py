@@ -234,7 +234,8 @@ def test_scoring_before_training_says_so(project) -> None:
 def test_the_whole_cohort_has_more_accounts(project) -> None:
     for cohort in ("active", "all"):
         done = project.defection(
-            "features", "--as-of", "2026-01-01", "--cohort", cohort, "--out", f"{cohort}.parquet"
+            *("features", "--as-of", "2026-01-01", "--only", "order_history"),
+            *("--cohort", cohort, "--out", f"{cohort}.parquet"),
         )
         assert done.returncode == 0, done.stderr
     active, everybody = (
@@ -410,11 +411,11 @@ def test_a_risk_is_not_passed_off_as_one_of_another_horizon(trained) -> None:
 
 
 def test_fault_29_a_model_is_not_given_features_of_another_definition(trained) -> None:
-    trained.change(features={"resolution_days": 30})
+    trained.change(features={"windows_days": [365], "resolution_days": 30})
     before = trained.files()
     done = trained.defection("score", "--as-of", "2026-01-01")
     assert done.returncode == 78
-    assert "learned from other definitions of 4 features: resolved_slowly_share_30d" in done.stderr
+    assert "learned from other definitions of 1 feature: resolved_slowly_share_365d" in done.stderr
     assert trained.files() - {trained.refused} == before
 
 

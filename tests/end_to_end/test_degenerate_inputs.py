@@ -49,6 +49,7 @@ def test_with_fewer_accounts_than_features_the_answer_is_as_wide_as_it_should_be
     tmp_path: Path, tiny: Path
 ) -> None:
     project = make_project(tmp_path, tiny)
+    project.change(features={})  # all windows
     done = project.defection("train")
     assert done.returncode == 0, done.stderr
     assert "248 features" in done.stdout

@@ -33,7 +33,12 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Project:
     market = tmp_path_factory.mktemp("larger_market")
     simulate(market, accounts=2000, months=30, seed=7, end=AS_OF)
     project = make_project(tmp_path_factory.mktemp("larger"), market)
-    project.change(model={"threads": 1}, backtest={"last": 1}, scoring={"call_capacity": CAPACITY})
+    project.change(
+        features={},  # all windows
+        model={"threads": 1},
+        backtest={"last": 1},
+        scoring={"call_capacity": CAPACITY},
+    )
     project.done("train")
     project.use_first_version()
     project.done("score", "--as-of", AS_OF)

@@ -38,6 +38,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Project:
     What each command said is kept beside the config, as its name and place in the story.
     """
     project = make_project(tmp_path_factory.mktemp("story"), market)
+    project.change(features={})  # all windows, which the gate is open for
     _with_canaries(project, market)
     steps: list[tuple[str, ...]] = [
         ("train",),

@@ -8,6 +8,7 @@ import subprocess
 import time
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,17 @@ from models.settings import ModelSettings
 from pipeline.config import load_config
 
 TRIALS = 3
+
+
+@pytest.fixture
+def few(project: Project, market: Path) -> Project:
+    """A project that learns small models from the orders of a year, and reads nothing else."""
+    project.take_few_features()
+    project.change(
+        sources={"orders": {"path": str(market / "orders.parquet")}},
+        model={"trees": 20, "threads": 1},
+    )
+    return project
 
 
 def journal(project: Project) -> list[str]:
@@ -51,9 +63,8 @@ def interrupted_after(project: Project, trials: int) -> int:
 
 
 @pytest.mark.starts_process
-def test_an_interrupted_search_goes_on_to_the_same_end(project: Project) -> None:
-    project.take_few_features()
-    project.change(model={"trees": 20, "threads": 1})
+def test_an_interrupted_search_goes_on_to_the_same_end(few: Project) -> None:
+    project = few
     assert interrupted_after(project, 1) == 130
     done = len(journal(project))
     assert 1 <= done < TRIALS
@@ -79,18 +90,16 @@ def test_an_interrupted_search_goes_on_to_the_same_end(project: Project) -> None
     assert shown == at_one_go.stdout.splitlines()
 
 
-def test_a_budget_of_seconds_still_measures_the_configs_own(project: Project) -> None:
-    project.take_few_features()
-    done = project.defection("tune", "--trials", 50, "--seconds", 0)
+def test_a_budget_of_seconds_still_measures_the_configs_own(few: Project) -> None:
+    done = few.defection("tune", "--trials", 50, "--seconds", 0)
     assert done.returncode == 0, done.stderr
     assert "1 trials on 3 snapshots" in done.stdout
     assert "keep them" in done.stdout
 
 
-def test_too_little_history_is_explained(project: Project) -> None:
-    project.take_few_features()
-    project.change(snapshots={"first": date(2025, 3, 1), "last": date(2026, 1, 1)})
-    done = project.defection("tune", "--trials", 1)
+def test_too_little_history_is_explained(few: Project) -> None:
+    few.change(snapshots={"first": date(2025, 3, 1), "last": date(2026, 1, 1)})
+    done = few.defection("tune", "--trials", 1)
     assert done.returncode == 65
     assert "too little history to tune on" in done.stderr
 

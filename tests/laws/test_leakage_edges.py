@@ -45,7 +45,7 @@ EXAMPLES: dict[str, Row] = {
 def test_an_event_exactly_at_the_snapshot_is_excluded(family: str, engine: Engine) -> None:
     nothing, happens, known, just_before = _at_snapshot(
         engine,
-        own_values(UNDER_TEST[family]),
+        own_values(UNDER_TEST[family], [90]),
         {},
         _events(family, NOW, NOW - DAY),
         _events(family, NOW - DAY, NOW),

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 from families_under_test import UNDER_TEST
 from feature_tables import (
-    LAW_WINDOWS,
     assert_identical,
     feature_table,
     from_world,
@@ -22,7 +21,7 @@ from feature_tables import (
     tables_of,
     up_to,
 )
-from generated import batches, forks
+from generated import WINDOWS, batches, forks
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import FORKS_PER_BATCH, Batch, Fork, law, telling
@@ -42,12 +41,13 @@ def two_threads() -> Iterator[Engine]:
 
 def test_truncation(family: str, engine: Engine) -> None:
     """Data cut to what was known before T give the features at T that all data give."""
-    values, reads = own_values(UNDER_TEST[family], LAW_WINDOWS), tables_of(UNDER_TEST[family])
+    reads = tables_of(UNDER_TEST[family])
 
     @law()
-    @given(batches(reads), st.integers(0, 5))
+    @given(batches(reads), st.integers(0, 5), WINDOWS)
     @telling
-    def holds(batch: Batch, number: int) -> None:
+    def holds(batch: Batch, number: int, windows: tuple[int]) -> None:
+        values = own_values(UNDER_TEST[family], windows)
         moment = batch.as_ofs[number % len(batch.as_ofs)]
         known = [cut(world, midnight(moment)) for world in batch.worlds]
         tables = side_by_side(engine, values, batch.as_ofs, batch.worlds, known)
@@ -58,12 +58,13 @@ def test_truncation(family: str, engine: Engine) -> None:
 
 def test_poison(family: str, engine: Engine) -> None:
     """Two futures of the same past, however wild, give the same features at T."""
-    values, reads = own_values(UNDER_TEST[family], LAW_WINDOWS), tables_of(UNDER_TEST[family])
+    reads = tables_of(UNDER_TEST[family])
 
     @law(per_batch=FORKS_PER_BATCH)
-    @given(forks(reads))
+    @given(forks(reads), WINDOWS)
     @telling
-    def holds(batch: Fork) -> None:
+    def holds(batch: Fork, windows: tuple[int]) -> None:
+        values = own_values(UNDER_TEST[family], windows)
         tables = side_by_side(engine, values, batch.as_ofs, batch.worlds, batch.others)
         assert_identical(*(up_to(batch.moment, table) for table in tables))
 
@@ -72,12 +73,15 @@ def test_poison(family: str, engine: Engine) -> None:
 
 def test_batch_of_one(family: str, engine: Engine, two_threads: Engine) -> None:
     """An account's row is the same in any company: alone, at its snapshot alone, in any order."""
-    values, reads = own_values(UNDER_TEST[family], LAW_WINDOWS), tables_of(UNDER_TEST[family])
+    reads = tables_of(UNDER_TEST[family])
 
     @law(share=0.5)
-    @given(batches(reads), st.integers(0, 99), st.integers(0, 5), st.sampled_from(ACCOUNTS))
+    @given(
+        batches(reads), st.integers(0, 99), st.integers(0, 5), st.sampled_from(ACCOUNTS), WINDOWS
+    )
     @telling
-    def holds(batch: Batch, number: int, snapshot: int, letter: str) -> None:
+    def holds(batch: Batch, number: int, snapshot: int, letter: str, windows: tuple[int]) -> None:
+        values = own_values(UNDER_TEST[family], windows)
         worlds = [named(world, f"{place}|") for place, world in enumerate(batch.worlds)]
         loaded = together(worlds)
         all_accounts = [f"{n}|{account}" for n in range(len(worlds)) for account in ACCOUNTS]

@@ -131,7 +131,7 @@ def all_values() -> dict[str, Value]:
     return {
         feature.name: feature.value
         for family in FAMILIES.values()
-        for feature in family.features((90, 365))
+        for feature in family.features((365,))
     }
 
 

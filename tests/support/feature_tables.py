@@ -19,7 +19,6 @@ from pipeline.tables.identity import make_identity_table
 from pipeline.tables.values_table import IDENTITY, make_values_table
 
 RELATIVE = 1e-9
-LAW_WINDOWS = (90, 365)
 
 Key = tuple[str, date]
 

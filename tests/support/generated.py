@@ -25,6 +25,9 @@ DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 Times = st.SearchStrategy[datetime]
 
+# One at a time, as an engine takes long over many features; tests/parity has several together.
+WINDOWS = st.sampled_from([(90,), (365,)])
+
 FIRST_SNAPSHOTS = st.sampled_from([date(2023, 3, 1), date(2023, 12, 31), date(2024, 2, 1)])
 
 

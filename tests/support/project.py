@@ -131,6 +131,7 @@ def make_project(folder: Path, market: Path) -> Project:
         "sources": {name: {"path": str(market / f"{name}.parquet")} for name in tables},
         "snapshots": {"first": date(2024, 9, 1), "last": AS_OF, "every": "month"},
         "label": {"definition": "inactivity", "horizon_days": 90, "reporting_lag_days": 14},
+        "features": {"windows_days": [365]},
         "backtest": {"last": 2, "bootstrap_repetitions": 100},
         "model": {"trees": 60, "threads": 1},
         "engine": {"threads": 1},
