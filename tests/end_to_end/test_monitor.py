@@ -73,13 +73,13 @@ def watched(tmp_path: Path, shared_watched: Project) -> Project:
 
 def build_watched(folder: Path) -> None:
     market = folder / "market"
-    simulate(market, accounts=400, months=34, seed=11, end=date.fromisoformat(AS_OF))
+    simulate(market, accounts=400, months=44, seed=11, end=date.fromisoformat(AS_OF))
     project = make_project(folder, market)
     (project.folder / "outcomes.csv").write_text("account_id,as_of,action,date,result,by,cause\n")
     project.change(
         sources={name: {"path": str(market / f"{name}.parquet")} for name in TABLES}
         | {"outcomes": {"path": "outcomes.csv"}},
-        snapshots={"first": date(2024, 3, 1), "last": date(2026, 1, 1), "every": "month"},
+        snapshots={"first": date(2023, 6, 1), "last": date(2026, 1, 1), "every": "month"},
         features={"windows_days": [30]},
         backtest={"last": 1, "bootstrap_repetitions": 100},
         model={"trees": 20, "threads": 1},
