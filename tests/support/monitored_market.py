@@ -34,7 +34,9 @@ def judgements(
     market = folder / f"market_{seed}"
     months = (END.year - first.year) * 12 + END.month - first.month + 18
     simulate(market, accounts=accounts, months=months, seed=seed, end=END)
-    config = load_config(make_project(folder, market).config)
+    project = make_project(folder, market)
+    project.change(features={})  # all windows, as users have them
+    config = load_config(project.config)
     days = snapshot_dates(first, END, "month")
     with open_engine(config) as engine:
         sources = load_sources(config, engine)
