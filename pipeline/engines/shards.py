@@ -66,8 +66,7 @@ class Shards:
 
     @contextmanager
     def work_on(self, number: int) -> Iterator[DuckDBEngine]:
-        """For a task, wherever it runs: an engine with the tables of a shard, in a private folder
-        of its own where there is a mirror. Use as a context manager."""
+        """The same as `open` for a task, wherever it runs: from the mirror, if there is one."""
         if self.mirror is None:
             with self.open(number) as engine:
                 yield engine

@@ -8,20 +8,22 @@ are on this machine.
 
 from __future__ import annotations
 
+import logging
 import shutil
+import signal
 import sys
+import threading
 import time
 import warnings
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -73,20 +75,22 @@ class SparkCluster:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if "session" in self.__dict__:
-            self.session.stop()
-            if self.mirror is not None:
-                self.mirror.remove()
-        if self._gateway is not None:
-            self._end_java()
-        self._own.close()
-        if self._shared is not None:
-            self._shared.close()
+        with ExitStack() as closing:  # in the opposite order, each whatever the others raise
+            if self._shared is not None:
+                closing.callback(self._shared.close)
+            closing.callback(self._own.close)
+            if self._gateway is not None:
+                closing.callback(self._end_java)
+            if "session" in self.__dict__:
+                if self.mirror is not None:
+                    closing.callback(self.mirror.remove)
+                closing.callback(self._stop)
 
     @property
     def slots(self) -> int:
         """Tasks that run at once."""
-        slots: int = self.session.sparkContext.defaultParallelism
+        with self._explained():
+            slots: int = self.session.sparkContext.defaultParallelism
         return slots
 
     def __call__(self, task: Task, count: int, progress: Progress | None = None) -> None:
@@ -157,6 +161,9 @@ class SparkCluster:
         ours["spark.local.dir"] = str(self._own.path)
         conf.setAll([*{**ours, **self._settings}.items()])
         log = self._own.path / "spark.log"
+        logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
+        logging.getLogger().addFilter(_is_not_py4js)  # it uses both
+        interrupted = signal.getsignal(signal.SIGINT)
         try:
             with log.open("wb") as stderr, warnings.catch_warnings(action="ignore"):
                 self._gateway = launch_gateway(conf, {"stderr": stderr})
@@ -174,17 +181,28 @@ class SparkCluster:
             raise ServiceUnavailable(
                 f"Spark does not answer at `engine.master` {self._master}: {said}"
             ) from error
+        if threading.current_thread() is threading.main_thread():
+            # PySpark's own asks Java in the midst of a question; `_watched` cancels the jobs.
+            signal.signal(signal.SIGINT, interrupted)
         here = sys.executable if local else context.pythonExec
         context.pythonExec = self._settings.get("spark.pyspark.python", here)
         context.addPyFile(str(_packed(self._own.path / "defection_risk.zip")))
         return session
+
+    def _stop(self) -> None:
+        import pyspark
+
+        with _java_may_be_gone():
+            self.session.stop()
+        pyspark.SparkContext._active_spark_context = None
 
     def _end_java(self) -> None:
         """What the next application sets counts for it alone, also for its Java."""
         import pyspark
 
         pyspark.SparkContext._gateway = pyspark.SparkContext._jvm = None
-        self._gateway.shutdown()
+        with _java_may_be_gone():
+            self._gateway.shutdown()
         self._gateway.proc.stdin.close()
         self._gateway.proc.wait()
 
@@ -196,8 +214,13 @@ class SparkCluster:
 
         try:
             yield
-        except (Py4JError, PySparkException) as error:
+        except (Py4JError, PySparkException, ConnectionError) as error:
             said = _said(error)
+            if self._gateway is not None and self._gateway.proc.poll() is not None:
+                raise ServiceUnavailable(
+                    "The Java process of Spark on this machine was ended. Was it out of memory? "
+                    "`spark.driver.memory` in `engine.settings` is what it may take."
+                ) from error
             condition = error.getCondition() if isinstance(error, PySparkException) else None
             if what is not None and condition in _ABSENT:
                 raise MissingInput(f"{what}: Spark does not find it: {said}") from error
@@ -244,29 +267,42 @@ class _Told:
 @contextmanager
 def _watched(context: Any, count: int, progress: Progress | None) -> Iterator[None]:
     """Tell how many shards are done while the block waits for them."""
-    done = Event()
+    done = threading.Event()
 
+    @_java_may_be_gone()
     def watch() -> None:
         tracker = context.statusTracker()
         while not done.wait(_LOOK_SECONDS):
-            ready = sum(
-                stage.numCompletedTasks
-                for stage in map(tracker.getStageInfo, tracker.getActiveStageIds())
-                if stage is not None
-            )
+            stages = map(tracker.getStageInfo, tracker.getActiveStageIds())
+            ready = sum(stage.numCompletedTasks for stage in stages if stage is not None)
             if progress:
                 progress(f"{ready} of {counted(count, 'shard')} done")
 
-    watcher = Thread(target=watch, daemon=True)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         yield
     except BaseException:
-        context.cancelAllJobs()
+        with _java_may_be_gone():
+            context.cancelAllJobs()
         raise
     finally:
         done.set()
         watcher.join()
+
+
+def _is_not_py4js(record: logging.LogRecord) -> bool:
+    """Whether something else than py4j logs, whose errors are told in our words."""
+    return Path(record.pathname).parent.name != "py4j"
+
+
+@contextmanager
+def _java_may_be_gone() -> Iterator[None]:
+    """Within it nothing is wrong where Spark's Java does not answer any more."""
+    from py4j.protocol import Py4JError
+
+    with suppress(Py4JError, ConnectionError):
+        yield
 
 
 def _packed(place: Path) -> Path:

@@ -15,7 +15,7 @@ from project import AS_OF, Project
 from spark_cluster import cluster, executors, has_spark
 
 from pipeline.engines.spark import SparkCluster
-from pipeline.errors import MissingInput
+from pipeline.errors import MissingInput, ServiceUnavailable
 
 pytestmark = [
     pytest.mark.spark,
@@ -145,6 +145,18 @@ def test_a_cluster_that_loses_an_executor_gives_the_same(trained: Project, tmp_p
     for name in ("scores.parquet", "features.parquet", "call_list.csv"):
         assert (there / name).read_bytes() == (here / name).read_bytes()
     assert [*shared.iterdir()] == []
+
+
+def test_a_java_that_was_killed_is_said_and_another_one_begins() -> None:
+    for _ in range(2):
+        with SparkCluster("local[2]", {}, None) as spark:
+            assert spark.slots == 2
+            child = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            for number in child:
+                if b"SparkSubmit" in Path(f"/proc/{number}/cmdline").read_bytes():
+                    os.kill(int(number), signal.SIGKILL)
+            with pytest.raises(ServiceUnavailable, match=r"Java process of Spark .* was ended"):
+                spark(time.sleep, 2)
 
 
 def test_an_unreachable_master_is_said(project: Project, tmp_path: Path) -> None:
