@@ -130,9 +130,7 @@ class Reader:
         if source.url_variable is not None:
             return self._open_server(table, source.url_variable, source)
         if source.from_spark:
-            written = source.address or f"{SPARK}{source.catalog_table}"
-            copy = copied_by_spark(self._engine, source, written)
-            return Origin(written, (self._unlocated(copy.scan),), (), (copy.lineage,)), []
+            return self._open_spark(table, source)
         if source.sql is not None:
             return self._open_query(table, source.sql)
         assert source.path is not None
@@ -253,6 +251,14 @@ class Reader:
         asked = () if source.sql is None else (_query_lineage(source.sql, written),)
         part = self._unlocated(copy.scan)
         return Origin(written, (part,), (), (*asked, copy.lineage), source.sql is not None), []
+
+    def _open_spark(self, table: str, source: SourceConfig) -> tuple[Origin | None, list[Finding]]:
+        written = source.address or f"{SPARK}{source.catalog_table}"
+        try:
+            copy = copied_by_spark(self._engine, source, written)
+        except Unusable as problem:
+            return None, [problem.finding(table, written)]
+        return Origin(written, (self._unlocated(copy.scan),), (), (copy.lineage,)), []
 
     def _server_name(self, table: str) -> str:
         wanted = self._written["sources"][table]

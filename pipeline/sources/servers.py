@@ -94,8 +94,7 @@ def _copied(
         what = f"the server refuses it: {shortened(str(error), 300)}"
         raise Unusable(what, advice, missing=error.unknown) from None
     except QueryError as error:
-        what = f"cannot be read: {shortened(str(error).partition(chr(10))[0], 300)}"
-        raise Unusable(what, "cast the column to text in a query, with `sql`") from None
+        raise _unreadable(error, "cast the column to text in a query, with `sql`") from None
     finally:
         text.unlink(missing_ok=True)
 
@@ -103,7 +102,8 @@ def _copied(
 def copied_by_spark(engine: DuckDBEngine, source: SourceConfig, written: str) -> Copy:
     """What Spark reads for a source; written: how messages call it.
 
-    MissingInput where Spark does not find it, ServiceUnavailable where it cannot read it.
+    MissingInput where Spark does not find it, ServiceUnavailable where it cannot read it, Unusable
+    where its rows cannot be put in order.
     """
     assert engine.cluster is not None
     name = hashlib.sha256(written.encode()).hexdigest()
@@ -116,8 +116,15 @@ def copied_by_spark(engine: DuckDBEngine, source: SourceConfig, written: str) ->
     files = literal([str(file) for file in sorted(folder.glob("*.parquet"))])
     try:
         return _sorted(engine, f"SELECT * FROM read_parquet({files})", place, written)
+    except QueryError as error:
+        raise _unreadable(error, "leave the column out, or cast it, in a view of Spark's") from None
     finally:
         shutil.rmtree(folder)
+
+
+def _unreadable(error: QueryError, advice: str) -> Unusable:
+    what = f"cannot be read: {shortened(str(error).partition(chr(10))[0], 300)}"
+    return Unusable(what, advice)
 
 
 def _sorted(engine: DuckDBEngine, rows: str, place: Path, written: str) -> Copy:
