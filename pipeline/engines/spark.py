@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _ON_EXECUTORS = ("duckdb", "pyarrow", "sqlglot")
 _LOOK_SECONDS = 0.5  # between two looks at how far a job is
+_END_SECONDS = 5.0  # that a Java process that was killed may still be seen
 _SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -190,11 +192,14 @@ class SparkCluster:
         return session
 
     def _stop(self) -> None:
+        """Stop the application; of one without Java, nothing stays for others to ask."""
         import pyspark
+        from pyspark.sql import SparkSession
 
         with _java_may_be_gone():
             self.session.stop()
         pyspark.SparkContext._active_spark_context = None
+        SparkSession._instantiatedSession = SparkSession._activeSession = None
 
     def _end_java(self) -> None:
         """What the next application sets counts for it alone, also for its Java."""
@@ -206,6 +211,18 @@ class SparkCluster:
         self._gateway.proc.stdin.close()
         self._gateway.proc.wait()
 
+    def _java_has_ended(self, error: Exception) -> bool:
+        """Whether an error is that of a Java process that ends; it may still be about to."""
+        from py4j.protocol import Py4JJavaError
+        from pyspark.errors import PySparkException
+
+        if self._gateway is None:
+            return False
+        answered = isinstance(error, Py4JJavaError | PySparkException)
+        with suppress(subprocess.TimeoutExpired):
+            self._gateway.proc.wait(0 if answered else _END_SECONDS)
+        return self._gateway.proc.poll() is not None
+
     @contextmanager
     def _explained(self, what: str | None = None) -> Iterator[None]:
         """Say of an error of Spark's what a user can mend; what: that is read."""
@@ -216,7 +233,7 @@ class SparkCluster:
             yield
         except (Py4JError, PySparkException, ConnectionError) as error:
             said = _said(error)
-            if self._gateway is not None and self._gateway.proc.poll() is not None:
+            if self._java_has_ended(error):
                 raise ServiceUnavailable(
                     "The Java process of Spark on this machine was ended. Was it out of memory? "
                     "`spark.driver.memory` in `engine.settings` is what it may take."

@@ -148,6 +148,8 @@ def test_a_cluster_that_loses_an_executor_gives_the_same(trained: Project, tmp_p
 
 
 def test_a_java_that_was_killed_is_said_and_another_one_begins() -> None:
+    from pyspark.sql import SparkSession
+
     for _ in range(2):
         with SparkCluster("local[2]", {}, None) as spark:
             assert spark.slots == 2
@@ -157,6 +159,7 @@ def test_a_java_that_was_killed_is_said_and_another_one_begins() -> None:
                     os.kill(int(number), signal.SIGKILL)
             with pytest.raises(ServiceUnavailable, match=r"Java process of Spark .* was ended"):
                 spark(time.sleep, 2)
+        assert SparkSession.getActiveSession() is None  # MLflow would ask it
 
 
 def test_an_unreachable_master_is_said(project: Project, tmp_path: Path) -> None:
