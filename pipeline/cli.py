@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline import console
-from pipeline.endings import guarded
+from pipeline.endings import INTERRUPTED, guarded
 from pipeline.errors import UsageError
 from pipeline.years import YEARS
 
@@ -407,10 +407,15 @@ def _before_command(arguments: list[str]) -> tuple[list[str], str]:
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
+    return guarded(lambda: _understood(arguments), debug=debug)
+
+
+def _understood(arguments: list[str]) -> object:
     command = typer.main.get_command(app)
-    return guarded(
-        lambda: command.main(arguments, prog_name="defection", standalone_mode=False), debug=debug
-    )
+    ended = command.main(arguments, prog_name="defection", standalone_mode=False)
+    if ended == INTERRUPTED:  # Typer makes this code of Ctrl-C
+        raise KeyboardInterrupt
+    return ended
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pipeline.termination import Terminated, sigterm_as_exit
 
 USAGE = 64
 _BUG = 70
-_INTERRUPTED = 130
+INTERRUPTED = 130
 _MODEL_EXITS: dict[type[BaseException], int] = {
     model_errors.ModelLibraryMissing: 69,
     model_errors.DamagedModel: 65,
@@ -80,7 +80,7 @@ def ending(error: BaseException) -> tuple[str, int]:
     if isinstance(error, Terminated):
         return "ended by SIGTERM; nothing half-made was published.", int(str(error))
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; nothing half-made was published.", _INTERRUPTED
+        return "interrupted; nothing half-made was published.", INTERRUPTED
     if hasattr(error, "format_message"):  # the command line could not be understood
         tried = "Try `defection --help`, or `defection COMMAND --help`."
         return f"{error.format_message()}\n{tried}", USAGE

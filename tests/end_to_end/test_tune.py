@@ -45,27 +45,33 @@ def untimed(lines: list[str]) -> list[dict[str, object]]:
     return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
 
 
-def interrupted_after(project: Project, trials: int) -> int:
-    """Run `tune`, press Ctrl-C when so many trials are done, and return the exit code."""
+def interrupted_after(project: Project, trials: int) -> tuple[int, str]:
+    """Run `tune` and press Ctrl-C when so many trials are done; return its code and last line."""
     command = [DEFECTION, "tune", "--trials", str(TRIALS), "--config", project.config]
-    with subprocess.Popen(
-        [*map(str, command)],
-        cwd=project.folder,
-        env=environment(),
-        stderr=subprocess.DEVNULL,
-        # What runs in the background of a shell ignores Ctrl-C, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
+    log = project.folder / "interrupted.log"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [*map(str, command)],
+            cwd=project.folder,
+            env=environment(),
+            stderr=stderr,
+            # What runs in the background of a shell ignores Ctrl-C, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process,
+    ):
         while len(journal(project)) < trials and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        return process.wait(timeout=120)
+        return process.wait(timeout=120), log.read_text().splitlines()[-1]
 
 
 @pytest.mark.starts_process
 def test_an_interrupted_search_goes_on_to_the_same_end(few: Project) -> None:
     project = few
-    assert interrupted_after(project, 1) == 130
+    code, said = interrupted_after(project, 1)
+    assert code == 130
+    assert said == "defection: interrupted; nothing half-made was published."
     done = len(journal(project))
     assert 1 <= done < TRIALS
     (file,) = (project.folder / "out" / "tune").glob("*.jsonl")
