@@ -1,7 +1,8 @@
 """Times the feature table, each measurement in a process of its own: `make bench`.
 
 Prints a table, writes var/bench/feature_table.json and docs/benchmarks.md. Lines from BENCH_LINES,
-a list of numbers of order lines (2000000,20000000 if absent); the pandas idiom has PANDAS_SECONDS.
+a list of numbers of order lines (LINES if absent); the pandas idiom has PANDAS_SECONDS. What cannot
+hold all rows in memory stops at MOST_IN_ONE_PIECE.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,8 +26,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
-from benchmark_page import page
-from generated_events import AS_OFS, TABLES, make_events
+from benchmark_page import SHARDS, page
+from generated_events import TABLES, make_events, snapshots
 from pandas_idiom import FEATURES, feature_table, read
 
 from features.definition import DEFAULT_WINDOWS
@@ -36,10 +40,11 @@ from pipeline.tables.shards import split_into_shards
 from pipeline.tables.values_table import make_values_table
 
 FOLDER = Path("var/bench")
-LINES = "2000000,20000000"
+LINES = "2000000,20000000,100000000"
+MOST_IN_ONE_PIECE = 20_000_000
 PANDAS_SECONDS = 900
-MEMORY_LIMIT_GB = 7.0  # of the engine; the process needs about a gigabyte more
 COHORT_DAYS = 180
+LOOK_SECONDS = 0.2
 
 # What the steps of a plan work on, by the first word of their names.
 KINDS = {
@@ -77,7 +82,8 @@ KINDS = {
     "cohort": "cohort",
     "split": "splitting the events by account",
     "comparing": "value tiers",
-    "shard": "shards",
+    "shard": "features of each shard",
+    "reading": "reading the files",
 }
 
 
@@ -91,21 +97,58 @@ def values(names: set[str] | None = None) -> dict[str, Value]:
     }
 
 
-def measure_ours(
-    events: Path, as_ofs: list[date], wanted: dict[str, Value], keep: str = "", shards: int = 1
-) -> dict[str, Any]:
-    """The table on our engine; the events are in the engine before the clock starts.
+def memory_gb(lines: int, shards: int) -> float:
+    """What the engine may take; the process needs up to a gigabyte more."""
+    if shards == 1:
+        return 7.0
+    return 3.0 if lines <= MOST_IN_ONE_PIECE else 6.0
 
-    shards: the parts; splitting the events is within the time.
-    """
+
+@contextmanager
+def watched(folder: Path) -> Iterator[list[int]]:
+    """The bytes in a folder, looked at again and again during the block."""
+    seen, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_SECONDS):
+            sizes = 0
+            for path in folder.rglob("*"):
+                with suppress(OSError):  # gone since
+                    sizes += path.lstat().st_size if path.is_file() else 0
+            seen.append(sizes)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
+def measure_ours(
+    lines: int,
+    wanted: dict[str, Value],
+    *,
+    as_ofs: list[date] | None = None,
+    keep: bool = False,
+    shards: int = 1,
+) -> dict[str, Any]:
+    """The table on our engine, from opening the files; shards: the parts."""
+    events, as_ofs = folder_of(lines), as_ofs or snapshots(lines)
     marks: list[tuple[str, float]] = []
-    limit = float(os.environ.get("BENCH_MEMORY_GB", MEMORY_LIMIT_GB))
-    with DuckDBEngine([events], threads=2, memory_bytes=int(limit * 1e9)) as engine:
+    spill, limit = (FOLDER / "spill").resolve(), int(memory_gb(lines, shards) * 1e9)
+    spill.mkdir(exist_ok=True)
+    began = time.perf_counter()
+    with (
+        DuckDBEngine([events], threads=2, memory_bytes=limit, spill_folder=spill) as engine,
+        watched(engine.folder) as on_disk,
+    ):
+        marks.append(("reading", began))
         for table in TABLES:
             engine.make(table, f"SELECT * FROM '{(events / table).resolve()}.parquet'")
-        began = time.perf_counter()
-        marks.append(("split", began))
         if shards > 1:
+            marks.append(("split", time.perf_counter()))
             engine.execute("ALTER TABLE orders ADD COLUMN line_id VARCHAR")  # part of their key
             split_into_shards(engine, EngineConfig(shards=shards, threads=2))
         marks.append(("cohort", time.perf_counter()))
@@ -119,10 +162,13 @@ def measure_ours(
             progress=lambda name: marks.append((name, time.perf_counter())),
         )
         ended = time.perf_counter()
-        ((rows,),) = engine.rows("SELECT COUNT(*) FROM feature_table")
+        columns = ", ".join(["account_id", "as_of", *sorted(wanted)])
+        ((rows, bits),) = engine.rows(
+            f"SELECT COUNT(*), BIT_XOR(HASH(one)) FROM (SELECT {columns} FROM feature_table) AS one"
+        )
         if keep:
-            engine.frame("SELECT * FROM feature_table").to_parquet(keep)
-            engine.frame("SELECT * FROM cohort").to_parquet(keep + ".cohort")
+            engine.frame("SELECT * FROM feature_table").to_parquet(events / "ours.parquet")
+            engine.frame("SELECT * FROM cohort").to_parquet(events / "cohort.parquet")
     kinds: Counter[str] = Counter()
     ends = [*(at for _, at in marks[1:]), ended]
     for (name, at), end in zip(marks, ends, strict=True):
@@ -130,55 +176,60 @@ def measure_ours(
     return {
         "seconds": ended - began,
         "rows": rows,
+        "hash": str(bits),
         "features": len(wanted),
         "snapshots": len(as_ofs),
+        "disk_gb": max(on_disk) / 1e9,
         "groups": dict(kinds.most_common()),
-        "dearest": sorted(
-            ((end - at, name) for (name, at), end in zip(marks, ends, strict=True)), reverse=True
-        )[:10],
     }
 
 
-def measure_floor(events: Path) -> dict[str, Any]:
-    """One scan of the order lines with a group-by, the median of five."""
-    connection = duckdb.connect()
-    connection.execute("SET threads = 2")
-    connection.execute(f"CREATE TABLE orders AS SELECT * FROM '{events}/orders.parquet'")
-    seconds = []
-    for _ in range(5):
-        began = time.perf_counter()
+def measure_floor(lines: int) -> dict[str, Any]:
+    """Reading the order lines, and one group-by."""
+    began = time.perf_counter()
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2")
         connection.execute(
-            "SELECT account_id, COUNT(*), SUM(amount_cents) FROM orders GROUP BY ALL"
+            "SELECT account_id, COUNT(*), SUM(amount_cents) "
+            f"FROM '{folder_of(lines)}/orders.parquet' GROUP BY ALL"
         ).fetchall()
-        seconds.append(time.perf_counter() - began)
-    return {"seconds": float(np.median(seconds))}
+    return {"seconds": time.perf_counter() - began}
 
 
-def measure_pandas(events: Path, ours: str) -> dict[str, Any]:
-    """The pandas idiom on the same rows and features; its numbers must be ours."""
-    tables = read(events)
-    cohort = pd.read_parquet(ours + ".cohort")
+def measure_pandas(lines: int) -> dict[str, Any]:
+    """The pandas idiom on the same files and features; its numbers must be ours."""
+    events = folder_of(lines)
+    cohort = pd.read_parquet(events / "cohort.parquet")
     cohort["as_of"] = pd.to_datetime(cohort["as_of"]).dt.date
     began = time.perf_counter()
-    answer = feature_table(tables, AS_OFS, cohort)
+    answer = feature_table(read(events), snapshots(lines), cohort)
     seconds = time.perf_counter() - began
-    frame = pd.read_parquet(ours)
+    frame = pd.read_parquet(events / "ours.parquet")
     frame["as_of"] = pd.to_datetime(frame["as_of"]).dt.date
     same = frame.set_index(["account_id", "as_of"]).loc[answer.index, list(answer.columns)]
     np.testing.assert_allclose(answer.to_numpy(float), same.to_numpy(float), rtol=1e-9)
-    return {"seconds": seconds, "rows": len(answer), "features": len(answer.columns)}
+    return {
+        "seconds": seconds,
+        "rows": len(answer),
+        "features": len(answer.columns),
+        "snapshots": len(snapshots(lines)),
+    }
 
 
-MEASUREMENTS: dict[str, Callable[[Path], dict[str, Any]]] = {
+MEASUREMENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "floor": measure_floor,
-    "ours": lambda events: measure_ours(events, AS_OFS, values()),
-    "in_8_shards": lambda events: measure_ours(events, AS_OFS, values(), shards=8),
-    "one_snapshot": lambda events: measure_ours(events, AS_OFS[-1:], values()),
-    "ours_on_pandas_features": lambda events: measure_ours(
-        events, AS_OFS, values(set(FEATURES)), str(events / "ours.parquet")
-    ),
-    "pandas": lambda events: measure_pandas(events, str(events / "ours.parquet")),
+    "in_shards": lambda lines: measure_ours(lines, values(), shards=SHARDS),
+    "ours": lambda lines: measure_ours(lines, values()),
+    "one_snapshot": lambda lines: measure_ours(lines, values(), as_ofs=snapshots(lines)[-1:]),
+    "ours_on_pandas_features": lambda lines: measure_ours(lines, values(set(FEATURES)), keep=True),
+    "pandas": measure_pandas,
 }
+ANY_SIZE = ("floor", "in_shards")
+
+
+def folder_of(lines: int) -> Path:
+    """Where the events of a size are."""
+    return FOLDER / str(lines)
 
 
 def apart(measurement: str, lines: int) -> dict[str, Any]:
@@ -195,11 +246,24 @@ def apart(measurement: str, lines: int) -> dict[str, Any]:
     return answer
 
 
+def measured(lines: int) -> dict[str, Any]:
+    """All measurements of a size, each said on the way."""
+    found: dict[str, Any] = {}
+    for name in MEASUREMENTS:
+        if name in ANY_SIZE or lines <= MOST_IN_ONE_PIECE:
+            one = found[name] = apart(name, lines) | {"load": os.getloadavg()[0]}
+            said = "  not done" if one["seconds"] is None else f"{one['seconds']:8.2f} s"
+            print(f"  {said}  {name}", flush=True)
+    if "ours" in found and found["ours"]["hash"] != found["in_shards"]["hash"]:
+        raise SystemExit(f"{lines:,} lines: the table of {SHARDS} shards is another one")
+    return found
+
+
 def main() -> None:
     """One measurement if named on the command line; else all, in turn."""
     if len(sys.argv) > 1:
         measurement, lines = sys.argv[1], int(sys.argv[2])
-        answer = MEASUREMENTS[measurement](FOLDER / str(lines))
+        answer = MEASUREMENTS[measurement](lines)
         answer["peak_memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
         print(json.dumps(answer))
         return
@@ -214,15 +278,9 @@ def main() -> None:
     }
     for lines in sizes:
         print(f"{lines:,} order lines: making events", flush=True)
-        make_events(FOLDER / str(lines), lines)
-        measured: dict[str, Any] = {}
-        for measurement in MEASUREMENTS:
-            measured[measurement] = apart(measurement, lines)
-            seconds = measured[measurement]["seconds"]
-            said = f"{seconds:8.2f} s" if seconds is not None else "  not done"
-            print(f"  {said}  {measurement}", flush=True)
-        result["sizes"][str(lines)] = measured
-    FOLDER.mkdir(parents=True, exist_ok=True)
+        make_events(folder_of(lines), lines)
+        result["sizes"][str(lines)] = measured(lines)
+    shutil.rmtree(FOLDER / "spill", ignore_errors=True)
     (FOLDER / "feature_table.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     text = page(result)
     Path("docs/benchmarks.md").write_text(text, "utf-8")

@@ -18,10 +18,16 @@ TOUCHES_PER_LINE = 1 / 10
 COMPLAINTS_PER_LINE = 3 / 200
 START = "TIMESTAMP '2023-01-01'"
 SECONDS = 36 * 30 * 86_400
-AS_OFS = [stamp.date() for stamp in pd.date_range(date(2024, 1, 1), periods=24, freq="MS")]
-
+LAST = date(2025, 12, 1)
+MANY = 100_000_000  # lines, from which on there are a further year's snapshots
 
 TABLES = ("orders", "touches", "complaints", "reps")
+
+
+def snapshots(lines: int) -> list[date]:
+    """The months to make features at, the earliest first."""
+    periods = 36 if lines >= MANY else 24
+    return [stamp.date() for stamp in pd.date_range(end=LAST, periods=periods, freq="MS")]
 
 
 def make_events(folder: Path, lines: int) -> None:
