@@ -37,6 +37,7 @@ def make_events(folder: Path, lines: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(str(folder / "events.duckdb"))
     connection.execute("SET threads = 1")  # so that the random numbers are the same every time
+    connection.execute("SET memory_limit = '6GB'")
     _generate(connection, lines)
     for table in TABLES:
         path = folder / f"{table}.parquet"
