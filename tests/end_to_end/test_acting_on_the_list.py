@@ -27,10 +27,9 @@ def test_a_back_test_leaves_them_out_of_every_comparison(project, market) -> Non
     project.change(
         sources={
             "orders": {"path": str(market / "orders.parquet")},
-            "complaints": {"path": str(market / "complaints.parquet")},
             "outcomes": {"path": "outcomes.csv"},
         },
-        features={"windows_days": [90]},
+        features={"families": ["order_history"], "windows_days": [90]},
         snapshots={"first": date(2024, 10, 1), "last": date(2026, 1, 1)},
         model={"trees": 10, "threads": 1},
         backtest={"last": 1, "bootstrap_repetitions": 100, "treated": "leave_out_everywhere"},

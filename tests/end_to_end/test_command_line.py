@@ -95,6 +95,7 @@ def test_a_later_list_shows_the_risk_published_before(world) -> None:
     assert both["previous_risk"].equals(both["risk_first"].rename("previous_risk"))
 
 
+@pytest.mark.long
 @pytest.mark.trains
 def test_fault_36_the_same_config_data_and_seed_give_the_same_bytes(world, project) -> None:
     project.done("train")
@@ -108,6 +109,7 @@ def test_fault_36_the_same_config_data_and_seed_give_the_same_bytes(world, proje
         ).read_bytes(), name
 
 
+@pytest.mark.long
 @pytest.mark.starts_process
 def test_a_promotion_asks_who_and_why_where_a_person_sits(trained) -> None:
     alone = trained.defection("promote", "--version", "1")

@@ -106,6 +106,7 @@ def test_a_refusal_says_what_no_reason_accepts(own: Project) -> None:
     assert accepted.stderr.endswith(last.removeprefix("A reason is not enough. ") + "\n")
 
 
+@pytest.mark.long
 def test_fault_48_50_52_what_is_accepted_is_recorded_and_not_asked_for_again(own: Project) -> None:
     """A region is gone, touches are there twice, and the config has no accounts any more."""
     accounts = pd.read_parquet(own.folder / "accounts.parquet")
@@ -168,6 +169,7 @@ def test_validate_shows_what_score_compares_and_leaves_damaged_profiles_out(own:
     assert report["sources_compared"]["differences"]
 
 
+@pytest.mark.long
 def test_fault_52_a_source_taken_out_is_said_every_night(own: Project) -> None:
     sources = {name: {"path": f"{name}.parquet"} for name in (*WITH_ACCOUNTS[:3], "reps")}
     own.change(sources=sources)

@@ -11,15 +11,12 @@ from outcomes import call_in_september
 from project import AS_OF
 
 
+@pytest.mark.long
 @pytest.mark.trains
 @pytest.mark.parametrize(
     ("label", "horizon", "with_risk", "says"),
     [
-        pytest.param(
-            {"definition": "own_cadence"},
-            *(180, [], "no order within 3 usual gaps, 30 to 180 days"),
-            marks=pytest.mark.long,
-        ),
+        ({"definition": "own_cadence"}, 180, [], "no order within 3 usual gaps, 30 to 180 days"),
         ({"definition": "partial", "partial_share": 0.4}, 90, ["risk_90"], "net sales 40% below"),
     ],
 )
@@ -52,6 +49,7 @@ def test_a_label_is_trained_and_scored(project, label, horizon, with_risk, says)
         assert "label.partial_share was 0.4, the config says 0.5" in other.stderr
 
 
+@pytest.mark.long
 @pytest.mark.trains
 def test_training_until_a_date_with_too_little_history_for_a_horizon(project) -> None:
     project.take_few_features()

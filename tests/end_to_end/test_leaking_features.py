@@ -27,7 +27,7 @@ LEAKING = Feature("complaints_solved_count", "own", "", "complaints", "", Count(
 def test_a_leaking_feature_stops_training_and_leaves_the_report(
     project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project.change(features={"windows_days": [90]})
+    project.take_few_features()
     honest = training_table.selected_features
 
     def with_a_leak(config: Config, sources: Sources) -> Selection:

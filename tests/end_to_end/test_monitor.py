@@ -106,6 +106,7 @@ def scores(project: Project, as_of: str) -> pd.DataFrame:
 PARTS = ("acted_ripe", "not_acted_ripe")
 
 
+@pytest.mark.long
 def test_without_drift_it_says_so_and_what_came_of_earlier_lists(watched) -> None:
     done = looked(watched)
     assert done.returncode == 0, done.stderr
@@ -165,6 +166,7 @@ def ordered(project: Project, as_of: str, days: int) -> set[str]:
     return set(orders.loc[there, "account_id"])
 
 
+@pytest.mark.long
 def test_the_page_and_the_run_name_no_account_and_act_on_nothing(watched) -> None:
     place = next((watched.folder / "out" / "monitor").glob(f"as_of={AS_OF}/*/revision=1"))
     page, plain = ((place / f"monitor.{kind}").read_text() for kind in ("html", "json"))
@@ -200,13 +202,18 @@ def test_the_page_asks_nobody_for_anything_and_fits(watched, scheme) -> None:
         assert {address.partition(":")[0] for address in browser.asked_for()} <= {"file"}
 
 
-def test_the_same_again_is_published_already_and_logged_once(watched) -> None:
-    before = len(runs(watched))
-    again = looked(watched)
+def test_it_looks_once_and_the_same_again_is_published_already(trained) -> None:
+    done = looked(trained)
+    assert done.returncode == 0, done.stderr
+    assert report(trained)["drift"]["judged"] and "0 alarms" in done.stdout
+    (run,) = runs(trained)
+    assert run.data.metrics["drift/alarms"] == 0
+    again = looked(trained)
     assert again.returncode == 0 and "Already published" in again.stdout
-    assert len(runs(watched)) == before
+    assert len(runs(trained)) == 1
 
 
+@pytest.mark.long
 def test_a_lost_source_is_an_alarm_that_names_its_features(watched) -> None:
     cut = pd.Timestamp("2025-11-01", tz="UTC")
     changed(watched, "touches", lambda touches: touches[touches["occurred_at"] < cut])
@@ -277,19 +284,19 @@ def doubled(complaints: pd.DataFrame) -> pd.DataFrame:
         (("--as-of", "today"), 64, "not a date"),
     ],
 )
-def test_what_it_cannot_look_at_is_said(watched, arguments, code, said) -> None:
-    done = watched.defection("monitor", *arguments)
+def test_what_it_cannot_look_at_is_said(trained, arguments, code, said) -> None:
+    done = trained.defection("monitor", *arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
 
 
-def test_a_version_without_a_reference_asks_for_a_training(watched) -> None:
+def test_a_version_without_a_reference_asks_for_a_training(trained) -> None:
     """As if it had been registered before there were references: neither file nor hash."""
-    client = watched.client()
-    (file,) = watched.folder.glob("mlflow/**/drift_reference.json")
+    client = trained.client()
+    (file,) = trained.folder.glob("mlflow/**/drift_reference.json")
     file.unlink()
     client.delete_model_version_tag("small", "1", "sha256.drift_reference.json")
-    done = looked(watched)
+    done = looked(trained)
     assert done.returncode == 78
     assert "registered without drift_reference.json" in done.stderr
     assert "defection train" in done.stderr

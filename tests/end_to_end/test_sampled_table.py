@@ -33,7 +33,7 @@ Built = tuple[Config, TrainingTable, LabelAudit, LeakageReport]
 
 def built(project: Project, most_rows: int) -> Built:
     """The table, its audit and its leakage report; the config allows no sample so small."""
-    project.change(features={"windows_days": [90]})
+    project.take_few_features()
     config = load_config(project.config)
     config = config.model_copy(
         update={"model": config.model.model_copy(update={"most_rows": most_rows})}

@@ -66,6 +66,7 @@ def interrupted_after(project: Project, trials: int) -> tuple[int, str]:
         return process.wait(timeout=120), log.read_text().splitlines()[-1]
 
 
+@pytest.mark.long
 @pytest.mark.starts_process
 def test_an_interrupted_search_goes_on_to_the_same_end(few: Project) -> None:
     project = few

@@ -233,6 +233,7 @@ def test_a_months_capacity_is_spread_over_its_days_and_names_an_account_once() -
     assert made["list_status"].to_pylist()[:6] == ["listed_lately"] * 6
 
 
+@pytest.mark.long
 def test_sixty_nights_keep_the_capacity_of_each_month(tmp_path: Path) -> None:
     """Drawn accounts whose ranking changes every night, and whose patience ends on some night."""
     random, accounts, capacity = np.random.default_rng(3), 300, 60

@@ -83,6 +83,7 @@ def test_the_standard_world_is_what_it_was(tmp_path: Path) -> None:
     assert {n: hashlib.sha256(r.encode()).hexdigest()[:16] for n, r in rows.items()} == PINNED
 
 
+@pytest.mark.long
 def test_by_chance_leaving_has_nothing_to_do_with_what_is_recorded(
     market_of: Callable[..., Market],
 ) -> None:
@@ -94,12 +95,14 @@ def test_by_chance_leaving_has_nothing_to_do_with_what_is_recorded(
     assert strongest["standard"] > 4
 
 
+@pytest.mark.long
 def test_as_many_leave_by_chance_as_in_the_standard_world(market_of: Callable[..., Market]) -> None:
     assert leaving_a_year(market_of("chance")) == pytest.approx(
         leaving_a_year(market_of("standard")), rel=0.15
     )
 
 
+@pytest.mark.long
 def test_orders_decline_first_while_contacts_and_complaints_show_nothing(
     market_of: Callable[..., Market],
 ) -> None:
@@ -111,6 +114,7 @@ def test_orders_decline_first_while_contacts_and_complaints_show_nothing(
     assert kept_up(market, "complaints", 0, 150) < 1.2
 
 
+@pytest.mark.long
 def test_contacts_and_complaints_show_first_while_orders_stay_steady(
     market_of: Callable[..., Market],
 ) -> None:
@@ -122,6 +126,7 @@ def test_contacts_and_complaints_show_first_while_orders_stay_steady(
     assert kept_up(market, "overdue", 60, 150) > 2
 
 
+@pytest.mark.long
 def test_the_business_grows_by_half_in_a_year_and_then_shrinks(
     market_of: Callable[..., Market],
 ) -> None:
@@ -133,11 +138,13 @@ def test_the_business_grows_by_half_in_a_year_and_then_shrinks(
     assert opened.max() < START + 20.5 * 30.44 * DAY
 
 
+@pytest.mark.long
 def test_orders_are_rare(market_of: Callable[..., Market]) -> None:
     gaps = gaps_between_orders(market_of("rare")["sales"])
     assert 100 < gaps.groupby("account_id").days.median().median() < 140
 
 
+@pytest.mark.long
 def test_many_accounts_pause_each_year_at_about_the_same_dates(
     market_of: Callable[..., Market],
 ) -> None:
@@ -153,6 +160,7 @@ def test_many_accounts_pause_each_year_at_about_the_same_dates(
     assert paused_alike(market_of("standard")) < 0.03
 
 
+@pytest.mark.long
 def test_more_effect_makes_more_accounts_leave(market_of: Callable[..., Market]) -> None:
     half, usual, double = (
         leaving_a_year(market_of("standard", effect)) for effect in ("half", "usual", "double")
@@ -161,6 +169,7 @@ def test_more_effect_makes_more_accounts_leave(market_of: Callable[..., Market])
     assert usual < 0.7 * double
 
 
+@pytest.mark.long
 def test_the_chance_of_leaving_has_a_row_for_who_trades_and_no_other(told: Market) -> None:
     trading = told["truth"][told["truth"].trading]
     pd.testing.assert_frame_equal(
@@ -170,6 +179,7 @@ def test_the_chance_of_leaving_has_a_row_for_who_trades_and_no_other(told: Marke
     assert told["leaves_90"].leaves_90.between(0, 1).all()
 
 
+@pytest.mark.long
 def test_as_many_leave_as_the_truth_says(told: Market) -> None:
     left = told["truth"].drop_duplicates("account_id").set_index("account_id").left_on
     rows = told["leaves_90"]
@@ -183,6 +193,7 @@ def test_as_many_leave_as_the_truth_says(told: Market) -> None:
     assert chance[tenth == 9].mean() > 10 * chance[tenth == 0].mean()
 
 
+@pytest.mark.long
 def test_what_left_a_record_is_in_the_tables(told: Market) -> None:
     events = told["truth_events"]
     assert set(events.cause) == {kind.name.lower() for kind in Kind}
@@ -222,6 +233,7 @@ def test_what_left_a_record_is_in_the_tables(told: Market) -> None:
     assert set(zip(contact.account_id, contact.recorded_at, strict=True)) <= touched
 
 
+@pytest.mark.long
 def test_outside_reasons_are_events_of_who_left_for_them(told: Market) -> None:
     left = told["truth"].drop_duplicates("account_id").dropna(subset="left_on")
     events = told["truth_events"]
@@ -236,10 +248,12 @@ def test_outside_reasons_are_events_of_who_left_for_them(told: Market) -> None:
     assert (last.reindex(left_at.index).fillna(START) < left_at + DAY).all()
 
 
+@pytest.mark.long
 def test_by_chance_nothing_else_pushes(market_of: Callable[..., Market]) -> None:
     assert set(market_of("chance")["truth_events"].cause) == set(OUTSIDE)
 
 
+@pytest.mark.long
 def test_the_wear_of_the_events_is_what_the_bond_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

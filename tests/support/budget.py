@@ -22,8 +22,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.training import train
-
 MOST_TRAININGS = 5
 MOST_PROCESSES = 15
 SHOWN = 20  # of the tests that take most CPU time
@@ -77,7 +75,11 @@ def _count_process(words: Sequence[bytes | str], *_: Any) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count every training that fits a model, and every process, from now on."""
+    """Count every training that fits a model, and every process, where tests run."""
+    if config.getoption("numprocesses", None):
+        return  # they run in other processes
+    from pipeline.training import train
+
     train.fit_final = _counted(train.fit_final, _count_training)
     # `subprocess` has a name of its own for the function; joblib takes it from the module.
     start = _counted(_posixsubprocess.fork_exec, _count_process)

@@ -74,8 +74,8 @@ class Fork(Batch):
 
 
 def law(share: float = 1.0, per_batch: int = WORLDS_PER_BATCH) -> settings:
-    """Fixed examples: about 45 worlds times `share`; LAWS_EXAMPLES says another number."""
-    worlds = share * int(os.environ.get("LAWS_EXAMPLES", "45"))
+    """Fixed examples: about 27 worlds times `share`; LAWS_EXAMPLES says another number."""
+    worlds = share * int(os.environ.get("LAWS_EXAMPLES", "27"))
     return settings(
         max_examples=1 + math.ceil(worlds / per_batch),  # the first example is always bare
         derandomize=True,
