@@ -647,8 +647,8 @@ class EngineConfig(Section):
     )
     shards: Shards = Field(
         "auto",
-        description="parts of the accounts that are computed one after another; more of them take "
-        "less memory; auto goes by the number of rows and the memory",
+        description="parts of the accounts, of which as many are computed at once as there are "
+        "threads; more of them take less memory; auto goes by the number of rows and the memory",
     )
     spill_folder: Place | None = Field(None, description="a private temporary folder if absent")
     mapping_seconds: Count = Field(

@@ -180,6 +180,10 @@ class DuckDBEngine:
         """A private folder that statements may read; it is gone when the engine is closed."""
         return self._spill.path
 
+    def interrupt(self) -> None:
+        """End the statement that another thread has this engine run, if there is one."""
+        self._connection.interrupt()
+
     def is_one_query(self, sql: str) -> bool:
         """Whether a text is a single SELECT; QueryError where it cannot be parsed."""
         statements = self._connection.extract_statements(sql)

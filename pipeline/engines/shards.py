@@ -2,13 +2,14 @@
 
 A shard is a number. A split table is a folder of Parquet files per shard; whoever works on a shard
 opens an engine of its own, which sees the rows of that shard alone. A runner decides where that is:
-one after another here, or side by side on a cluster (`pipeline.engines.spark`).
+in threads of this process, or on a cluster (`pipeline.engines.spark`).
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.engines.mirror import Mirror
 from pipeline.engines.sql_text import literal, quoted
 from pipeline.scratch import ScratchFolder
+from pipeline.wording import counted
 
 SHARD_OF = "shard_of"
 """The table (account_id, shard) of the engine that is split."""
@@ -30,6 +32,10 @@ Progress = Callable[[str], None]
 
 _TABLES, _ANSWERS = "tables", "answers"
 _SHARD = "shard="
+_AGAIN_SECONDS = 0.1  # an interruption between two statements is forgotten, so it is said again
+
+_open: set[DuckDBEngine] = set()
+"""The engines of the shards that this process works on."""
 
 
 class Runner(Protocol):
@@ -39,12 +45,32 @@ class Runner(Protocol):
         """All of them, or the error of the first that failed."""
 
 
-def one_after_another(task: Task, count: int, progress: Progress | None = None) -> None:
-    """The runner of one machine, whose memory one shard may take."""
-    for number in range(count):
-        if progress:
-            progress(f"shard {number + 1} of {count}")
-        task(number)
+@dataclass(frozen=True)
+class SideBySide:
+    """The runner of one machine: so many shards at once, each in a thread of this process.
+
+    Whatever ends one of them, a signal included, ends them all.
+    """
+
+    at_once: int
+
+    def __call__(self, task: Task, count: int, progress: Progress | None = None) -> None:
+        """Do the task for each shard."""
+        with ThreadPoolExecutor(self.at_once) as threads:
+            left = {threads.submit(task, number) for number in range(count)}
+            try:
+                while left:
+                    if progress:
+                        progress(f"{count - len(left)} of {counted(count, 'shard')} done")
+                    done, left = wait(left, return_when=FIRST_COMPLETED)
+                    for one in done:
+                        one.result()
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                while wait(left, _AGAIN_SECONDS).not_done:
+                    for engine in [*_open]:
+                        engine.interrupt()
+                raise
 
 
 @dataclass(frozen=True)
@@ -53,8 +79,9 @@ class Shards:
 
     folder: readable and writable; `tables/TABLE/shard=N/*.parquet` has the rows of shard N, from 0
     on, `tables/TABLE/*.parquet` what every shard has, `answers/NAME/N.parquet` what shard N
-    answers. threads, memory_bytes, spill_folder: see `DuckDBEngine`. mirror: has the same for those
-    who do not see the folder.
+    answers. threads, memory_bytes, spill_folder: of the engine of a shard, see `DuckDBEngine`.
+    at_once: shards that this machine works on side by side. mirror: has the same for those who do
+    not see the folder.
     """
 
     folder: Path
@@ -62,6 +89,7 @@ class Shards:
     threads: int
     memory_bytes: int
     spill_folder: Path | None
+    at_once: int = 1
     mirror: Mirror | None = None
 
     @contextmanager
@@ -87,9 +115,13 @@ class Shards:
             spill_folder=self.spill_folder,
         )
         with engine:
-            for place in sorted(self._tables.iterdir()):
-                engine.make_view(place.name, self.scan(place.name, number))
-            yield engine
+            _open.add(engine)
+            try:
+                for place in sorted(self._tables.iterdir()):
+                    engine.make_view(place.name, self.scan(place.name, number))
+                yield engine
+            finally:
+                _open.discard(engine)
 
     def scan(self, table: str, number: int | None = None) -> str:
         """SQL: the rows of a table in a shard; those of all shards where no number is given."""

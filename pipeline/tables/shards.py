@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -14,6 +15,9 @@ from pipeline.engines.shards import SHARD_OF, Shards
 from pipeline.tables.components import Component, assign, by_account, components
 from pipeline.tables.values_table import IDENTITY
 from pipeline.wording import counted
+
+if TYPE_CHECKING:
+    from pipeline.engines.spark import SparkCluster
 
 BYTES_PER_EVENT = 375
 """Memory that all features at 24 snapshots take without setting rows aside on disk: measured at 20
@@ -34,8 +38,11 @@ def split_into_shards(
     accounts fill a shard of their own.
     """
     cluster = engine.cluster
-    limit = engine.limit_bytes if cluster is None else config.task_memory_mib << 20
-    count = shard_count(config, events(engine), limit, 1 if cluster is None else cluster.slots)
+    rows = events(engine)
+    if cluster is None:
+        count = shard_count(config, rows, engine.limit_bytes, at_once=config.all_threads)
+    else:
+        count = shard_count(config, rows, config.task_memory_mib << 20, least=cluster.slots)
     if count == 1 and cluster is None:
         return
     if progress:
@@ -50,14 +57,11 @@ def split_into_shards(
     engine.register(
         SHARD_OF, pa.table({"account_id": pa.array(found["account_id"]), "shard": numbers})
     )
-    shards = Shards(
-        folder=((None if cluster is None else cluster.folder) or engine.folder) / "shards",
-        count=int(numbers.max()) + 1,
-        threads=config.all_threads if cluster is None else 1,
-        memory_bytes=limit,
-        spill_folder=config.spill_folder if cluster is None else None,
-        mirror=None if cluster is None else cluster.mirror,
-    )
+    count = int(numbers.max()) + 1
+    if cluster is None:
+        shards = _for_here(engine, config, count)
+    else:
+        shards = _for_cluster(cluster, engine, config, count)
     for table in by_account(engine):
         shards.split(engine, table)
         engine.drop(table)
@@ -69,15 +73,43 @@ def split_into_shards(
     engine.shards = shards
 
 
-def shard_count(config: EngineConfig, rows: int, limit_bytes: int, at_once: int = 1) -> int:
+def shard_count(
+    config: EngineConfig, rows: int, limit_bytes: int, *, at_once: int = 1, least: int = 1
+) -> int:
     """The number of shards that a config asks for.
 
-    `auto` goes by the events and the memory for one shard, and has one at least for each that is
-    worked on at once.
+    `auto` goes by the events and the memory: one where they fit into it, else so many that as many
+    as are worked on at once do, and never fewer than `least`.
     """
     if config.shards != "auto":
         return config.shards
-    return max(at_once, ceil(rows * BYTES_PER_EVENT / limit_bytes))
+    needed = rows * BYTES_PER_EVENT / limit_bytes
+    return max(least, ceil(needed if needed <= 1 else needed * at_once))
+
+
+def _for_here(engine: Engine, config: EngineConfig, count: int) -> Shards:
+    """This machine works on as many shards at once as it has threads; they share its memory."""
+    at_once = min(config.all_threads, count)
+    return Shards(
+        folder=engine.folder / "shards",
+        count=count,
+        threads=config.all_threads // at_once,
+        memory_bytes=engine.limit_bytes // at_once,
+        spill_folder=config.spill_folder,
+        at_once=at_once,
+    )
+
+
+def _for_cluster(cluster: SparkCluster, engine: Engine, config: EngineConfig, count: int) -> Shards:
+    """A task of a cluster has one thread, and memory of its own."""
+    return Shards(
+        folder=(cluster.folder or engine.folder) / "shards",
+        count=count,
+        threads=1,
+        memory_bytes=config.task_memory_mib << 20,
+        spill_folder=None,
+        mirror=cluster.mirror,
+    )
 
 
 def events(engine: Engine) -> int:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from features.compilation import Plan, compile_values
 from features.values import Value
 from pipeline.engines import Engine
-from pipeline.engines.shards import Runner, Shards, one_after_another
+from pipeline.engines.shards import Runner, Shards, SideBySide
 
 IDENTITY = "account_identity"
 
@@ -62,7 +62,7 @@ def _answer(
         for table in given:
             split.callback(shards.forget, table)
             shards.split(engine, table)
-        runner: Runner = engine.cluster or one_after_another
+        runner: Runner = engine.cluster or SideBySide(shards.at_once)
         runner(AnswerOfShard(shards, plan, into), shards.count, progress)
         shards.collect(engine, into)
 

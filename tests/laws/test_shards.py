@@ -56,7 +56,7 @@ def test_parts_give_the_same_bytes(most: int, share: float, engine: Engine) -> N
         loaded = together(worlds)
         with DuckDBEngine(threads=1) as split:
             load(split, loaded)
-            split_into_shards(split, EngineConfig(shards=3, threads=1))
+            split_into_shards(split, EngineConfig(shards=3, threads=2))
             if split.shards is None:
                 return  # the first example is bare: it has one account
             parts.append(split.shards.count)

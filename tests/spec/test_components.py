@@ -16,6 +16,8 @@ from features.values import Count
 from pipeline.config.form import EngineConfig
 from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
+from pipeline.engines.shards import SideBySide
+from pipeline.errors import DataError
 from pipeline.tables.components import Component, assign, components
 from pipeline.tables.shards import shard_count, split_into_shards
 from pipeline.tables.values_table import AnswerOfShard, make_values_table
@@ -95,12 +97,40 @@ def test_the_shard_of_an_account_does_not_depend_on_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "rows", "count"),
-    [("auto", 0, 1), ("auto", 1_000, 1), ("auto", 10_000_000, 4), (1, 10**9, 1), (8, 0, 8)],
+    ("chosen", "rows", "at_once", "least", "count"),
+    [
+        ("auto", 0, 1, 1, 1),
+        ("auto", 1_000, 2, 1, 1),
+        ("auto", 1_000, 1, 4, 4),  # a cluster has work for each that it works on at once
+        ("auto", 10_000_000, 1, 1, 4),
+        ("auto", 10_000_000, 2, 1, 7),  # two at once share the memory
+        (1, 10**9, 2, 4, 1),
+        (8, 0, 2, 1, 8),
+    ],
 )
-def test_auto_goes_by_rows_and_memory(chosen: object, rows: int, count: int) -> None:
+def test_auto_goes_by_rows_and_memory(
+    chosen: object, rows: int, at_once: int, least: int, count: int
+) -> None:
     config = EngineConfig.model_validate({"shards": chosen})
-    assert shard_count(config, rows, limit_bytes=2**30) == count
+    assert shard_count(config, rows, 2**30, at_once=at_once, least=least) == count
+
+
+def test_what_ends_one_shard_ends_those_beside_it() -> None:
+    """The query of the second would take years."""
+
+    def task(number: int) -> None:
+        assert split.shards is not None
+        with split.shards.open(number) as part:
+            if number == 0:
+                raise DataError("no")
+            part.rows("SELECT SUM(a.range) FROM range(1000000000) AS a, range(1000000000) AS b")
+
+    with DuckDBEngine(threads=2) as split:
+        load(split, complete({"orders": [order(account, account) for account in "ABCDEF"]}))
+        split_into_shards(split, EngineConfig(shards=2, threads=2))
+        assert split.shards is not None and split.shards.count == 2
+        with pytest.raises(DataError, match="no"):
+            SideBySide(2)(task, 2)
 
 
 def test_a_shard_of_its_own_is_said_and_progress_names_each(engine: Engine) -> None:
@@ -117,7 +147,7 @@ def test_a_shard_of_its_own_is_said_and_progress_names_each(engine: Engine) -> N
         make_values_table(
             split, "n", {"n": Count(order_lines)}, [date(2024, 2, 1)], progress=told.append
         )
-        assert told == ["shard 1 of 3", "shard 2 of 3", "shard 3 of 3"]
+        assert told == [f"{done} of 3 shards done" for done in range(3)]
         found = split.rows("SELECT account_id, n FROM n ORDER BY account_id")
         assert found == [("B", 1), ("C", 1), ("D", 1), ("E", 1), ("F", 1), ("G", 8)]
         assert split.rows("SELECT COUNT(*) FROM orders") == [(13,)]
