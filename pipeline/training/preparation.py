@@ -100,7 +100,7 @@ def prepare(
     sources = load_sources(config, engine, known_before=until)
     write_quarantine(engine, sources.report, config.output)
     make_derived_tables(engine, sources)
-    split_into_shards(engine, config.engine, steps.begin, console.complain)
+    split_into_shards(engine, config.engine, steps.begin, console.complain, many_snapshots=True)
     wanted = snapshot_dates(config.snapshots.first, config.snapshots.last, config.snapshots.every)
     require_orders(config, sources)
     complete_until = sources.tables["orders"].complete_until

@@ -18,6 +18,7 @@ from pipeline.engines import Engine
 from pipeline.engines.duckdb import DuckDBEngine
 from pipeline.engines.shards import SideBySide
 from pipeline.errors import DataError
+from pipeline.tables import shards
 from pipeline.tables.components import Component, assign, components
 from pipeline.tables.shards import shard_count, split_into_shards
 from pipeline.tables.values_table import AnswerOfShard, make_values_table
@@ -113,6 +114,20 @@ def test_auto_goes_by_rows_and_memory(
 ) -> None:
     config = EngineConfig.model_validate({"shards": chosen})
     assert shard_count(config, rows, 2**30, at_once=at_once, least=least) == count
+
+
+@pytest.mark.parametrize(
+    ("many_snapshots", "rows", "count"), [(True, 12, 2), (True, 3, 1), (False, 12, 1)]
+)
+def test_many_snapshots_are_computed_side_by_side(
+    many_snapshots: bool, rows: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "EVENTS_WORTH_A_SHARD", 2)
+    with DuckDBEngine(threads=2) as split:
+        load(split, complete({"orders": [order(f"{n}", f"{n}") for n in range(rows)]}))
+        config = EngineConfig(threads=2)
+        split_into_shards(split, config, many_snapshots=many_snapshots)
+        assert (1 if split.shards is None else split.shards.count) == count
 
 
 def test_what_ends_one_shard_ends_those_beside_it() -> None:
