@@ -10,6 +10,7 @@ from project import Project
 from small_files import CONFIG, config
 
 
+@pytest.mark.long
 @pytest.mark.starts_process
 def test_a_mapping_that_cannot_be_interrupted_ends_with_the_process(tmp_path: Path) -> None:
     moments = "generate_series(TIMESTAMP '0001-01-01', TIMESTAMP '9999-01-01', INTERVAL 1 SECOND)"

@@ -121,6 +121,7 @@ FAMILY = Family("{name}", "Lines.", "orders", (value,))
 """
 
 
+@pytest.mark.long
 @pytest.mark.starts_process
 def test_the_laws_catch_a_leak_in_a_family_of_ones_own(tmp_path) -> None:
     """Who leaves `known_at` out sees a row before it was known."""

@@ -25,6 +25,8 @@ from pipeline.training.leakage import LeakageReport, examine
 from pipeline.training.learners import learners_of
 from pipeline.training.preparation import open_engine, prepare
 
+pytestmark = pytest.mark.long
+
 MOST_ROWS = 1_200
 KEYS = ["account_id", "as_of"]
 
