@@ -140,7 +140,7 @@ def test_the_effects_add_up_and_know_what_they_are_of(engine, config, selection,
     def side_by_side(worlds: list[World]) -> World:
         return together(named(world, f"{n}|") for n, world in enumerate(worlds))
 
-    @law(share=0.3, per_batch=FORKS_PER_BATCH)
+    @law(share=0.5, per_batch=FORKS_PER_BATCH)
     @given(forks(TABLES))
     @telling
     def holds(batch: Fork) -> None:
