@@ -27,7 +27,7 @@ SECTIONS ?=
 WORLD ?=
 SEEDS ?=
 EFFECT ?=
-BENCH_LINES = 2000000,20000000,100000000
+BENCH_LINES ?=
 PYTHON ?= python3
 
 # Values reach the shell only as quoted environment variables, and make itself does not expand what

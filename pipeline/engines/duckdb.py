@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -132,7 +132,7 @@ class DuckDBEngine:
         def watch() -> None:
             done.wait(seconds)
             for _ in range(_TIMES):
-                self._connection.interrupt()
+                self.interrupt()
                 if done.wait(_AGAIN_SECONDS):
                     return
             give_up()
@@ -181,8 +181,9 @@ class DuckDBEngine:
         return self._spill.path
 
     def interrupt(self) -> None:
-        """End the statement that another thread has this engine run, if there is one."""
-        self._connection.interrupt()
+        """End the statement that another thread has this engine run, if it runs one and is open."""
+        with suppress(duckdb.ConnectionException):
+            self._connection.interrupt()
 
     def is_one_query(self, sql: str) -> bool:
         """Whether a text is a single SELECT; QueryError where it cannot be parsed."""

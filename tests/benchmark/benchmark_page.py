@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from pandas_idiom import FEATURES
+
 SHARDS = 8
 
 HEAD = """# Benchmarks
@@ -38,8 +40,7 @@ ROWS = {
 def page(result: dict[str, Any]) -> str:
     """The page; result: as `feature_table.main` gathers it."""
     sizes = {int(lines): measured for lines, measured in result["sizes"].items()}
-    compared = [size["ours_on_pandas_features"] for size in sizes.values() if "pandas" in size]
-    subset = compared[0]["features"] if compared else 0
+    subset = len(FEATURES)
     lines = [HEAD.format(**result, subset=subset, shards=SHARDS)]
     lines += [
         "| order lines | table of | seconds | ns a line and snapshot | peak memory | on disk |",
@@ -70,19 +71,25 @@ def page(result: dict[str, Any]) -> str:
                 f"- At {count:,} order lines {SHARDS} shards take {times:.2f} times as long as "
                 "one piece."
             )
-    count, largest = max((count, size["ours"]) for count, size in sizes.items() if "ours" in size)
-    lines += [
+    in_one_piece = [count for count, size in sizes.items() if "ours" in size]
+    if in_one_piece:
+        lines += _groups(max(in_one_piece), sizes[max(in_one_piece)]["ours"])
+    return "\n".join(lines) + "\n"
+
+
+def _groups(count: int, measured: dict[str, Any]) -> list[str]:
+    lines = [
         "",
         f"## Where the time goes, at {count:,} order lines in one piece",
         "",
-        f"{largest['features']} features, {largest['rows']:,} rows.",
+        f"{measured['features']} features, {measured['rows']:,} rows.",
         "",
         "| group | seconds | share |",
         "|---|---:|---:|",
     ]
-    for group, seconds in largest["groups"].items():
-        lines.append(f"| {group} | {seconds:.1f} | {seconds / largest['seconds']:.0%} |")
-    return "\n".join(lines) + "\n"
+    for group, seconds in measured["groups"].items():
+        lines.append(f"| {group} | {seconds:.1f} | {seconds / measured['seconds']:.0%} |")
+    return lines
 
 
 def _beside_pandas(count: int, measured: dict[str, Any]) -> str:

@@ -82,7 +82,6 @@ KINDS = {
     "cohort": "cohort",
     "split": "splitting the events by account",
     "comparing": "value tiers",
-    "shard": "features of each shard",
     "reading": "reading the files",
 }
 
