@@ -14,7 +14,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TextIO
 
@@ -47,14 +47,14 @@ class Trials:
         self.folder = folder / "project"
         self._scratch = folder / "scratch"
         self._log = log
-        self._engines: dict[tuple[object, ...], DuckDBEngine] = {}
+        self._engines: dict[tuple[object, ...], tuple[DuckDBEngine, ExitStack]] = {}
         self._uses: dict[tuple[object, ...], int] = {}
         self._shipped = load_playbook(None)
 
     def close(self) -> None:
         """Close the engines."""
-        for engine in self._engines.values():
-            engine.__exit__()
+        for _, opened in self._engines.values():
+            opened.close()
         self._engines.clear()
 
     def run(self, given: FuzzInput) -> tuple[int, list[str]]:
@@ -167,32 +167,34 @@ class Trials:
         choices = config.engine
         limits = (choices.threads, choices.memory_share, choices.memory_mib)
         key = (*readable_paths(config), *limits)
-        engine = self._engines.pop(key, None)
-        if engine is not None and self._uses[key] >= _USES:
-            engine.__exit__()
-            engine = None
-        if engine is None:
-            engine = self._opened(config)
+        engine, opened = self._engines.pop(key, None) or self._opened(config)
+        if self._uses.setdefault(key, 0) >= _USES:
+            opened.close()
+            engine, opened = self._opened(config)
             self._uses[key] = 0
-        self._engines[key] = engine  # the newest stands last
+        self._engines[key] = engine, opened  # the newest stands last
         self._uses[key] += 1
         if len(self._engines) > _KEPT_ENGINES:
-            self._engines.pop(next(iter(self._engines))).__exit__()
+            oldest = next(iter(self._engines))
+            self._engines.pop(oldest)[1].close()
+            del self._uses[oldest]
         return engine
 
-    def _opened(self, config: Config) -> DuckDBEngine:
+    def _opened(self, config: Config) -> tuple[DuckDBEngine, ExitStack]:
         """A new engine, whose folder does not go with the command that asks for it."""
         self._scratch.mkdir(exist_ok=True)
         place, tempfile.tempdir = tempfile.tempdir, str(self._scratch)
+        opened = ExitStack()
         try:
-            return _real_engine(config)
+            return opened.enter_context(_real_engine(config)), opened
         finally:
             tempfile.tempdir = place
 
     def _forget(self, engine: DuckDBEngine) -> None:
-        for key, kept in [*self._engines.items()]:
+        for key, (kept, opened) in [*self._engines.items()]:
             if kept is engine:
-                self._engines.pop(key).__exit__()
+                del self._engines[key], self._uses[key]
+                opened.close()
 
     def _left_behind(self, given: FuzzInput) -> Iterator[str]:
         for name, content in given.files.items():
