@@ -159,16 +159,10 @@ def against_truth(table: Table, found: OutOfTime) -> dict[str, Any]:
             else None,
             "limits": [calibration_limit(score) for _, score in parts] if risky else None,
         }
-    here = np.concatenate(_tests(table, found))
+    here = found.rows_at(*table.tests)
+    tested = found.at(*table.tests)
     gains = {
-        name: auc_gain(
-            found.label[here],
-            scores["model"][here],
-            score[here],
-            found.account[here],
-            found.as_of[here],
-            DRAWS,
-        )
+        name: auc_gain(tested, scores["model"][here], score[here], DRAWS)
         for name, score in scores.items()
         if name in (RIVAL, "bg_nbd", "truth")
     }
@@ -176,8 +170,8 @@ def against_truth(table: Table, found: OutOfTime) -> dict[str, Any]:
         "scorers": lines,
         "gains": gains,
         "tests": [str(day) for day in table.tests],
-        "rows": len(here),
-        "base_rate": float(found.label[here].mean()),
+        "rows": len(tested),
+        "base_rate": float(tested.label.mean()),
         "training_snapshots": len(found.splits[-1].training_snapshots),
         "learned_rows": found.splits[-1].training_rows,
     }
