@@ -1,8 +1,9 @@
 """How long `train` takes, step by step, and what it takes a row: `make bench-training`.
 
-Two simulated markets, each trained and reviewed in a process of its own with the demo's choices and
-three horizons; the second has two and a half times the accounts and a third more snapshots. Writes
-docs/benchmarks-training.md and, with all steps, var/bench/training.json. SIZES=20000 for one only.
+Two simulated markets, each trained and reviewed by both labels, in a process of its own, with the
+demo's choices and three test snapshots; the second has two and a half times the accounts and a
+third more snapshots. Writes docs/benchmarks-training.md and, with all steps,
+var/bench/training.json. SIZES=20000 for one only, LABELS=departure for one label.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,14 @@ SIZES = {  # accounts: months of data, snapshots with a complete label
     20_000: (42, 27),
     50_000: (51, 36),
 }
+IMMATURE = {"departure": 8, "inactivity": 4}  # the last monthly snapshots, with outcomes to come
+TESTS = 3
 SEED = 11
 END = date(2026, 1, 1)
-IMMATURE = 4  # monthly snapshots up to the end whose 90 days and lag are not over
 
 
-def config_of(accounts: int) -> Config:
-    """The demo's config over a market that is simulated once."""
+def config_of(accounts: int, label: str) -> Config:
+    """The demo's config with this label, over a market that is simulated once."""
     months, snapshots = SIZES[accounts]
     market = FOLDER / f"market_{accounts}"
     if not (market / "truth.parquet").exists():
@@ -51,8 +54,10 @@ def config_of(accounts: int) -> Config:
         simulate(market, accounts=accounts, months=months, seed=SEED, end=END)
     content = yaml.safe_load(Path("configs/demo.yaml").read_text(encoding="utf-8"))
     content["sources"] = {name: {"path": f"{name}.parquet"} for name in content["sources"]}
-    first = pd.Timestamp(END) - pd.DateOffset(months=snapshots + IMMATURE - 1)
+    first = pd.Timestamp(END) - pd.DateOffset(months=snapshots + IMMATURE[label] - 1)
     content["snapshots"] = {"first": first.date(), "last": END, "every": "month"}
+    content["label"]["definition"] = label
+    content["backtest"]["last"] = TESTS
     content["tracking"] = {"folder": "mlflow", "experiment": "bench", "model_name": "bench"}
     content["output"] = "out"
     path = market / "config.yaml"
@@ -78,9 +83,9 @@ def noting(fits: list[dict[str, float]]) -> Iterator[None]:
         Trees.fit = fit  # type: ignore[method-assign]
 
 
-def measure(accounts: int) -> dict[str, Any]:
+def measure(accounts: int, label: str) -> dict[str, Any]:
     """One market trained and reviewed, from an empty store."""
-    config, clock = config_of(accounts), Clock()
+    config, clock = config_of(accounts, label), Clock()
     shutil.rmtree(config.tracking.folder, ignore_errors=True)
     fits: list[dict[str, float]] = []
     with noting(fits):
@@ -106,27 +111,33 @@ def measure(accounts: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """One measurement if named on the command line; else those of SIZES, or all."""
+    """One measurement if named on the command line; else those of SIZES and LABELS, or all."""
     if len(sys.argv) > 1:
-        print(json.dumps(measure(int(sys.argv[1]))))
+        print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))
         return
-    asked = [int(size) for size in os.environ.get("SIZES", "").split()] or [*SIZES]
+    sizes = [int(size) for size in os.environ.get("SIZES", "").split()] or [*SIZES]
+    labels = os.environ.get("LABELS", "").split() or [*IMMATURE]
     FOLDER.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for accounts in asked:
-        config_of(accounts)
+    runs = []
+    for accounts, label in product(sizes, labels):
+        config_of(accounts, label)
+        print(f"training on {accounts:,} accounts, {label}", flush=True)
         load = os.getloadavg()[0]
         done = subprocess.run(
-            [sys.executable, __file__, str(accounts)], capture_output=True, text=True, check=False
+            [sys.executable, __file__, str(accounts), label],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
-            raise SystemExit(f"{accounts:,} accounts failed:\n{done.stderr}")
-        found[accounts] = {**json.loads(done.stdout.splitlines()[-1]), "load": load}
-    result = {"on": date.today().isoformat(), "machine": machine(), "sizes": found}
+            raise SystemExit(f"{accounts:,} accounts, {label}, failed:\n{done.stderr}")
+        found = json.loads(done.stdout.splitlines()[-1])
+        runs.append({"accounts": accounts, "label": label, "load": load, **found})
+    result = {"on": date.today().isoformat(), "machine": machine(), "runs": runs}
     (FOLDER.parent / "training.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     text = page(result)
     print(text)
-    if asked == [*SIZES]:
+    if sizes == [*SIZES] and labels == [*IMMATURE]:
         Path("docs/benchmarks-training.md").write_text(text, "utf-8")
 
 

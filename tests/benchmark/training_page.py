@@ -8,19 +8,22 @@ HEAD = """# How long training takes
 
 Written by `make bench-training`: the figures of the last run, not promises.
 
-{on}, on {machine}. Each market is trained and reviewed once, in a process of its own, all cores at
-work (load before: {loads}; other work beside makes the seconds of the clock worse, and those of the
-processor, of all threads together, a little). The choices are the demo's: {features} features,
-three horizons, {trees} trees, three test snapshots, {repetitions:,} draws behind each interval.
+{on}, on {machine}. Each market is trained and reviewed once by each label, in a process of its own,
+all cores at work (load before: {loads}; other work beside makes the seconds of the clock worse, and
+those of the processor, of all threads together, a little). The choices are the demo's: {features}
+features, {trees} trees; three test snapshots, {repetitions:,} draws behind each interval. Both fit
+models of inactivity within three horizons, `departure` those of departures and win-back too.
 """
 
 STEPS = {  # what the step's name begins with: what the table says
     "Reading": "reading the sources",
+    "Splitting": "splitting into shards",
     "Building": "features and labels",
     "Auditing": "label audit",
     "Checking": "leakage report",
     "Fitting": "fits of all models",
     "Predicting": "back-test: predictions, baselines, calibrators",
+    "Measuring the win-back": "win-back: predictions, calibrators, measures",
     "Measuring": "measures and their intervals",
     "Calibrating": "horizons and final model: predictions, calibrators",
     "Logging": "logging to MLflow, with drawings",
@@ -30,24 +33,28 @@ REVIEW = "review"
 
 def page(result: dict[str, Any]) -> str:
     """The page; result: as `training.main` gathers it."""
-    sizes = {int(accounts): found for accounts, found in result["sizes"].items()}
-    first = next(iter(sizes.values()))
-    loads = ", ".join(f"{found['load']:.1f}" for found in sizes.values())
-    lines = [HEAD.format(**result, **{**first, "loads": loads})]
-    heads = " | ".join(f"{accounts:,} accounts: clock | processor" for accounts in sizes)
-    lines += [f"| seconds | {heads} |", "|---|" + "---:|---:|" * len(sizes)]
-    each = [_grouped(found["steps"]) for found in sizes.values()]
-    for what in each[0]:
-        cells = [f"{group[what][kind]:.1f}" for group in each for kind in ("seconds", "cpu")]
-        lines.append(f"| {what} | {' | '.join(cells)} |")
+    runs = result["runs"]
+    loads = ", ".join(f"{found['load']:.1f}" for found in runs)
+    lines = [HEAD.format(**result, **{**runs[0], "loads": loads})]
+    named = [f"{found['accounts']:,} accounts, {found['label']}" for found in runs]
+    heads = " | ".join(f"{name}: clock | processor" for name in named)
+    lines += [f"| seconds | {heads} |", "|---|" + "---:|---:|" * len(runs)]
+    each = [_grouped(found["steps"]) for found in runs]
+    for what in (*STEPS.values(), REVIEW):
+        if any(what in group for group in each):
+            cells = [
+                f"{group[what][kind]:.1f}" if what in group else "-"
+                for group in each
+                for kind in ("seconds", "cpu")
+            ]
+            lines.append(f"| {what} | {' | '.join(cells)} |")
     sums = [
         f"{sum(step[kind] for step in group.values()):.1f}"
         for group in each
         for kind in ("seconds", "cpu")
     ]
     lines += [f"| **all** | {' | '.join(sums)} |", ""]
-    lines += ["| | " + " | ".join(f"{accounts:,} accounts" for accounts in sizes) + " |"]
-    lines.append("|---|" + "---:|" * len(sizes))
+    lines += [f"| | {' | '.join(named)} |", "|---|" + "---:|" * len(runs)]
     for what, told in (
         ("months of data", lambda f: f"{f['months']}"),
         ("snapshots with a complete label", lambda f: f"{f['snapshots']}"),
@@ -61,7 +68,7 @@ def page(result: dict[str, Any]) -> str:
         ("calibration error", lambda f: f"{f['calibration_error']:.3f}"),
         ("peak memory", lambda f: f"{f['peak_memory_gb']:.1f} GiB"),
     ):
-        lines.append(f"| {what} | {' | '.join(told(found) for found in sizes.values())} |")
+        lines.append(f"| {what} | {' | '.join(told(found) for found in runs)} |")
     return "\n".join(lines) + "\n"
 
 
