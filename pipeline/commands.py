@@ -434,9 +434,14 @@ def run_simulate(
     from pipeline.market import simulate
 
     with console.steps() as steps:
-        steps.begin("Simulating")
         rows = simulate(
-            out, accounts=accounts, months=months, seed=seed, world=world, effect=effect
+            out,
+            accounts=accounts,
+            months=months,
+            seed=seed,
+            world=world,
+            effect=effect,
+            progress=steps.counted("Simulating"),
         )
     counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
     console.say(f"A simulated market, not real customers: {counts} in {short(out)}")

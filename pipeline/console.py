@@ -108,6 +108,17 @@ class Steps:
 
         return show
 
+    def counted(self, what: str) -> Callable[[int, int], None]:
+        """A callback `(done, in_all)` that shows a step; call it before the first part, too."""
+
+        def show(done: int, in_all: int) -> None:
+            if done == 0:
+                self.begin(what, total=in_all)
+            else:
+                self.advance()
+
+        return show
+
     def know(self, **facts: object) -> None:
         """What is known by now, such as as_of, version and rows; the JSON log says it."""
 

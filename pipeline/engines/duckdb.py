@@ -229,9 +229,16 @@ class DuckDBEngine:
     def make(self, name: str, *queries: str) -> None:
         """Keep the answers of queries as the table `name`, in place of one of that name."""
         first, *others = queries
-        self.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {first}")
-        for query in others:
-            self.execute(f"INSERT INTO {quoted(name)} {query}")
+        self.execute("BEGIN")  # added one by one, answers of many columns take four times as long
+        try:
+            self.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {first}")
+            for query in others:
+                self.execute(f"INSERT INTO {quoted(name)} {query}")
+        except BaseException:
+            with suppress(duckdb.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
 
     def make_view(self, name: str, query: str) -> None:
         """Let `name` stand for the answer of a query, which is asked each time anew."""

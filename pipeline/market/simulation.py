@@ -43,7 +43,7 @@ def simulate(
     end: date = date(2026, 1, 1),
     world: str = "standard",
     effect: str = "usual",
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
     """Writes a simulated market into `folder`; returns the number of rows of each table.
 
@@ -59,7 +59,7 @@ def simulate(
     effect
         A name in `worlds.EFFECTS`: how much of the usual wear events bring.
     progress
-        Called with the share done, 0-1, after each block of accounts.
+        Called with the blocks of accounts done and all of them, before the first and after each.
 
     Raises
     ------
@@ -77,14 +77,15 @@ def simulate(
     calendar = Calendar.of(months, end)
     catalogue = Catalogue.of(seed)
     late_share = supplier.late_share(seed, calendar.weeks)
+    tell = progress or (lambda done, in_all: None)
+    blocks = [range(first, min(first + BLOCK, accounts)) for first in range(0, accounts, BLOCK)]
     with Files(folder) as files:
-        for first in range(0, accounts, BLOCK):
-            numbers = range(first, min(first + BLOCK, accounts))
+        tell(0, len(blocks))
+        for number, numbers in enumerate(blocks, start=1):
             tables = _block(numbers, seed, calendar, catalogue, late_share, chosen)
             for name, rows in tables.items():
                 files.write(name, rows)
-            if progress:
-                progress(numbers.stop / accounts)
+            tell(number, len(blocks))
         files.finish(readme(accounts, months, seed, calendar, chosen, effect, files.rows))
         return files.rows
 

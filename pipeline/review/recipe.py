@@ -21,7 +21,7 @@ from pipeline.console import Steps
 from pipeline.errors import ConfigError
 from pipeline.training.choices import model_settings, test_snapshots
 from pipeline.training.keep_list_measures import KeepListEvaluation
-from pipeline.training.learners import fitting_on, learners_of
+from pipeline.training.learners import learners_of
 from pipeline.training.measuring import Measured
 from pipeline.training.preparation import Prepared, open_engine, prepare
 from pipeline.wording import listed
@@ -101,6 +101,6 @@ def predicted(
     tests = test_snapshots(config, prepared.table.dataset)
 
     learners = learners_of(prepared.table, tests, model_settings(config))
-    progress = fitting_on(steps, f"Fitting the models of {who}")
+    progress = steps.counted(f"Fitting the models of {who}")
     out_of_time, departures = learners.predict(tests, rules, prepared.comparable_from, progress)
     return Predicted(config, prepared, tuple(tests), out_of_time, departures=departures)

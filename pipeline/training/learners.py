@@ -17,8 +17,9 @@ from models.learner import Learner
 from models.out_of_time import OutOfTime, Progress, rolling
 from models.recipe import Recipe
 from models.settings import ModelSettings
-from pipeline.console import Steps
 from pipeline.tables.training_table import TrainingTable
+
+FITTING = "Fitting the models"  # the step's name
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,6 @@ class Learners:
             return rolling(self.together, tests, baselines, comparable_from, progress), None
         parts = rolling_departures(self.departures, tests, baselines, comparable_from, progress)
         return parts.departure, parts
-
-
-def fitting_on(steps: Steps, what: str = "Fitting the models") -> Progress:
-    """A step on the terminal with how many models have been fitted."""
-
-    def show(fitted: int, to_fit: int) -> None:
-        if fitted == 0:
-            steps.begin(what, total=to_fit)
-        else:
-            steps.advance()
-
-    return show
 
 
 def learners_of(table: TrainingTable, tests: Collection[date], settings: ModelSettings) -> Learners:

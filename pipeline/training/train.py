@@ -32,7 +32,7 @@ from pipeline.training.horizons import fit_horizons
 from pipeline.training.keep_list import RISK_DAYS
 from pipeline.training.label_audit import audit_labels
 from pipeline.training.leakage import examine
-from pipeline.training.learners import fitting_on, learners_of
+from pipeline.training.learners import FITTING, learners_of
 from pipeline.training.measuring import measure, measure_keep_list
 from pipeline.training.preparation import open_engine, prepare
 from pipeline.training.record import Registered, record, refuse
@@ -72,7 +72,7 @@ def train(config: Config, steps: Steps, until: date | None = None) -> Registered
     if not prepared.by_size:
         returning = win_back_learners(prepared.table, tests, settings)
 
-    fit_together([*learners.wanted, *wanted(returning)], fitting_on(steps))
+    fit_together([*learners.wanted, *wanted(returning)], steps.counted(FITTING))
     steps.begin("Predicting every snapshot as it could have been")
     rules = baselines(config, config.label.horizon_days)
     out_of_time, departures = learners.predict(tests, rules, comparable)

@@ -12,14 +12,13 @@ HEAD = """# How long scoring takes
 
 Written by `make bench-scoring`: the figures of the last run, not promises.
 
-{on}, on {machine}. Each figure is the median of {times} runs, each a process of its own. The
-machine did other work beside them (load {load:.1f} on average before each), so the seconds of the
-clock are worse than on a machine of one's own; those of the processor, of all threads together, are
-hardly touched by that.
+{on}, on {machine}; load before each measurement {load:.1f} on average, where other work makes the
+seconds of the clock worse and hardly touches those of the processor, of all threads together. Each
+figure is the median of {times}, each in a process of its own.
 
-A simulated market of {accounts:,} accounts over {months} months has {rows:,} accounts in its
-cohort. They are scored by a model that learned from a small market of the same kind ({features}
-features, risks over three horizons, the choices of the demo), and laid beside the list of ten days
+A simulated market of {accounts:,} accounts over {months} months; and the same with {copies}
+accounts in the place of each. They are scored by a model that learned from a small market of the
+same kind ({features} features, the choices of the demo) and laid beside the list of ten days
 before.
 """
 
@@ -27,42 +26,30 @@ before.
 def page(result: dict[str, Any]) -> str:
     """The page; result: as `scoring.main` gathers it."""
     runs = result["runs"]
-    cohorts = {name: found for name, found in runs.items() if name.startswith("cohort")}
-    first = next(iter(cohorts.values()))[0]
-    lines = [
-        HEAD.format(**result, times=len(next(iter(runs.values()))), rows=first["rows"]["scores"])
+    first = runs[0][0]
+    counts = [f"{len(found)} run{'s' if len(found) > 1 else ''}" for found in runs]
+    lines = [HEAD.format(**{**first, **result}, times=", ".join(counts))]
+    heads = [
+        f"{found[0]['rows']['scores']:,} accounts, {found[0]['rows']['call_list']:,} to call"
+        for found in runs
     ]
-    lines += ["## A cohort, step by step", ""]
-    heads = [f"{found[0]['rows']['call_list']:,} to call" for found in cohorts.values()]
-    lines.append("| step | " + " | ".join(f"{head}: clock | processor" for head in heads) + " |")
+    lines.append("| seconds | " + " | ".join(f"{head}: clock | processor" for head in heads) + " |")
     lines.append("|---|" + "---:|---:|" * len(heads))
     for step in first["steps"]:
-        cells = [cell for found in cohorts.values() for cell in _both(found, [step])]
+        cells = [cell for found in runs for cell in _both(found, [step])]
         lines.append(f"| {step} | {' | '.join(cells)} |")
     after = [*first["steps"]][[*first["steps"]].index(FEATURES) + 1 :]
     for name, steps in (("after the features are built", after), ("all", [*first["steps"]])):
-        cells = [cell for found in cohorts.values() for cell in _both(found, steps)]
+        cells = [cell for found in runs for cell in _both(found, steps)]
         lines.append(f"| **{name}** | {' | '.join(cells)} |")
-    peaks = [median(run["peak_memory_gb"] for run in found) for found in cohorts.values()]
-    told = ", ".join(f"{peak:.1f} GiB" for peak in peaks)
+    peaks = [f"{median(run['peak_memory_gb'] for run in found):.1f} GiB" for found in runs]
+    lines.append(f"| peak memory | {' | '.join(f'{peak} |' for peak in peaks)}")
     lines += [
         "",
         "To compare with the list before, the features are built a second time "
         "(docs/change.md; `scoring.explain_change: false` leaves that out). Starting the program "
-        f"takes about two seconds more. Peak memory: {told}.",
-        "",
-        "## A million rows",
-        "",
+        "takes about two seconds more.",
     ]
-    rows = runs["rows"]
-    clock, processor = _both(rows, ["rows"])
-    peak = median(run["peak_memory_gb"] for run in rows)
-    lines.append(
-        f"From features in memory to calibrated risks over three horizons: {clock} s of the clock, "
-        f"{processor} s of the processor on two threads, {peak:.1f} GiB at most, of which the "
-        f"features are {rows[0]['features_gb']:.1f}. The rows are drawn with repetition from the "
-        "cohort."
-    )
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Tables beside an engine's own: other names, the same limits."""
+"""Tables of an engine, and beside them: other names, the same limits."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def engine():
         engine.make("orders", "SELECT 1 AS amount")
         engine.make("reps", "SELECT 7 AS rep")
         yield engine
+
+
+def test_a_table_is_made_by_all_its_queries_or_stays_as_it_was(engine) -> None:
+    engine.make("orders", "SELECT 2 AS amount", "SELECT 3")
+    assert sorted(engine.rows("FROM orders")) == [(2,), (3,)]
+    with pytest.raises(QueryError, match="nothing_there"):
+        engine.make("orders", "SELECT 4 AS amount", "FROM nothing_there")
+    assert sorted(engine.rows("FROM orders")) == [(2,), (3,)]
 
 
 def test_tables_of_the_same_name_stay_apart(engine) -> None:

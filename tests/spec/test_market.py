@@ -95,13 +95,14 @@ def test_an_account_lives_the_same_life_in_a_larger_market(tmp_path: Path) -> No
         pd.testing.assert_frame_equal(small, large)
 
 
-def test_rows_are_counted_and_progress_ends_at_one(tmp_path: Path) -> None:
-    told: list[float] = []
-    counts = simulate(tmp_path, accounts=900, months=2, seed=1, progress=told.append)
+def test_rows_and_blocks_are_counted(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    counts = simulate(
+        tmp_path, accounts=900, months=2, seed=1, progress=lambda *step: told.append(step)
+    )
     on_disk = {name: pq.read_metadata(tmp_path / f"{name}.parquet").num_rows for name in TABLES}
     assert counts == on_disk
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert told == [(0, 2), (1, 2), (2, 2)]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
 
@@ -396,7 +397,7 @@ def test_a_run_that_breaks_off_leaves_the_older_market_whole(tmp_path: Path) -> 
     simulate(tmp_path, accounts=5, months=2, seed=1)
     before = digest(tmp_path)
 
-    def break_off(share: float) -> None:
+    def break_off(done: int, in_all: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

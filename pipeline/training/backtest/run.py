@@ -25,7 +25,7 @@ from pipeline.training.choices import (
 )
 from pipeline.training.inputs import input_tags, log_inputs
 from pipeline.training.keep_list import RISK_DAYS
-from pipeline.training.learners import fitting_on, learners_of
+from pipeline.training.learners import FITTING, learners_of
 from pipeline.training.measuring import measure_keep_list
 from pipeline.training.preparation import Prepared, open_engine, prepare
 from pipeline.training.reporting import left_out_lines
@@ -71,7 +71,7 @@ def backtest(config: Config, steps: Steps) -> BackTest:
     shorter = [table.horizon_dataset(days) for days in table.shorter]
     rules = baselines(config, config.label.horizon_days)
     own = learners_of(table, tests, settings)
-    out_of_time, departures = own.predict(tests, rules, comparable, fitting_on(steps))
+    out_of_time, departures = own.predict(tests, rules, comparable, steps.counted(FITTING))
     keep_list: list[str] = []
     if departures is not None:
         steps.begin("Measuring the keep list")
