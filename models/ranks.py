@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 Ranks = NDArray[np.float32]
+Places = NDArray[np.int64]
 
 _COLUMNS_AT_ONCE = 8
 
@@ -37,23 +38,28 @@ def within_snapshots(
 
 
 def of_one_snapshot(
-    features: FloatArray, threads: int = 1, stands_for: FloatArray | None = None
+    features: FloatArray,
+    threads: int = 1,
+    stands_for: FloatArray | None = None,
+    columns: Places | None = None,
 ) -> Ranks:
-    """Return the ranks of rows that are all of the same snapshot, (n, p), column by column.
+    """Return the ranks of rows that are all of the same snapshot, (n, c), column by column.
 
-    stands_for: (n,), how many accounts of the snapshot each row stands for, above 0; 1 each by
-    default. A rank is the number of accounts with a smaller value, and half of those with the same
-    one, over all whose value is known: above 0, below 1. NaN stays NaN.
+    columns: (c,), the places of those that are ranked; all by default. stands_for: (n,), how many
+    accounts of the snapshot each row stands for, above 0; 1 each by default. A rank is the number
+    of accounts with a smaller value, and half of those with the same one, over all whose value is
+    known: above 0, below 1. NaN stays NaN.
     """
-    ranks = np.empty(features.shape, dtype=np.float32, order="F")
+    every = np.arange(features.shape[1]) if columns is None else columns
+    ranks = np.empty((len(features), len(every)), dtype=np.float32, order="F")
 
     def rank(first: int) -> None:
-        block = slice(first, first + _COLUMNS_AT_ONCE)
+        block = every[first : first + _COLUMNS_AT_ONCE]
         # Side by side in the rows, so that a row is fetched once for all columns of the block.
         for place, values in enumerate(np.ascontiguousarray(features[:, block].T), first):
             ranks[:, place] = _ranks_of(values, stands_for)
 
-    firsts = range(0, features.shape[1], _COLUMNS_AT_ONCE)
+    firsts = range(0, len(every), _COLUMNS_AT_ONCE)
     Parallel(n_jobs=threads, prefer="threads")(delayed(rank)(first) for first in firsts)
     return ranks
 
@@ -75,21 +81,27 @@ def _ranks_of(values: FloatArray, stands_for: FloatArray | None) -> FloatArray:
     return ranks
 
 
-def of_the_median(features: FloatArray, rows: NDArray[np.int64]) -> Ranks:
+def of_the_median(
+    features: FloatArray, rows: NDArray[np.int64], columns: Places | None = None
+) -> Ranks:
     """Return the rank that each value of some rows would have if it were its column's median.
 
-    features: (n, p), all of the same snapshot; rows: (r,), of those asked about. Returns (r, p):
-    what `of_one_snapshot` gives where that one value is replaced by the median of the known ones
-    and the rest stays. NaN stays NaN: what is not known is not made known.
+    features: (n, p), all of the same snapshot; rows: (r,), of those asked about; columns: see
+    `of_one_snapshot`. Returns (r, c): what `of_one_snapshot` gives where that one value is replaced
+    by the median of the known ones and the rest stays. NaN stays NaN: what is not known is not made
+    known.
     """
-    asked = features[rows]
+    every = np.arange(features.shape[1]) if columns is None else columns
+    asked: FloatArray = features[rows][:, every]
     ranks = np.full(asked.shape, np.nan, dtype=np.float32)
     for column in np.flatnonzero(~np.isnan(asked).all(axis=0)):
-        values = features[~np.isnan(features[:, column]), column]
+        whole = features[:, every[column]]
+        values: FloatArray = whole[~np.isnan(whole)]
         median = np.median(values)
         before, now = np.sum(values < median), np.sum(values == median)
         own = asked[:, column]
-        less, equal = before - (own < median), now - (own == median) + 1
+        less: FloatArray = before - (own < median)
+        equal: FloatArray = now - (own == median) + 1
         ranks[:, column] = (less + equal / 2) / len(values)
     ranks[np.isnan(asked)] = np.nan
     return ranks

@@ -30,7 +30,7 @@ from models.gradient_boosting import Booster, predictions
 from models.horizons import HorizonModel, in_order
 from models.learner import Learner, base_rate
 from models.out_of_time import OutOfTime
-from models.ranks import Ranks, of_one_snapshot, of_the_median
+from models.ranks import Places, Ranks, of_one_snapshot, of_the_median
 from models.reorders import ReorderModel, rising
 
 MODEL_FILE = "model.json"
@@ -201,12 +201,11 @@ class RiskModel:
         """
         if not self.reorders:
             return {}
-        columns = self._columns(features, names)
-        state = [_state(features, names, name) for name in STATE]
+        places = [*self._places(features, names), *(_place(names, name) for name in STATE)]
         departed = self._departed(features, names)
         found = {part.days: np.full(len(features), np.nan) for part in self.reorders}
         if departed.any():
-            ranks = of_one_snapshot(np.column_stack([columns, *state])[departed], self.threads)
+            ranks = of_one_snapshot(features[departed], self.threads, columns=np.array(places))
             raw = predictions(self._reorder_boosters, ranks)
             for part, said in zip(self.reorders, raw, strict=True):
                 found[part.days][departed] = part.calibrator.apply(said, as_of)
@@ -258,10 +257,9 @@ class RiskModel:
         features, names: as for `risk`, the whole cohort. rows: positions of the rows that are
         explained, which takes some ten times as long as their risk.
         """
-        known = self._columns(features, names)
         chosen = np.asarray(rows, dtype=np.int64)
-        ranks = of_one_snapshot(known, self.threads)[chosen]
-        medians = of_the_median(known, chosen)
+        ranks = self._ranks(features, names)[chosen]
+        medians = of_the_median(features, chosen, self._places(features, names))
         return explanation(self.boosters, self.base_rates, ranks, medians)
 
     def _main_risk(self, raw: Sequence[FloatArray], as_of: date | None) -> FloatArray:
@@ -269,19 +267,17 @@ class RiskModel:
 
     def _ranks(self, features: FloatArray, names: Sequence[str]) -> Ranks:
         """The columns of the trees as ranks; FeatureMismatch where they cannot be had."""
-        return of_one_snapshot(self._columns(features, names), self.threads)
+        return of_one_snapshot(features, self.threads, columns=self._places(features, names))
 
-    def _columns(self, features: FloatArray, names: Sequence[str]) -> FloatArray:
-        """The columns of the trees, in their order; FeatureMismatch where they cannot be had."""
+    def _places(self, features: FloatArray, names: Sequence[str]) -> Places:
+        """Where the columns of the trees are; FeatureMismatch where they cannot be had."""
         if features.ndim != 2 or features.shape[1] != len(names):
             raise FeatureMismatch(
                 f"features have shape {features.shape}, but {len(names)} names are given"
             )
         self.require(names, len(features))
-        if tuple(names) == self.names:
-            return features
-        position = {name: i for i, name in enumerate(names)}
-        return features[:, [position[name] for name in self.names]]
+        place = {name: i for i, name in enumerate(names)}
+        return np.array([place[name] for name in self.names], dtype=np.int64)
 
     def require(self, names: Sequence[str], accounts: int) -> None:
         """Raise FeatureMismatch where so many accounts with features `names` cannot be scored."""
@@ -495,12 +491,16 @@ def load(folder: Path, expected_sha256: Mapping[str, str] | None = None) -> Risk
 
 def _state(features: FloatArray, names: Sequence[str], name: str) -> FloatArray:
     """A column of `STATE`; FeatureMismatch where it is absent."""
+    return features[:, _place(names, name)]
+
+
+def _place(names: Sequence[str], name: str) -> int:
     if name not in names:
         raise FeatureMismatch(
             f"a model of departures needs the column {name} beside its features. Build the "
             "features of the snapshot with this program, which adds it."
         )
-    return features[:, list(names).index(name)]
+    return list(names).index(name)
 
 
 def _entry(part: HorizonModel | ReorderModel, text: bytes) -> dict[str, Any]:

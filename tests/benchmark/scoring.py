@@ -33,7 +33,7 @@ from pipeline.tracking.runs import open_tracking
 from pipeline.training.train import train
 
 FOLDER = Path("var/bench/scoring")
-AS_OF, BEFORE = date(2026, 1, 1), date(2025, 12, 22)
+AS_OF, BEFORE, TRAINED = date(2026, 1, 1), date(2025, 12, 22), date(2025, 12, 1)
 SEED = 7
 LEARNED = (2_000, 40)  # accounts, months
 SCORED = (60_000, 14)
@@ -55,8 +55,11 @@ def config_of(market: str, calls: int) -> Config:
     content["scoring"]["call_capacity"] = calls
     content["tracking"] = {"folder": "../mlflow", "experiment": "bench", "model_name": "bench"}
     content["output"] = f"../out_{market}_{calls}"
+    if market == "learned":
+        content["snapshots"]["last"] = TRAINED
     if market == "million":
         content["engine"] = {"memory_mib": MILLION_MIB}
+        content["scoring"]["explain_change"] = False  # which takes the features a second time
     path = FOLDER / market / f"config_{calls}.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return load_config(path)
@@ -64,10 +67,10 @@ def config_of(market: str, calls: int) -> Config:
 
 def prepared(wanted: Collection[str]) -> None:
     """Markets, a champion, and the publications before; what is there already is kept."""
-    for name, (accounts, months) in (("learned", LEARNED), ("scored", SCORED)):
+    for name, (accounts, months), end in (("learned", LEARNED, TRAINED), ("scored", SCORED, AS_OF)):
         if not (FOLDER / name / "truth.parquet").exists():
             print(f"simulating {accounts:,} accounts", flush=True)
-            simulate(FOLDER / name, accounts=accounts, months=months, seed=SEED, end=AS_OF)
+            simulate(FOLDER / name, accounts=accounts, months=months, seed=SEED, end=end)
     if "million" in wanted and not (FOLDER / "million").exists():
         print(f"copying each account {COPIES} times", flush=True)
         copy_accounts(FOLDER / "scored", FOLDER / "million")

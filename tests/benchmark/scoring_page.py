@@ -46,9 +46,9 @@ def page(result: dict[str, Any]) -> str:
     lines.append(f"| peak memory | {' | '.join(f'{peak} |' for peak in peaks)}")
     lines += [
         "",
-        "To compare with the list before, the features are built a second time "
-        "(docs/change.md; `scoring.explain_change: false` leaves that out). Starting the program "
-        "takes about two seconds more.",
+        "To say why a risk has changed since the list before, the features are built a second time "
+        "(docs/change.md); `scoring.explain_change: false` leaves that out, here for the most "
+        "accounts. Starting the program takes about two seconds more.",
     ]
     return "\n".join(lines) + "\n"
 
