@@ -37,7 +37,7 @@ AS_OF, BEFORE, TRAINED = date(2026, 1, 1), date(2025, 12, 22), date(2025, 12, 1)
 SEED = 7
 LEARNED = (2_000, 40)  # accounts, months
 SCORED = (60_000, 14)
-COPIES = 27  # of each account of the scored market, each an account of its own
+COPIES = 20  # of each account of the scored market, each an account of its own
 MILLION_MIB = 3_072  # that the engine may take for them
 RUNS = {  # market, calls: how often
     ("scored", 200): 3,  # the default
