@@ -234,11 +234,11 @@ class DuckDBEngine:
             self.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {first}")
             for query in others:
                 self.execute(f"INSERT INTO {quoted(name)} {query}")
+            self.execute("COMMIT")
         except BaseException:
             with suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
             raise
-        self.execute("COMMIT")
 
     def make_view(self, name: str, query: str) -> None:
         """Let `name` stand for the answer of a query, which is asked each time anew."""
