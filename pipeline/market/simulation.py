@@ -28,6 +28,7 @@ from pipeline.market.supplier import ACCOUNTS_PER_SEAT, SEATS_PER_TEAM, Seats
 from pipeline.market.touches import touch_rows
 from pipeline.market.truth import leaves_rows, truth_rows
 from pipeline.market.worlds import World, world_of
+from pipeline.processes import side_by_side
 
 MOST_ACCOUNTS, MOST_MONTHS = 900_000, 240
 ACCOUNTS_PER_TEAM = ACCOUNTS_PER_SEAT * SEATS_PER_TEAM
@@ -81,8 +82,8 @@ def simulate(
     blocks = [range(first, min(first + BLOCK, accounts)) for first in range(0, accounts, BLOCK)]
     with Files(folder) as files:
         tell(0, len(blocks))
-        for number, numbers in enumerate(blocks, start=1):
-            tables = _block(numbers, seed, calendar, catalogue, late_share, chosen)
+        calls = [(numbers, seed, calendar, catalogue, late_share, chosen) for numbers in blocks]
+        for number, tables in enumerate(side_by_side(_block, calls), start=1):
             for name, rows in tables.items():
                 files.write(name, rows)
             tell(number, len(blocks))

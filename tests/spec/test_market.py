@@ -79,6 +79,7 @@ def test_a_repeated_label_is_written_once() -> None:
     assert written.to_pylist() == ["x", "y", "x", None]
 
 
+@pytest.mark.starts_process  # two blocks, so two processes
 def test_an_account_lives_the_same_life_in_a_larger_market(tmp_path: Path) -> None:
     simulate(tmp_path / "small", accounts=50, months=6, seed=3)
     simulate(tmp_path / "large", accounts=850, months=6, seed=3)
