@@ -21,6 +21,7 @@ from pipeline.config import Config
 from pipeline.scoring.phrases import Numbers, filled, plain_sentence
 from pipeline.scoring.reason_groups import Placed, placed_features
 from pipeline.scoring.reason_texts import OTHER, Group, Phrase
+from pipeline.tables.training_table import float_columns
 
 MOST = 3
 """Reasons that are published of an account."""
@@ -75,7 +76,7 @@ def explained(
     row_of = {account: row for row, account in enumerate(cohort["account_id"])}
     accounts = [account for account in accounts if account in row_of]
     rows = [row_of[account] for account in accounts]
-    told = model.explain(cohort[list(model.names)].to_numpy(dtype=np.float64), model.names, rows)
+    told = model.explain(*float_columns(cohort), rows)
     placed = placed_features(config.feature_families, config.features.windows_days)
     known = cohort.iloc[rows]
     words = [

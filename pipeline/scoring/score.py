@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -75,7 +76,12 @@ from pipeline.tables.cohort import cohort_rule
 from pipeline.tables.derived import make_derived_tables
 from pipeline.tables.identity import merged_by
 from pipeline.tables.shards import split_into_shards
-from pipeline.tables.training_table import model_columns, selected_features, snapshot_features
+from pipeline.tables.training_table import (
+    float_columns,
+    model_columns,
+    selected_features,
+    snapshot_features,
+)
 from pipeline.tracking.registry import CHAMPION, ModelVersion, Registry
 from pipeline.tracking.runs import open_tracking
 from pipeline.tracking.settled_label import with_label_of
@@ -85,6 +91,8 @@ from pipeline.wording import counted, listed
 
 FILES = ("scores.parquet", "features.parquet", profile.FILE, *LISTS, MANIFEST)
 """What a publication holds."""
+
+_ROWS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
@@ -426,13 +434,14 @@ def scored(
     )
     require_accounts(config, as_of, len(frame))
     steps.begin("Scoring the cohort")
+    told = frame
     if config.ranking != "risk":
-        frame[BEFORE_LAST_ORDER] = margin_before_last_order(
-            engine, frame[["account_id", "last_order_on"]], as_of, request.value.margin_share
-        )
+        orders = frame[["account_id", "last_order_on"]]
+        before = margin_before_last_order(engine, orders, as_of, request.value.margin_share)
+        told = frame.assign(**{BEFORE_LAST_ORDER: before})
     scores = score_table(
-        frame,
-        predicted(request.model, frame, selection, as_of),
+        told,
+        predicted(request.model, frame, as_of),
         request.value,
         as_of=as_of,
         ranking=config.ranking,
@@ -447,12 +456,9 @@ def scored(
     return frame, scores
 
 
-def predicted(
-    model: RiskModel, frame: pd.DataFrame, selection: Selection, as_of: date
-) -> Predicted:
+def predicted(model: RiskModel, frame: pd.DataFrame, as_of: date) -> Predicted:
     """What the model says of a snapshot's accounts; see `Predicted`."""
-    names = model_columns(frame, selection)
-    features = frame[names].to_numpy(dtype=np.float64)
+    features, names = float_columns(frame)
     by_horizon = model.risk_by_horizon(features, names, as_of)
     reorder = model.reorder_chances(features, names, as_of)
     if model.departure is not None:
@@ -468,6 +474,17 @@ def predicted(
         {days: np.where(active, risks, np.nan) for days, risks in by_horizon.items()},
         reorder=reorder,
     )
+
+
+def _write_features(path: Path, frame: pd.DataFrame, names: list[str]) -> None:
+    """Write columns of a frame, some rows after the other, as they may be too many to copy."""
+    with ExitStack() as opened:
+        writer = None
+        for first in range(0, len(frame), _ROWS_AT_ONCE):
+            rows = frame.iloc[first : first + _ROWS_AT_ONCE][names]
+            block = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+            writer = writer or opened.enter_context(pq.ParquetWriter(path, block.schema))
+            writer.write_table(block)
 
 
 def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) -> Mapping[str, Any]:
@@ -515,8 +532,7 @@ def _write(folder: Path, engine: DuckDBEngine, ready: Prepared, steps: Steps) ->
     left = accounts_that_left(scores, request.previous, merged_by(engine, as_of), request.version)
     steps.begin("Writing the publication")
     pq.write_table(pa.concat_tables([scores, left]), folder / "scores.parquet")
-    known = pa.Table.from_pandas(frame[["account_id", "as_of", *names]], preserve_index=False)
-    pq.write_table(known.replace_schema_metadata(), folder / "features.parquet")
+    _write_features(folder / "features.parquet", frame, ["account_id", "as_of", *names])
     to_call = listed_rows(scores)
     about = about_list(config, request.model, request.value.basis, sources, as_of, scores.num_rows)
     if guard is not None and (note := guard.note()):

@@ -235,31 +235,37 @@ def _order_days(engine: Engine) -> tuple[npt.NDArray[Any], pd.DataFrame]:
     not overlap. Merges are left aside: an order belongs to whoever placed it.
     """
     lines = events(order_lines, {}, first_day=None, merged=False)
-    spells = (
+    engine.make(
+        "order_spell",
         f"SELECT account_id, {day('occurred_s')} AS day, since_s, "
         f"MAX(COALESCE(until_s, {FOREVER})) AS to_s FROM ({lines}) AS line "
-        f"WHERE until_s IS NULL OR until_s > since_s GROUP BY ALL"
+        f"WHERE until_s IS NULL OR until_s > since_s GROUP BY ALL",
     )
-    window = "OVER (PARTITION BY account_id, day ORDER BY since_s, to_s"
+    ids = "SELECT DISTINCT account_id FROM order_spell"
+    if engine.has_table(IDENTITY):
+        ids += f" UNION SELECT known_as FROM {IDENTITY}"
+    engine.make(
+        "orderer",
+        "SELECT account_id, CAST(ROW_NUMBER() OVER (ORDER BY account_id) AS INTEGER) - 1 "
+        f"AS placed_by FROM ({ids}) AS id",
+    )
+    window = "OVER (PARTITION BY placed_by, day ORDER BY since_s, to_s"
     reached = (
         f"SELECT *, MAX(to_s) {window} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) "
-        f"AS reached_s FROM ({spells}) AS spell"
+        "AS reached_s FROM order_spell JOIN orderer USING (account_id)"
     )
     numbered = (
         "SELECT *, SUM(CASE WHEN reached_s IS NULL OR reached_s < since_s THEN 1 ELSE 0 END) "
         f"{window} ROWS UNBOUNDED PRECEDING) AS number FROM ({reached}) AS reaching"
     )
     found = engine.frame(
-        "SELECT account_id, day, MIN(since_s) AS from_s, MAX(to_s) AS to_s "
-        f"FROM ({numbered}) AS numbered GROUP BY account_id, day, number"
+        "SELECT placed_by, day, MIN(since_s) AS from_s, MAX(to_s) AS to_s "
+        f"FROM ({numbered}) AS numbered GROUP BY placed_by, day, number "
+        "ORDER BY placed_by, day, from_s"
     )
-    ids = [found["account_id"]]
-    if engine.has_table(IDENTITY):
-        ids.append(engine.frame(f"SELECT DISTINCT known_as FROM {IDENTITY}")["known_as"])
-    names = np.unique(np.concatenate([column.to_numpy(dtype=object) for column in ids]))
-    found.insert(0, "placed_by", pd.Index(names).get_indexer(found.pop("account_id")))
-    found = found.astype(np.int64)
-    return names, found.sort_values(["placed_by", "day", "from_s"], ignore_index=True)
+    names = engine.frame("SELECT account_id FROM orderer ORDER BY placed_by")["account_id"]
+    engine.drop("order_spell", "orderer")
+    return names.to_numpy(dtype=object), found.astype(np.int64)
 
 
 def _with_merges(engine: Engine, placed: pd.DataFrame, names: npt.NDArray[Any]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from models.ensemble import shorter_horizons
 from models.risk_model import DAYS_PAST_DUE, DAYS_PAST_PATIENCE, STATE
 from models.value_at_stake import Years
 from pipeline.config import Config
-from pipeline.engines import Engine, literal
+from pipeline.engines import Engine, literal, quoted
 from pipeline.errors import ConfigError, DataError
 from pipeline.sources import Sources
 from pipeline.tables.cohort import ActiveOrDepartedLately, cohort_rule, make_whole_cohort
@@ -52,6 +52,7 @@ from pipeline.wording import listed
 
 KEYS = ("account_id", "as_of")
 LABELS = ("label_complete", "defected", "treated")
+_CELLS_AT_ONCE = 2**25  # of a feature table that are taken from the engine at once, 256 MiB
 
 Progress = Callable[[str], None]
 
@@ -243,12 +244,39 @@ def feature_frame(
     as_ofs: Sequence[date],
     rows: str,
     progress: Progress | None = None,
+    state: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """account_id, as_of and a float64 column per value for `rows`, by as_of, then account_id."""
+    """account_id, as_of and a float64 column per value for `rows`, by as_of, then account_id.
+
+    state: what the cohort's rule knows of the same rows, in the same order; its columns stand
+    beside. All float64 columns lie side by side in one block of memory, which is filled some
+    columns after the other: neither the engine nor anybody else holds a second copy of them all.
+    """
     make_values_table(engine, "feature_table", values, as_ofs, rows=rows, progress=progress)
-    frame = engine.frame("SELECT * FROM feature_table ORDER BY as_of, account_id")
+    keys = _in_order(engine, KEYS)
+    beside = {} if state is None else {name: state[name] for name in state.columns.drop([*KEYS])}
+    if state is not None:
+        assert (keys["account_id"].to_numpy() == state["account_id"].to_numpy()).all()
+    floats = [name for name, column in beside.items() if column.dtype == np.float64]
+    names = [*values, *floats]
+    cells = np.empty((len(names), len(keys)))
+    at_once = max(1, _CELLS_AT_ONCE // max(1, len(keys)))
+    for first in range(0, len(values), at_once):
+        found = _in_order(engine, names[first : min(first + at_once, len(values))])
+        for place, name in enumerate(found, first):
+            cells[place] = found[name]
     engine.drop("feature_table")
-    return frame
+    for place, name in enumerate(floats, len(values)):
+        cells[place] = beside.pop(name)
+    frame = pd.DataFrame(cells.T, columns=names, copy=False)
+    for place, name in enumerate(KEYS):
+        frame.insert(place, name, keys[name])
+    return frame.assign(**beside)
+
+
+def _in_order(engine: Engine, names: Sequence[str]) -> pd.DataFrame:
+    columns = ", ".join(map(quoted, names))
+    return engine.frame(f"SELECT {columns} FROM feature_table ORDER BY as_of, account_id")
 
 
 def snapshot_features(
@@ -272,8 +300,13 @@ def snapshot_features(
     else:
         state = cohort_rule(engine, config).make(engine, "cohort", [as_of])
     values = {feature.name: feature.value for feature in selection.features}
-    frame = feature_frame(engine, {**values, **(besides or {})}, [as_of], "cohort", progress)
-    return frame if state is None else frame.merge(state, on=list(KEYS), validate="one_to_one")
+    return feature_frame(engine, {**values, **(besides or {})}, [as_of], "cohort", progress, state)
+
+
+def float_columns(frame: pd.DataFrame) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """All float64 columns (n, p) and their names; no copy where they lie in one block."""
+    floats = frame.select_dtypes(np.float64)
+    return floats.to_numpy(), list(floats.columns)
 
 
 def model_columns(frame: pd.DataFrame, selection: Selection) -> list[str]:
