@@ -42,6 +42,7 @@ _NO_ROOM = ("No space left on device", "max_temp_directory_size", "Disk quota ex
 _INTERRUPTED = "Query interrupted"  # which DuckDB raises in place of what the signal's handler did
 _SLACK_BYTES = 256 << 20  # what is not the engine's: Python, Arrow, stacks of threads
 _AGAIN_SECONDS = 0.1  # an interruption between two statements is forgotten, so it is said again
+_ROWS_AT_ONCE = 2**16
 _TIMES = 50  # and then given up, after five seconds
 
 
@@ -213,6 +214,14 @@ class DuckDBEngine:
         """A query's answer as an Arrow table; the way to Parquet without pandas in between."""
         with self._explained():
             return self._connection.sql(sql, params=values).to_arrow_table()
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """A query's answer some rows after the other, in no given order.
+
+        To be read to its end before the engine is asked anything else.
+        """
+        with self._explained():
+            yield from self._connection.sql(sql).to_arrow_reader(_ROWS_AT_ONCE)
 
     def has_table(self, name: str) -> bool:
         """Whether the engine holds a table or a view of that name."""

@@ -52,7 +52,6 @@ from pipeline.wording import listed
 
 KEYS = ("account_id", "as_of")
 LABELS = ("label_complete", "defected", "treated")
-_CELLS_AT_ONCE = 2**25  # of a feature table that are taken from the engine at once, 256 MiB
 
 Progress = Callable[[str], None]
 
@@ -249,34 +248,37 @@ def feature_frame(
     """account_id, as_of and a float64 column per value for `rows`, by as_of, then account_id.
 
     state: what the cohort's rule knows of the same rows, in the same order; its columns stand
-    beside. All float64 columns lie side by side in one block of memory, which is filled some
-    columns after the other: neither the engine nor anybody else holds a second copy of them all.
+    beside. All float64 columns lie side by side in one block of memory, which is filled some rows
+    after the other: neither the engine nor anybody else holds a second copy of them all.
     """
     make_values_table(engine, "feature_table", values, as_ofs, rows=rows, progress=progress)
-    keys = _in_order(engine, KEYS)
+    by = ", ".join(KEYS)
+    engine.make(
+        "feature_place",
+        f"SELECT {by}, ROW_NUMBER() OVER (ORDER BY as_of, account_id) - 1 AS place "
+        "FROM feature_table",
+    )
+    keys = engine.frame(f"SELECT {by} FROM feature_place ORDER BY place")
     beside = {} if state is None else {name: state[name] for name in state.columns.drop([*KEYS])}
     if state is not None:
         assert (keys["account_id"].to_numpy() == state["account_id"].to_numpy()).all()
     floats = [name for name, column in beside.items() if column.dtype == np.float64]
-    names = [*values, *floats]
-    cells = np.empty((len(names), len(keys)))
-    at_once = max(1, _CELLS_AT_ONCE // max(1, len(keys)))
-    for first in range(0, len(values), at_once):
-        found = _in_order(engine, names[first : min(first + at_once, len(values))])
-        for place, name in enumerate(found, first):
-            cells[place] = found[name]
-    engine.drop("feature_table")
-    for place, name in enumerate(floats, len(values)):
-        cells[place] = beside.pop(name)
-    frame = pd.DataFrame(cells.T, columns=names, copy=False)
-    for place, name in enumerate(KEYS):
-        frame.insert(place, name, keys[name])
+    cells = np.empty((len(values) + len(floats), len(keys)))
+    columns = ", ".join(map(quoted, values))
+    found = engine.batches(
+        f"SELECT place, {columns} FROM feature_table JOIN feature_place USING ({by})"
+    )
+    for batch in found:
+        place = batch.column(0).to_numpy()
+        for number in range(len(values)):
+            cells[number, place] = batch.column(number + 1).to_numpy(zero_copy_only=False)
+    engine.drop("feature_table", "feature_place")
+    for number, name in enumerate(floats, len(values)):
+        cells[number] = beside.pop(name)
+    frame = pd.DataFrame(cells.T, columns=[*values, *floats], copy=False)
+    for number, name in enumerate(KEYS):
+        frame.insert(number, name, keys[name])
     return frame.assign(**beside)
-
-
-def _in_order(engine: Engine, names: Sequence[str]) -> pd.DataFrame:
-    columns = ", ".join(map(quoted, names))
-    return engine.frame(f"SELECT {columns} FROM feature_table ORDER BY as_of, account_id")
 
 
 def snapshot_features(
