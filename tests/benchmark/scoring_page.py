@@ -17,9 +17,11 @@ seconds of the clock worse and hardly touches those of the processor, of all thr
 figure is the median of {times}, each in a process of its own.
 
 A simulated market of {accounts:,} accounts over {months} months; and the same with {copies}
-accounts in the place of each. They are scored by a model that learned from a small market of the
-same kind ({features} features, the choices of the demo) and laid beside the list of ten days
-before.
+accounts in the place of each, with {million_mib:,} MiB for the engine. They are scored by a model
+that learned from a small market of the same kind ({features} features, the choices of the demo).
+The former are laid beside the list of ten days before, and what changed a risk is said; for that
+the features are built a second time (docs/change.md; `scoring.explain_change: false` leaves it
+out). The latter have no list before.
 """
 
 
@@ -35,27 +37,30 @@ def page(result: dict[str, Any]) -> str:
     ]
     lines.append("| seconds | " + " | ".join(f"{head}: clock | processor" for head in heads) + " |")
     lines.append("|---|" + "---:|---:|" * len(heads))
-    for step in first["steps"]:
+    every = [*max((found[0]["steps"] for found in runs), key=len)]
+    for step in every:
         cells = [cell for found in runs for cell in _both(found, [step])]
         lines.append(f"| {step} | {' | '.join(cells)} |")
-    after = [*first["steps"]][[*first["steps"]].index(FEATURES) + 1 :]
-    for name, steps in (("after the features are built", after), ("all", [*first["steps"]])):
+    after = every[every.index(FEATURES) + 1 :]
+    for name, steps in (("after the features are built", after), ("all", every)):
         cells = [cell for found in runs for cell in _both(found, steps)]
         lines.append(f"| **{name}** | {' | '.join(cells)} |")
     peaks = [f"{median(run['peak_memory_gb'] for run in found):.1f} GiB" for found in runs]
     lines.append(f"| peak memory | {' | '.join(f'{peak} |' for peak in peaks)}")
     lines += [
         "",
-        "To say why a risk has changed since the list before, the features are built a second time "
-        "(docs/change.md); `scoring.explain_change: false` leaves that out, here for the most "
-        "accounts. Starting the program takes about two seconds more.",
+        "Starting the program takes about two seconds more. What does not fit into the engine's "
+        "memory in one piece is split into shards ([benchmarks](benchmarks.md)).",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _both(found: Sequence[dict[str, Any]], steps: Sequence[str]) -> list[str]:
-    """Seconds of the clock and of the processor, as text."""
+    """Seconds of the clock and of the processor, as text; empty where none of the steps was."""
+    there = [step for step in steps if step in found[0]["steps"]]
+    if not there:
+        return ["", ""]
     return [
-        f"{median(sum(run['steps'][step][kind] for step in steps) for run in found):.1f}"
+        f"{median(sum(run['steps'][step][kind] for step in there) for run in found):.1f}"
         for kind in ("seconds", "cpu")
     ]
