@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from pipeline.errors import ServiceUnavailable
@@ -43,6 +44,8 @@ def side_by_side(act: Callable[..., Result], calls: Sequence[tuple[Any, ...]]) -
             "A process that did a part of the work was killed, most often for want of memory. "
             "End other jobs, or ask for less, and run again."
         ) from error
+    finally:  # they would stay, and keep their memory
+        get_reusable_executor().shutdown(wait=True)
 
 
 def _beside(parent: int, act: Callable[..., Result], *arguments: Any) -> Result:

@@ -7,11 +7,13 @@ import re
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from budget import shared_cost
 
 from pipeline.errors import CannotWrite, UsageError
 from pipeline.market import simulate
@@ -27,11 +29,26 @@ DAY = pd.Timedelta(days=1)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "simulated-market.md"
 
 
+class Simulated(NamedTuple):
+    folder: Path
+    counts: dict[str, int]
+    told: list[tuple[int, int]]
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("market")
-    simulate(folder, accounts=1500, months=30, seed=7)
-    return folder
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """Two blocks of accounts, so simulated by two processes."""
+    folder, told = tmp_path_factory.mktemp("market"), []
+    with shared_cost():
+        counts = simulate(
+            folder, accounts=1500, months=30, seed=7, progress=lambda *step: told.append(step)
+        )
+    return Simulated(folder, counts, told)
+
+
+@pytest.fixture(scope="module")
+def folder(simulated: Simulated) -> Path:
+    return simulated.folder
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +96,11 @@ def test_a_repeated_label_is_written_once() -> None:
     assert written.to_pylist() == ["x", "y", "x", None]
 
 
-@pytest.mark.starts_process  # two blocks, so two processes
-def test_an_account_lives_the_same_life_in_a_larger_market(tmp_path: Path) -> None:
-    simulate(tmp_path / "small", accounts=50, months=6, seed=3)
-    simulate(tmp_path / "large", accounts=850, months=6, seed=3)
+def test_an_account_lives_the_same_life_in_a_larger_market(folder: Path, tmp_path: Path) -> None:
+    simulate(tmp_path, accounts=50, months=30, seed=7)
     for name in TABLES.keys() - {"reps"}:
         small, large = (
-            pd.read_parquet(tmp_path / size / f"{name}.parquet") for size in ("small", "large")
+            pd.read_parquet(market / f"{name}.parquet") for market in (tmp_path, folder)
         )
         large = large[large.account_id.isin(small.account_id.unique())]
         columns = list(small.columns)
@@ -96,15 +111,12 @@ def test_an_account_lives_the_same_life_in_a_larger_market(tmp_path: Path) -> No
         pd.testing.assert_frame_equal(small, large)
 
 
-def test_rows_and_blocks_are_counted(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    counts = simulate(
-        tmp_path, accounts=900, months=2, seed=1, progress=lambda *step: told.append(step)
-    )
-    on_disk = {name: pq.read_metadata(tmp_path / f"{name}.parquet").num_rows for name in TABLES}
+def test_rows_and_blocks_are_counted(simulated: Simulated) -> None:
+    folder, counts, told = simulated
+    on_disk = {name: pq.read_metadata(folder / f"{name}.parquet").num_rows for name in TABLES}
     assert counts == on_disk
     assert told == [(0, 2), (1, 2), (2, 2)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
 
 
 def test_the_readme_says_that_nothing_is_real(folder: Path) -> None:
