@@ -433,6 +433,7 @@ def scored(
         progress=steps.detail("Building the features"),
     )
     require_accounts(config, as_of, len(frame))
+    request.model.require([each.name for each in selection.features], len(frame))
     steps.begin("Scoring the cohort")
     told = frame
     if config.ranking != "risk":
