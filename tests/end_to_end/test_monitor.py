@@ -235,6 +235,7 @@ def test_a_lost_source_is_an_alarm_that_names_its_features(watched) -> None:
 
 @pytest.mark.long
 @pytest.mark.trains
+@pytest.mark.starts_process  # which simulate
 def test_a_doubled_complaint_latency_is_an_alarm_that_names_its_features(tmp_path) -> None:
     """Complaints opened since a year take twice as long to be answered and resolved."""
     market = tmp_path / "market"

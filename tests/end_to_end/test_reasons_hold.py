@@ -60,6 +60,7 @@ def lower_without(
 
 @pytest.mark.long
 @pytest.mark.trains
+@pytest.mark.starts_process  # which simulate
 def test_without_a_stated_reason_the_published_risk_would_be_lower(
     scored: Project, tmp_path: Path
 ) -> None:
