@@ -21,7 +21,7 @@ from pipeline.errors import ServiceUnavailable
 Result = TypeVar("Result")
 
 
-def side_by_side(act: Callable[..., Result], calls: Sequence[tuple[Any, ...]]) -> Iterator[Result]:
+def in_processes(act: Callable[..., Result], calls: Sequence[tuple[Any, ...]]) -> Iterator[Result]:
     """The results of `act`, called with each of the arguments, in their order.
 
     A single call, or a single core, begins no process. What is called, and with what, must be

@@ -28,7 +28,7 @@ from pipeline.market.supplier import ACCOUNTS_PER_SEAT, SEATS_PER_TEAM, Seats
 from pipeline.market.touches import touch_rows
 from pipeline.market.truth import leaves_rows, truth_rows
 from pipeline.market.worlds import World, world_of
-from pipeline.processes import side_by_side
+from pipeline.processes import in_processes
 
 MOST_ACCOUNTS, MOST_MONTHS = 900_000, 240
 ACCOUNTS_PER_TEAM = ACCOUNTS_PER_SEAT * SEATS_PER_TEAM
@@ -83,7 +83,7 @@ def simulate(
     with Files(folder) as files:
         tell(0, len(blocks))
         calls = [(numbers, seed, calendar, catalogue, late_share, chosen) for numbers in blocks]
-        for number, tables in enumerate(side_by_side(_block, calls), start=1):
+        for number, tables in enumerate(in_processes(_block, calls), start=1):
             for name, rows in tables.items():
                 files.write(name, rows)
             tell(number, len(blocks))

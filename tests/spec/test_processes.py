@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ServiceUnavailable
-from pipeline.processes import side_by_side
+from pipeline.processes import in_processes
 
 ROOT = Path(__file__).parents[2]
 _KILLED = """
 import os, sys, time
-from pipeline.processes import side_by_side
+from pipeline.processes import in_processes
 
 def say(number):
     print(os.getpid(), flush=True)
     time.sleep(60)
 
-for _ in side_by_side(say, [(1,), (2,)]):
+for _ in in_processes(say, [(1,), (2,)]):
     pass
 """
 
@@ -36,14 +36,14 @@ def _end(how: signal.Signals) -> None:
 
 
 def test_one_job_is_done_here() -> None:
-    assert list(side_by_side(_place_and_process, [(0, 1)])) == [(1, os.getpid())]
-    assert list(side_by_side(_place_and_process, [])) == []
+    assert list(in_processes(_place_and_process, [(0, 1)])) == [(1, os.getpid())]
+    assert list(in_processes(_place_and_process, [])) == []
 
 
 @pytest.mark.long
 @pytest.mark.starts_process
 def test_results_come_in_the_order_of_the_jobs_from_other_processes() -> None:
-    found = list(side_by_side(_place_and_process, [(0.3, 1), (0, 2), (0, 3)]))
+    found = list(in_processes(_place_and_process, [(0.3, 1), (0, 2), (0, 3)]))
     assert [place for place, _ in found] == [1, 2, 3]
     assert os.getpid() not in {process for _, process in found}
 
@@ -52,7 +52,7 @@ def test_results_come_in_the_order_of_the_jobs_from_other_processes() -> None:
 @pytest.mark.starts_process
 def test_a_process_that_is_killed_is_said_and_not_called_a_bug() -> None:
     with pytest.raises(ServiceUnavailable, match="was killed, most often for want of memory"):
-        list(side_by_side(_end, [(signal.SIGKILL,), (signal.SIGKILL,)]))
+        list(in_processes(_end, [(signal.SIGKILL,), (signal.SIGKILL,)]))
 
 
 @pytest.mark.long
