@@ -39,15 +39,13 @@ class LogitCalibrator:
 
     slope is above 0, so calibrated risks rank as the raw ones do. method says what was fitted:
     `slope and intercept`, `slope only` (intercept 0) or `identity` (slope 1, intercept 0). season:
-    what is known of the level at each time of the year. keeps_level: whether a whole cohort keeps
-    the mean of its raw probabilities, instead.
+    what is known of the level at each time of the year.
     """
 
     slope: float
     intercept: float
     method: str
     season: Season = field(default_factory=lambda: Season({}, 0.0))
-    keeps_level: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would turn the ranking round (ValueError)."""
@@ -58,26 +56,22 @@ class LogitCalibrator:
             )
 
     def apply(
-        self, raw: FloatArray, as_of: date | None = None, stands_for: FloatArray | None = None
+        self,
+        raw: FloatArray,
+        as_of: date | None = None,
+        stands_for: FloatArray | None = None,
+        age: FloatArray | None = None,
     ) -> FloatArray:
         """Return the calibrated risk, in (0, 1), of raw probabilities (n,); NaN stays NaN.
 
-        as_of: the snapshot that all rows belong to, a whole cohort; then its season counts, or the
-        level that it keeps.
-        stands_for: (n,), how many of its accounts each row stands for; 1 each by default.
+        as_of, stands_for: see `models.calibration_choice.Calibrator`; ages are not looked at.
         """
-        own = finite_logit(raw)
-        odds = self.slope * own + self.intercept
-        weight = np.ones(len(odds)) if stands_for is None else stands_for
-        level = None
+        odds = self.slope * finite_logit(raw) + self.intercept
         if as_of is not None:
-            level = (
-                level_of(own, weight)
-                if self.keeps_level
-                else self.season.level(as_of, level_of(odds, weight))
-            )
-        if level is not None and not np.isnan(level):
-            odds = odds + shift_to(odds, weight, level)
+            weight = np.ones(len(odds)) if stands_for is None else stands_for
+            level = self.season.level(as_of, level_of(odds, weight))
+            if level is not None:
+                odds = odds + shift_to(odds, weight, level)
         return np.asarray(np.clip(expit(odds), SMALLEST, LARGEST), dtype=np.float64)
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,7 +80,6 @@ class LogitCalibrator:
             "slope": self.slope,
             "intercept": self.intercept,
             "method": self.method,
-            "keeps_level": self.keeps_level,
             "season": {
                 "rates": dict(self.season.rates),
                 "weight": self.season.weight,
@@ -105,7 +98,6 @@ class LogitCalibrator:
                 float(values["intercept"]),
                 str(values["method"]),
                 Season(rates, float(season["weight"]), str(season["reference"])),
-                bool(values["keeps_level"]),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DamagedModel(f"the stored calibrator cannot be read: {error}") from error

@@ -8,31 +8,38 @@ complete by then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ages import Ages
 from models.calibration import LogitCalibrator, fit_calibrator, horizon_of
 from models.dataset import DateArray, FloatArray
 from models.isotonic import IsotonicCalibrator, fit_isotonic
 from models.pooled import PooledCalibrator
-from models.season import LAST_YEAR, LAST_YEAR_AND_TREND, LATEST, Season, independent_observations
+from models.season import (
+    LAST_YEAR,
+    LAST_YEAR_AND_TREND,
+    LATEST,
+    PRIOR_OBSERVATIONS,
+    Season,
+    independent_observations,
+)
 
-RAW, LASTING, WEIGHED, ISOTONIC = "raw", "lasting", "season weighed", "isotonic"
-OWN_LEVEL, POOLED = "own level", "pooled"
+RAW, LASTING, WEIGHED = "raw", "lasting", "season weighed"
+ISOTONIC, POOLED = "isotonic", "pooled"
 
 WAYS = {
     RAW: "the model's own probabilities",
     ISOTONIC: "rising steps, fitted to the latest snapshots",
-    OWN_LEVEL: "slope, and the level of the model's own probabilities",
     LASTING: "slope and intercept where they stand out from how snapshots differ",
     LATEST: "slope, and the level of the latest known snapshot",
     LAST_YEAR: "slope, and the level of the same season last year",
     LAST_YEAR_AND_TREND: "the same, moved by how this year differs from last year",
-    POOLED: "slope, and the mean of five levels: own, lasting, latest, last year, season weighed",
+    POOLED: "slope drawn towards 1, and the mean of three levels: own, by age, last year's by age",
     WEIGHED: "between `lasting` and `last year`, by how far each has been off",
 }
 """The ways by name. The last one is the usual one, unless told otherwise."""
@@ -56,9 +63,18 @@ class Calibrator(Protocol):
         """What was fitted."""
 
     def apply(
-        self, raw: FloatArray, as_of: date | None = None, stands_for: FloatArray | None = None
+        self,
+        raw: FloatArray,
+        as_of: date | None = None,
+        stands_for: FloatArray | None = None,
+        age: FloatArray | None = None,
     ) -> FloatArray:
-        """Return the risk, in (0, 1), of raw probabilities (n,), which stand for so many each."""
+        """Return the risk, in (0, 1), of raw probabilities (n,); NaN stays NaN.
+
+        as_of: the snapshot that all rows belong to, a whole cohort; then what is known of its level
+        counts. stands_for: how many of its accounts each row stands for, (n,); 1 each by default.
+        age: days since the first order, (n,); NaN where unknown.
+        """
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `calibrator_from` reads back without loss."""
@@ -68,17 +84,18 @@ class Calibrator(Protocol):
 class Known:
     """Out-of-time predictions whose labels are known, (n,) each, at least one.
 
-    label, as_of, label_complete: see `Dataset`. raw: uncalibrated. rates: the share of defectors of
-    every snapshot whose label is known, also of those that were not predicted. weight: what each
-    row counts.
+    label, as_of, label_complete: see `Dataset`. raw: uncalibrated. weight: what each row counts.
+    rates, ages: what every snapshot whose label is known says, also those that were not predicted:
+    the share of defectors of each, and by age.
     """
 
     label: NDArray[Any]
     raw: FloatArray
     as_of: DateArray
     label_complete: DateArray
-    rates: Mapping[date, float]
     weight: FloatArray
+    rates: Mapping[date, float] = field(default_factory=dict)
+    ages: Ages = field(default_factory=Ages)
 
 
 def fit_ways(known: Known) -> dict[str, Calibrator]:
@@ -92,21 +109,28 @@ def fit_ways(known: Known) -> dict[str, Calibrator]:
     def level(reference: str) -> LogitCalibrator:
         return replace(weighed, season=Season(rates, 1.0, reference))
 
-    levels = {
-        OWN_LEVEL: replace(weighed, season=Season({}, 0.0), keeps_level=True),
-        LASTING: replace(weighed, season=Season({}, 0.0)),
-        LATEST: level(LATEST),
-        LAST_YEAR: level(LAST_YEAR),
-        WEIGHED: weighed,
-    }
     found: dict[str, Calibrator] = {
         RAW: LogitCalibrator(1.0, 0.0, "identity"),
         ISOTONIC: fit_isotonic(known.label[latest], known.raw[latest], known.weight[latest]),
+        LASTING: replace(weighed, season=Season({}, 0.0)),
+        LATEST: level(LATEST),
+        LAST_YEAR: level(LAST_YEAR),
         LAST_YEAR_AND_TREND: level(LAST_YEAR_AND_TREND),
-        POOLED: PooledCalibrator(tuple(levels.values())),
-        **levels,
+        POOLED: PooledCalibrator(weighed.slope ** _trust(known), known.ages),
+        WEIGHED: weighed,
     }
     return {way: found[way] for way in WAYS}
+
+
+def _trust(known: Known) -> float:
+    """Return how far a slope is followed, 0-1; a model gets better, and its slope nearer to 1."""
+    observations = _independent(known.as_of, known.label_complete)
+    return observations / (PRIOR_OBSERVATIONS + observations)
+
+
+def _independent(as_of: DateArray, label_complete: DateArray) -> float:
+    days = [day.item() for day in np.unique(as_of)]
+    return independent_observations(days, horizon_of(as_of, label_complete))
 
 
 def choose(known: Known, risks: Mapping[str, FloatArray], usual: str = WEIGHED) -> str:
@@ -121,10 +145,8 @@ def choose(known: Known, risks: Mapping[str, FloatArray], usual: str = WEIGHED) 
     if not told.any():
         return usual
     as_of, label, weight = known.as_of[told], known.label[told], known.weight[told]
-    snapshots, codes = np.unique(as_of, return_inverse=True)
-    independent = independent_observations(
-        [day.item() for day in snapshots], horizon_of(as_of, known.label_complete[told])
-    )
+    _, codes = np.unique(as_of, return_inverse=True)
+    independent = _independent(as_of, known.label_complete[told])
     if independent < FEWEST_OBSERVATIONS:
         return usual
     scores = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -18,6 +18,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 DateArray = NDArray[np.datetime64]
+
+AGE = "days_since_first_order"
+"""The feature that says how long an account has been a customer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +243,11 @@ class Dataset:
         """Return one feature as (n,); KeyError names it when it is not there."""
         return _column(self.panel.features, self.names, name)[self.row]
 
+    @property
+    def age(self) -> FloatArray:
+        """Days since the first order, (n,)."""
+        return age_of(self.panel.features, self.names)[self.row]
+
     def cohort(self, snapshot: date) -> Cohort:
         """Return the rows of a snapshot, in their order, as those who score them may see them."""
         row = as_stretch(self.row[self.as_of == np.datetime64(snapshot, "D")])
@@ -300,10 +308,15 @@ def teaching(
     return counts if from_treated else counts & ~treated
 
 
-def _column(features: FloatArray, names: tuple[str, ...], name: str) -> FloatArray:
+def _column(features: FloatArray, names: Sequence[str], name: str) -> FloatArray:
     if name not in names:
         raise KeyError(f"no feature {name!r} in the dataset")
     return features[:, names.index(name)]
+
+
+def age_of(features: FloatArray, names: Sequence[str]) -> FloatArray:
+    """Return the days since the first order, (n,); NaN where no feature says them."""
+    return _column(features, names, AGE) if AGE in names else np.full(len(features), np.nan)
 
 
 def as_stretch(mask: BoolArray | IntArray) -> BoolArray | IntArray | slice:

@@ -40,7 +40,7 @@ def fit_horizon(
     comparable_from: see `models.out_of_time.rolling`.
     """
     told = out_of_time.taught(learner.settings.learn_from_treated)
-    known = told.known(learner.taught.rates(comparable_from))
+    known = told.known(learner.taught, comparable_from)
     calibrator = fit_calibrator(
         known.label, known.raw, known.as_of, known.label_complete, known.rates, known.weight
     )

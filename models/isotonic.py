@@ -33,7 +33,11 @@ class IsotonicCalibrator:
             raise ValueError("an isotonic calibrator needs points that never fall")
 
     def apply(
-        self, raw: FloatArray, as_of: date | None = None, stands_for: FloatArray | None = None
+        self,
+        raw: FloatArray,
+        as_of: date | None = None,
+        stands_for: FloatArray | None = None,
+        age: FloatArray | None = None,
     ) -> FloatArray:
         """Return the calibrated risk, in (0, 1), of raw probabilities (n,); NaN stays NaN."""
         risk = np.interp(raw, self.raw, self.risk)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ages import ages_of
 from models.calibration_choice import WAYS, WEIGHED, Calibrator, Known, choose, fit_ways
 from models.dataset import BoolArray, Dataset, DateArray, FloatArray, teaching
 from models.ensemble import averaged
@@ -98,9 +99,21 @@ class OutOfTime:
         rows = teaching(self.weight, self.treated, self.learnable, from_treated)
         return self._rows(rows, self.splits)
 
-    def known(self, rates: Mapping[date, float]) -> Known:
-        """Return what calibrators learn from; rates: see `Known`."""
-        return Known(self.label, self.raw, self.as_of, self.label_complete, rates, self.weight)
+    def known(self, history: Dataset, since: date | None = None) -> Known:
+        """Return what calibrators learn from.
+
+        history: all rows whose label is known, also those that were not predicted; since: the first
+        snapshot of it that tells the level of others.
+        """
+        return Known(
+            self.label,
+            self.raw,
+            self.as_of,
+            self.label_complete,
+            self.weight,
+            history.rates(since),
+            ages_of(history, since),
+        )
 
     def at(self, *snapshots: date) -> OutOfTime:
         """Return the rows and splits of these snapshots."""
@@ -254,7 +267,7 @@ def calibrate(
     """
     dataset = predictions.dataset if dataset is None else dataset
     teaches = dataset.teaches(predictions.from_treated)
-    as_of, weight = dataset.as_of, dataset.weight
+    as_of, weight, age = dataset.as_of, dataset.weight, dataset.age
     counts = dataset.stands_for if counts is None else counts
     risk = np.full(len(dataset), np.nan)
     ways = {way: np.full(len(dataset), np.nan) for way in WAYS}
@@ -267,13 +280,19 @@ def calibrate(
         if past.any():
             seen = dataset.rows(past)
             require_known_labels(seen, snapshot)
-            rates = dataset.rows(known).rates(comparable_from)
+            history = dataset.rows(known)
             outcomes = Known(
-                seen.label, raw[past], seen.as_of, seen.label_complete, rates, weight[past]
+                seen.label,
+                raw[past],
+                seen.as_of,
+                seen.label_complete,
+                weight[past],
+                history.rates(comparable_from),
+                ages_of(history, comparable_from),
             )
             calibrators = fit_ways(outcomes)
             for name, other in calibrators.items():
-                ways[name][now] = other.apply(raw[now], snapshot, counts[now])
+                ways[name][now] = other.apply(raw[now], snapshot, counts[now], age[now])
             way = choose(outcomes, {name: risks[past] for name, risks in ways.items()}, usual)
             calibrator, risk[now] = calibrators[way], ways[way][now]
         splits.append(

@@ -21,7 +21,7 @@ import numpy as np
 
 from models.calibration import LogitCalibrator
 from models.calibration_choice import RAW, WEIGHED, Calibrator, calibrator_from, choose, fit_ways
-from models.dataset import BoolArray, Dataset, FloatArray, latest_day
+from models.dataset import BoolArray, Dataset, FloatArray, age_of, latest_day
 from models.departures import USUAL_WAY, OutOfTimeDepartures
 from models.ensemble import averaged
 from models.errors import DamagedModel, FeatureMismatch
@@ -160,7 +160,8 @@ class RiskModel:
             return self.departure_risks(features, names, as_of).departure
         raw = predictions(self.boosters, self._ranks(features, names))
         departed = self._departed(features, names)
-        return self._main_risk([np.where(departed, np.nan, said) for said in raw], as_of)
+        raw = [np.where(departed, np.nan, said) for said in raw]
+        return self._main_risk(raw, as_of, age_of(features, names))
 
     def departure_risks(
         self, features: FloatArray, names: Sequence[str], as_of: date | None = None
@@ -173,16 +174,16 @@ class RiskModel:
         departed = self._departed(features, names)
         overdue = (_state(features, names, DAYS_PAST_DUE) > 0) & ~departed
         (raw,) = predictions(self.boosters, ranks)
-        raw = np.where(departed, np.nan, raw)
+        raw, age = np.where(departed, np.nan, raw), age_of(features, names)
         raw_slip = np.where(departed, np.nan, 0.0)
         slip = raw_slip.copy()
         if self._slip_booster is not None and overdue.any():
             (said,) = predictions([self._slip_booster], ranks[np.flatnonzero(overdue)])
             raw_slip[overdue] = said
-            slip[overdue] = parts.slip_calibrator.apply(said, as_of)
+            slip[overdue] = parts.slip_calibrator.apply(said, as_of, age=age[overdue])
         staying = np.where(departed, 0.0, 1 - slip)
-        onset = parts.onset_calibrator.apply(raw, as_of, staying)
-        departure = self.calibrator.apply(raw * (1 - raw_slip), as_of)
+        onset = parts.onset_calibrator.apply(raw, as_of, staying, age)
+        departure = self.calibrator.apply(raw * (1 - raw_slip), as_of, age=age)
         return DepartureRisks(np.minimum(departure, 1 - slip), slip, onset)
 
     def _departed(self, features: FloatArray, names: Sequence[str]) -> BoolArray:
@@ -207,8 +208,9 @@ class RiskModel:
         if departed.any():
             ranks = of_one_snapshot(features[departed], self.threads, columns=np.array(places))
             raw = predictions(self._reorder_boosters, ranks)
+            age = age_of(features, names)[departed]
             for part, said in zip(self.reorders, raw, strict=True):
-                found[part.days][departed] = part.calibrator.apply(said, as_of)
+                found[part.days][departed] = part.calibrator.apply(said, as_of, age=age)
         return rising(found)
 
     def risk_by_horizon(
@@ -231,7 +233,8 @@ class RiskModel:
                 (*self.boosters, *self.horizon_boosters), self._ranks(features, names)
             )
         ]
-        risks = {self.horizon_days: self._main_risk(raw[:learners], as_of)}
+        age = age_of(features, names)
+        risks = {self.horizon_days: self._main_risk(raw[:learners], as_of, age)}
         for horizon, told in zip(self.horizons, raw[learners:], strict=True):
             risks[horizon.days] = horizon.calibrator.apply(told, as_of)
         return in_order(self.horizon_days, risks)
@@ -262,8 +265,10 @@ class RiskModel:
         medians = of_the_median(features, chosen, self._places(features, names))
         return explanation(self.boosters, self.base_rates, ranks, medians)
 
-    def _main_risk(self, raw: Sequence[FloatArray], as_of: date | None) -> FloatArray:
-        return self.calibrator.apply(averaged(raw, self.base_rates), as_of)
+    def _main_risk(
+        self, raw: Sequence[FloatArray], as_of: date | None, age: FloatArray
+    ) -> FloatArray:
+        return self.calibrator.apply(averaged(raw, self.base_rates), as_of, age=age)
 
     def _ranks(self, features: FloatArray, names: Sequence[str]) -> Ranks:
         """The columns of the trees as ranks; FeatureMismatch where they cannot be had."""
@@ -360,13 +365,13 @@ def fit_final(
     able = [one for one in learners if one is main or one.both_classes]
     from_treated = main.settings.learn_from_treated
     way, calibrator = _last_calibrator(
-        out_of_time, main.every(from_treated).rates(comparable_from), from_treated, usual
+        out_of_time, main.every(from_treated), comparable_from, from_treated, usual
     )
     parts = None
     if departures is not None:
         slips = departures.learners.slip
         of_onset, of_slip = (
-            _last_calibrator(said, learner.taught.rates(comparable_from), from_treated, way)[1]
+            _last_calibrator(said, learner.taught, comparable_from, from_treated, way)[1]
             for said, learner, way in (
                 (departures.onset, main, USUAL_WAY),
                 (departures.slip, slips, WEIGHED),
@@ -378,7 +383,7 @@ def fit_final(
         ReorderModel(
             days,
             learner.text(None),
-            _last_calibrator(said, learner.taught.rates(comparable_from), from_treated=False)[1],
+            _last_calibrator(said, learner.taught, comparable_from, from_treated=False)[1],
             latest_day(learner.taught.label_complete),
         )
         for days, (learner, said) in (reorders or {}).items()
@@ -405,7 +410,8 @@ def fit_final(
 
 def _last_calibrator(
     out_of_time: OutOfTime,
-    rates: Mapping[date, float],
+    history: Dataset,
+    comparable_from: date | None,
     from_treated: bool,
     usual: str = WEIGHED,
 ) -> tuple[str, Calibrator]:
@@ -413,7 +419,7 @@ def _last_calibrator(
     told = out_of_time.taught(from_treated)
     if not len(told):
         return RAW, LogitCalibrator(1.0, 0.0, "identity")
-    known = told.known(rates)
+    known = told.known(history, comparable_from)
     way = choose(known, told.ways, usual)
     return way, fit_ways(known)[way]
 

@@ -66,16 +66,16 @@ class Season:
 
     def _referred(self, as_of: date) -> tuple[float, float]:
         """Return the level referred to, a logit, and how much it counts, 0-1."""
-        rates = {date.fromisoformat(day): rate for day, rate in self.rates.items()}
-        if not rates:
+        levels = {date.fromisoformat(day): rate_logit(rate) for day, rate in self.rates.items()}
+        if not levels:
             return 0.0, 0.0
-        latest = max(rates)
+        latest = max(levels)
         if self.reference == LATEST:
-            return rate_logit(rates[latest]), 1.0
-        level, share = _a_year_before(as_of, rates)
+            return levels[latest], 1.0
+        level, share = a_year_before(as_of, levels)
         if self.reference == LAST_YEAR_AND_TREND:
-            then, counts = _a_year_before(latest, rates)
-            level += counts * (rate_logit(rates[latest]) - then)
+            then, counts = a_year_before(latest, levels)
+            level += counts * (levels[latest] - then)
         return level, share
 
 
@@ -88,9 +88,10 @@ def weighed(
     observations. Both kinds of errors begin with a prior, so that one good or bad month does not
     decide.
     """
-    before = {day: _a_year_before(day, rates) for day in rates}
+    levels = {day: rate_logit(rate) for day, rate in rates.items()}
+    before = {day: a_year_before(day, levels) for day in levels}
     known = [day for day, (_, share) in before.items() if share > 0]
-    changes = [rate_logit(rates[day]) - before[day][0] for day in known]
+    changes = [levels[day] - before[day][0] for day in known]
     of_season = _variance(changes, independent_observations(known, horizon), SEASON_ERROR)
     of_model = _variance(own_errors, independent, MODEL_ERROR)
     stored = {day.isoformat(): float(rates[day]) for day in sorted(rates)}
@@ -105,18 +106,20 @@ def _variance(errors: Sequence[float] | FloatArray, observations: float, prior: 
     )
 
 
-def _a_year_before(as_of: date, rates: Mapping[date, float]) -> tuple[float, float]:
+def a_year_before(as_of: date, levels: Mapping[date, float]) -> tuple[float, float]:
     """Return the level of the same day a year before, a logit, and how much it counts, 0-1.
 
     Between two snapshots the level lies on the line through theirs. Before the first and after the
-    last it stays, and counts less with each day. 29 February is one with the 28th. rates: of one
-    snapshot or more.
+    last it stays, and counts less with each day. 29 February is one with the 28th. levels: logits,
+    by snapshot; without any nothing counts.
     """
+    if not levels:
+        return 0.0, 0.0
     leap_day = (as_of.month, as_of.day) == (2, 29)
     wanted = as_of.replace(year=as_of.year - 1, day=28 if leap_day else as_of.day).toordinal()
-    days = sorted(rates)
+    days = sorted(levels)
     ordinals = [day.toordinal() for day in days]
-    level = float(np.interp(wanted, ordinals, [rate_logit(rates[day]) for day in days]))
+    level = float(np.interp(wanted, ordinals, [levels[day] for day in days]))
     outside = max(0, ordinals[0] - wanted, wanted - ordinals[-1])
     return level, max(0.0, 1 - outside / FADE_DAYS)
 

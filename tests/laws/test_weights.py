@@ -54,7 +54,7 @@ def known(seed: int, snapshots: int, rows: int = 200) -> Known:
     label = (random.random(len(score)) < expit(score + off)).astype(np.int8)
     rates = {day.item(): float(label[as_of == day].mean()) for day in np.unique(as_of)}
     weight = random.integers(1, 4, len(score)).astype(float)
-    return Known(label, expit(score), as_of, as_of + 90, rates, weight)
+    return Known(label, expit(score), as_of, as_of + 90, weight, rates)
 
 
 @settings(max_examples=15, deadline=None)
@@ -65,7 +65,7 @@ def test_calibrators_learn_and_are_chosen_as_from_all_the_accounts(
     rows = known(seed, snapshots)
     columns = (repeated(part, rows.weight) for part in (rows.label, rows.raw, rows.as_of))
     label, raw, as_of = columns
-    all_of_them = Known(label, raw, as_of, as_of + 90, rows.rates, np.ones(len(label)))
+    all_of_them = Known(label, raw, as_of, as_of + 90, np.ones(len(label)), rows.rates)
     one, other = fit_ways(rows), fit_ways(all_of_them)
     asked = np.linspace(0.02, 0.98, 25)
     day = date(2023, 7, 1)
