@@ -34,7 +34,7 @@ from models.ranks import Places, Ranks, of_one_snapshot, of_the_median
 from models.reorders import ReorderModel, rising
 
 MODEL_FILE = "model.json"
-FORMAT = 5
+FORMAT = 6
 SLIP_FILE = "slip.txt"
 
 _TREES = re.compile(r"(booster|horizon|reorder)_[0-9]+\.txt|slip\.txt")

@@ -620,7 +620,7 @@ def test_an_unknown_format_is_refused(model: risk_model.RiskModel, tmp_path: Pat
     path = tmp_path / "model.json"
     content = json.loads(path.read_text()) | {"format": 99}
     path.write_text(json.dumps(content))
-    with pytest.raises(DamagedModel, match="format 99, but this program reads 5"):
+    with pytest.raises(DamagedModel, match="format 99, but this program reads 6"):
         risk_model.load(tmp_path)
 
 
