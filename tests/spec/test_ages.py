@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 from scipy.special import expit, logit
+from taught import SETTINGS, drawn_dataset, fitted, uncalibrated
 
 from models.ages import AGES, PRIOR_ROWS, Ages, ages_of
 from models.calibration_choice import POOLED, calibrator_from
 from models.dataset import AGE, Dataset
 from models.errors import DamagedModel
 from models.pooled import PooledCalibrator
-from tests.support.taught import drawn_dataset
+from models.risk_model import STATE, DepartureParts
 
 SUMMER, WINTER, NEXT_SUMMER = date(2023, 7, 1), date(2024, 1, 1), date(2024, 7, 1)
 NEW, OLD = 90.0, 900.0  # days since the first order
@@ -124,6 +126,34 @@ def test_the_pool_is_the_mean_of_what_is_expected() -> None:
     some = calibrator.apply(np.append(raw, np.nan), NEXT_SUMMER, None, np.append(new, OLD))
     assert some[:4] == pytest.approx(calibrator.apply(raw, NEXT_SUMMER, None, new))
     assert calibrator_from(json.loads(json.dumps(calibrator.to_dict()))) == calibrator
+
+
+def test_a_row_of_weight_two_is_two_rows() -> None:
+    half = history((SUMMER, NEW, 150, 60), (WINTER, NEW, 50, 15), (WINTER, OLD, 150, 12))
+    whole = history((SUMMER, NEW, 300, 120), (WINTER, NEW, 100, 30), (WINTER, OLD, 300, 24))
+    twice = replace(half, panel=replace(half.panel, weight=np.full(len(half), 2.0)))
+    assert ages_of(twice).rates == pytest.approx(ages_of(whole).rates)
+    assert ages_of(twice).beside == pytest.approx(ages_of(whole).beside)
+
+
+def test_a_model_says_less_of_a_cohort_that_is_older_and_otherwise_the_same() -> None:
+    pooled = PooledCalibrator(1.0, ages_of(DRAWN))
+    alone = uncalibrated((fitted(DRAWN, SETTINGS),), (0.2,), (AGE,), cohort=50)
+    parts = DepartureParts(None, alone.calibrator, pooled)  # nobody is overdue
+    model = replace(alone, calibrator=pooled, departure=parts)
+    young = np.column_stack([np.linspace(1, 170, 100), np.full((100, len(STATE)), -9.0)])
+    old = young + np.array([800.0, 0.0, 0.0])  # of the same ranks
+    names = (AGE, *STATE)
+    at_first, later = (model.departure_risks(rows, names, NEXT_SUMMER) for rows in (young, old))
+    for said_first, said_later in (
+        (at_first.departure, later.departure),
+        (at_first.onset, later.onset),
+    ):
+        # Two of the three levels go by age.
+        by_age = (logit(0.375) - logit(0.08125)) * 2 / 3
+        lower = logit(said_first.mean()) - logit(said_later.mean())
+        assert lower == pytest.approx(by_age, abs=0.03)
+        assert (np.argsort(said_first) == np.argsort(said_later)).all()
 
 
 def test_what_cannot_be_is_refused() -> None:
