@@ -65,7 +65,7 @@ def config_of(market: str, calls: int) -> Config:
 
 
 def prepared(wanted: Collection[str]) -> None:
-    """Markets, a champion, and the publications before; what is there already is kept."""
+    """Markets, kept where they are there already; a champion and the publications before, anew."""
     for name, (accounts, months), end in (("learned", LEARNED, TRAINED), ("scored", SCORED, AS_OF)):
         if not (FOLDER / name / "truth.parquet").exists():
             print(f"simulating {accounts:,} accounts", flush=True)
@@ -73,20 +73,17 @@ def prepared(wanted: Collection[str]) -> None:
     if "million" in wanted and not (FOLDER / "million").exists():
         print(f"copying each account {COPIES} times", flush=True)
         copy_accounts(FOLDER / "scored", FOLDER / "million")
-    if not (FOLDER / "mlflow").exists():
-        print("training", flush=True)
-        config = config_of("learned", 200)
-        train(config, QUIET, None)
-        open_tracking(config).registry.promote(
-            "1", "a benchmark", "the first version", override=True
-        )
+    for stale in (FOLDER / "mlflow", *FOLDER.glob("out_*")):  # may be of other code
+        shutil.rmtree(stale, ignore_errors=True)
+    print("training", flush=True)
+    config = config_of("learned", 200)
+    train(config, QUIET, None)
+    open_tracking(config).registry.promote("1", "a benchmark", "the first version", override=True)
     for market, calls in RUNS:
         if market not in wanted or market == "million":
             continue
-        config = config_of(market, calls)
-        if not (config.output / "scores" / f"as_of={BEFORE}").exists():
-            print(f"publishing the list before, {market}, {calls:,} calls", flush=True)
-            score(config, QUIET, BEFORE, accept="a market of another size")
+        print(f"publishing the list before, {market}, {calls:,} calls", flush=True)
+        score(config_of(market, calls), QUIET, BEFORE, accept="a market of another size")
 
 
 def copy_accounts(market: Path, target: Path) -> None:
