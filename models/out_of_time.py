@@ -105,15 +105,7 @@ class OutOfTime:
         history: all rows whose label is known, also those that were not predicted; since: the first
         snapshot of it that tells the level of others.
         """
-        return Known(
-            self.label,
-            self.raw,
-            self.as_of,
-            self.label_complete,
-            self.weight,
-            history.rates(since),
-            ages_of(history, since),
-        )
+        return _known(self, self.raw, history, since)
 
     def at(self, *snapshots: date) -> OutOfTime:
         """Return the rows and splits of these snapshots."""
@@ -280,16 +272,7 @@ def calibrate(
         if past.any():
             seen = dataset.rows(past)
             require_known_labels(seen, snapshot)
-            history = dataset.rows(known)
-            outcomes = Known(
-                seen.label,
-                raw[past],
-                seen.as_of,
-                seen.label_complete,
-                weight[past],
-                history.rates(comparable_from),
-                ages_of(history, comparable_from),
-            )
+            outcomes = _known(seen, raw[past], dataset.rows(known), comparable_from)
             calibrators = fit_ways(outcomes)
             for name, other in calibrators.items():
                 ways[name][now] = other.apply(raw[now], snapshot, counts[now], age[now])
@@ -326,6 +309,21 @@ def calibrate(
         weight=weight[predicted],
         stands_for=dataset.stands_for[predicted],
         learnable=None if dataset.learnable is None else dataset.learnable[predicted],
+    )
+
+
+def _known(
+    rows: Dataset | OutOfTime, raw: FloatArray, history: Dataset, since: date | None
+) -> Known:
+    """Predicted rows with their raw probabilities; history, since: see `OutOfTime.known`."""
+    return Known(
+        rows.label,
+        raw,
+        rows.as_of,
+        rows.label_complete,
+        rows.weight,
+        history.rates(since),
+        ages_of(history, since),
     )
 
 

@@ -64,23 +64,22 @@ def test_each_age_has_its_rate_and_each_snapshot_lies_beside_its_ages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "as_of", "expected"),
+    ("age", "as_of", "rate", "moved_by"),
     [
-        (np.full(1000, NEW), WINTER, [(0.375, 0.0, 0.0)]),  # nothing is known of a year before
-        (np.full(1000, OLD), NEXT_SUMMER, [(0.08125, SUMMER, 1.0)]),
-        (np.repeat([NEW, OLD], 500), NEXT_SUMMER, [(0.228125, SUMMER, 1.0)]),
-        (np.full(1000, np.nan), NEXT_SUMMER, [(0.08125, SUMMER, 1.0)]),  # as the longest
+        (np.full(1000, NEW), WINTER, 0.375, None),  # nothing is known of a year before
+        (np.full(1000, OLD), NEXT_SUMMER, 0.08125, SUMMER),
+        (np.repeat([NEW, OLD], 500), NEXT_SUMMER, 0.228125, SUMMER),
+        (np.full(1000, np.nan), NEXT_SUMMER, 0.08125, SUMMER),  # as the longest
     ],
 )
 def test_a_cohort_is_expected_to_defect_as_its_ages_did(
-    age: np.ndarray, as_of: date, expected: list[tuple[float, date, float]]
+    age: np.ndarray, as_of: date, rate: float, moved_by: date | None
 ) -> None:
     ages = ages_of(DRAWN)
-    ((rate, moved_by, counts),) = expected
-    (level, always), (moved, share) = ages.levels(as_of, age, THOUSAND)
-    assert (always, share) == (1.0, counts)
+    (level, always), (moved, counts) = ages.levels(as_of, age, THOUSAND)
+    assert (always, counts) == (1.0, 0.0 if moved_by is None else 1.0)
     assert level == pytest.approx(logit(rate), abs=0.02)
-    if share:
+    if moved_by:
         assert moved - level == pytest.approx(ages.beside[moved_by])
     few = np.repeat([1.0, 0.0], 500)  # what nobody stands for does not count
     assert ages.levels(as_of, age, few)[0][0] == pytest.approx(
